@@ -1,0 +1,65 @@
+"""The Laplace approximation for neural networks in pure NumPy, to read and to teach from.
+
+A trained network becomes Bayesian after the fact, by a Gaussian around its parameters whose precision is the
+curvature of the loss plus the prior:
+
+>>> from minilaplace import BayesianModel, Bernoulli, Laplace, MLP, fit_map, toy_data_non_linear
+>>> X, y = toy_data_non_linear(200, rng=0)
+>>> model = BayesianModel(MLP(2, 32, 1, activation="sigmoid"), Bernoulli(), prior_precision=0.1)
+>>> theta = fit_map(model, X, y, rng=0)
+>>> la = Laplace(model, theta).fit(X, y)
+>>> la.predict(X).shape
+(200,)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .checks import check_gradient, check_hessian, check_jacobian
+from .data import toy_data_linear, toy_data_multi, toy_data_non_linear, toy_data_regression
+from .laplace import Laplace
+from .likelihood import Bernoulli, Categorical, Gaussian
+from .model import BayesianModel
+from .network import MLP
+from .predictive import Prediction
+from .training import ConvergenceWarning, fit_map
+
+if TYPE_CHECKING:
+    from .plotting import plot_contour
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "MLP",
+    "BayesianModel",
+    "Bernoulli",
+    "Categorical",
+    "ConvergenceWarning",
+    "Gaussian",
+    "Laplace",
+    "Prediction",
+    "check_gradient",
+    "check_hessian",
+    "check_jacobian",
+    "fit_map",
+    "plot_contour",
+    "toy_data_linear",
+    "toy_data_multi",
+    "toy_data_non_linear",
+    "toy_data_regression",
+]
+
+# Names that would pull in matplotlib, fetched from their module on first use.
+_LAZY = {"plot_contour": "plotting"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])

@@ -1,0 +1,179 @@
+"""Around the post: the command line. `python -m minilaplace` reproduces the post's three figures.
+
+Each figure is made twice:
+
+- *as published*: the listing's training (Adam, one sample at a time, lambda^2 |theta|^2 / 2 in every sample's loss),
+  then the empirical Fisher of the last layer and a prior precision of lambda;
+- *as it should be*: a true mode, one prior for training and posterior, the GGN of the whole network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from textwrap import wrap
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import __version__
+from .data import toy_data_linear, toy_data_non_linear
+from .laplace import Laplace
+from .likelihood import Bernoulli
+from .model import BayesianModel
+from .network import MLP
+from .plotting import class_probabilities, plane, plot_plugin_and_laplace
+from .training import fit_map
+from .validation import Array
+
+SIDES = ["upper right", "upper left", "lower left", "lower right"]
+SQUARE_CENTRES = np.array([[2.75, 2.75], [-2.75, 2.75], [-2.75, -2.75], [2.75, -2.75]])
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One of the post's two listings, and the prior precision of its corrected form."""
+
+    network: MLP
+    X: Array
+    y: NDArray[np.intp]
+    lam: float  # the listing's lambda
+    epochs: int
+    prior_precision: float
+
+    def as_published(self, seed: int, progress: Progress) -> tuple[Laplace, BayesianModel]:
+        """Return the posterior, and the model it was trained under: their priors differ."""
+        trained = BayesianModel(self.network, Bernoulli(), prior_precision=len(self.X) * self.lam**2)
+        theta = fit_map(
+            trained, self.X, self.y, method="adam", epochs=self.epochs, batch_size=1, shuffle=False, rng=seed,
+            callback=progress.training,
+        )  # fmt: skip
+        model = replace(trained, prior_precision=self.lam)
+        la = Laplace(model, theta, curvature="empirical_fisher", subset_of_weights="last_layer")
+        return la.fit(self.X, self.y), trained
+
+    def as_it_should_be(self, seed: int, progress: Progress) -> tuple[Laplace, BayesianModel]:
+        """Return the posterior, and the model it was trained under: the same."""
+        model = BayesianModel(self.network, Bernoulli(), prior_precision=self.prior_precision)
+        theta = fit_map(model, self.X, self.y, rng=seed, callback=progress.training)
+        return Laplace(model, theta).fit(self.X, self.y), model
+
+
+def listing_1(seed: int) -> Listing:
+    """Use logistic regression on linearly separable data."""
+    return Listing(MLP(2, 1), *toy_data_linear(100, rng=seed), lam=0.5, epochs=50, prior_precision=0.5)
+
+
+def listing_2(seed: int) -> Listing:
+    """Use an MLP on data that is not linearly separable, as the post's text says and its listing does not."""
+    network = MLP(2, 32, 1, activation="sigmoid")
+    return Listing(network, *toy_data_non_linear(200, rng=seed), lam=0.01, epochs=200, prior_precision=0.1)
+
+
+VARIANTS = {"as published": Listing.as_published, "as it should be": Listing.as_it_should_be}
+# The listing behind each figure, and how far beyond the data the figure looks: Figure 3 is Figure 2 from further out.
+FIGURES = {1: (listing_1, 0.25), 2: (listing_2, 0.25), 3: (listing_2, 50.0)}
+
+
+class Progress:
+    """A line that says what is being done, written over while it changes, and closed with what it cost."""
+
+    def __init__(self) -> None:
+        self.what, self.start, self.live = "", 0.0, sys.stderr.isatty()
+
+    def begin(self, what: str) -> None:
+        """Open the line."""
+        self.what, self.start = what, time.perf_counter()
+
+    def training(self, step: int, theta: Array, loss: float) -> None:
+        """Show how far the training is: the `callback` of `fit_map`."""
+        if self.live:
+            print(f"\r{self.what}: training, step {step}, loss {loss:.2f} ", end="", file=sys.stderr, flush=True)
+
+    def end(self, outcome: str) -> float:
+        """Close the line and return the seconds since it was opened."""
+        seconds = time.perf_counter() - self.start
+        line = f"{self.what}: {outcome}, {seconds:.1f} s"
+        print(f"\r{line:<79}" if self.live else line, file=sys.stderr, flush=True)
+        return seconds
+
+
+def make_figures(numbers: Sequence[int], out: Path, seed: int) -> str:
+    """Write the figures in both variants into the folder `out` and return the closing table."""
+    out.mkdir(parents=True, exist_ok=True)
+    progress, fitted, columns = Progress(), {}, []
+    for variant, fit in VARIANTS.items():
+        published = variant == "as published"
+        for number in numbers:
+            make_listing, margin = FIGURES[number]
+            path = out / f"figure_{number}{'_as_published' * published}.png"
+            progress.begin(f"Figure {number} {variant}")
+            listing = make_listing(seed)
+            if (make_listing, variant) not in fitted:
+                fitted[make_listing, variant] = fit(listing, seed, progress)
+            la, trained = fitted[make_listing, variant]
+            figure = plot_plugin_and_laplace(
+                la, listing.X, listing.y, margin=margin, n_grid=50 if published else 200, title=progress.what
+            )
+            figure.savefig(path, dpi=100, metadata={"Software": None})
+            seconds = progress.end(f"wrote {path}")
+            title = [f"Figure {number}", *wrap(variant, len("published"))]
+            columns.append(facts(title, la, trained, listing, margin) | {"seconds": f"{seconds:.1f}"})
+            if number == 2 and not published:
+                fisher = Laplace(la.model, la.theta, curvature="empirical_fisher").fit(listing.X, listing.y)
+                columns.append(facts(["same mode,", "empirical", "Fisher"], fisher, trained, listing, margin))
+    lines = [[f"{row:<42}"] + [f"{column.get(row, ''):>13}" for column in columns] for row in columns[0]]
+    return "\n".join("".join(line).rstrip() for line in lines)
+
+
+def facts(title: list[str], la: Laplace, trained: BayesianModel, listing: Listing, margin: float) -> dict[str, str]:
+    """Return a column of the closing table: how sure the plugin and Laplace are on the data and away from it."""
+    X, y = listing.X, listing.y
+    (x1, x2), view = plane(X, margin, n_grid=50)
+    corners = np.array([[x1[-1], x2[-1]], [x1[0], x2[-1]], [x1[0], x2[0]], [x1[-1], x2[0]]])
+
+    def confidence(points: Array, link_approx: str | None = None) -> Array:
+        return class_probabilities(la, points, link_approx).max(axis=1)
+
+    column = dict(zip(["", " ", "  "], title, strict=True)) | {
+        "training loss": f"{trained.loss(la.theta, X, y):.2f}",
+        "prior precision in training": f"{trained.prior_precision:g}",
+        "prior precision in Laplace": f"{la.model.prior_precision:g}",
+        "confidence on the data, plugin": f"{confidence(X, 'plugin').mean():.2f}",
+        "confidence on the data, Laplace": f"{confidence(X).mean():.2f}",
+        "confidence in the corners, plugin": f"{confidence(corners, 'plugin').mean():.2f}",
+        "confidence in the corners, Laplace": f"{confidence(corners).mean():.2f}",
+    }
+    for where, points in [("centre of the square", SQUARE_CENTRES), ("corner of the view", corners)]:
+        for side, p in zip(SIDES, class_probabilities(la, points)[:, 1], strict=True):
+            column[f"P(y=1), {where}, {side}"] = f"{p:.2f}"
+    less_sure = np.mean(confidence(view, "plugin") - confidence(view) > 0.05)
+    return column | {"view where Laplace is 0.05 less sure": f"{less_sure:.0%}"}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        prog="minilaplace",
+        description="Reproduce the figures of 'Truly effortless Bayesian Deep Learning in Julia', each as published "
+        "and as it should be, and print what they show.",
+    )
+    parser.add_argument("--version", action="version", version=f"minilaplace {__version__}")
+    parser.add_argument("--out", type=Path, default=Path("figures"), help="folder to write to (default: figures)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of data and initial parameters (default: 0)")
+    parser.add_argument("--figure", type=int, choices=FIGURES, help="make this figure alone (default: all three)")
+    options = parser.parse_args(arguments)
+    if options.seed < 0:
+        parser.error("argument --seed: expected a whole number of at least 0, received " + str(options.seed))
+    if options.out.exists() and not options.out.is_dir():
+        parser.error(f"argument --out: expected a folder, received the file {options.out}")
+    numbers = list(FIGURES) if options.figure is None else [options.figure]
+    print(make_figures(numbers, options.out, options.seed))
+
+
+if __name__ == "__main__":
+    main()

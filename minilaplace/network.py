@@ -1,0 +1,242 @@
+"""*... to Bayesian Neural Networks*, *Build MLP*: an MLP, forward and backward by hand.
+
+An `MLP` is an architecture and nothing else; its parameters are one flat vector theta = (W1, b1, W2, b2, ...), each W
+row-major (out, in), the order of PyTorch's `parameters_to_vector`. One forward pass leaves a `Trace`; every
+derivative in the library starts from one and needs a single backward recursion, `Trace.pull_back`:
+
+    z_l = W_l a_{l-1} + b_l,   a_l = act(z_l),   a_0 = x,   f = z_L
+
+| symbol | shape | meaning |
+|---|---|---|
+| a_{l-1} | (N, I) | what goes into layer l |
+| z_l | (N, H) | what its linear map makes of it |
+| D_l | (N, K, H) | R_n d f / d z_l for K rows R_n in output space: the back-propagated factor |
+| delta_l | (N, H) | D_l for the one row G_n |
+
+What makes an MLP's curvature cheap is that the Jacobian factors over layers, sample by sample:
+
+    R_n d f / d W_l = D_l,n (x) a_{l-1},n,     R_n d f / d b_l = D_l,n
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .activation import ACTIVATIONS, Activation
+from .validation import Array, Seed, option, refusal, sampler, whole_number
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class MLP:
+    """A fully connected network with layers of the given sizes, inputs first, outputs last.
+
+    Parameters
+    ----------
+    *sizes
+        D, H_1, ..., C: the number of units of each layer. `MLP(2, 1)` is logistic regression.
+    activation
+        What follows every layer but the last: a name in `ACTIVATIONS`.
+    """
+
+    sizes: tuple[int, ...]
+    activation: str
+    n_params: int
+
+    def __init__(self, *sizes: int, activation: str = "tanh") -> None:
+        if len(sizes) < 2:
+            raise ValueError(refusal("sizes", "at least an input and an output size", sizes))
+        sizes = tuple(whole_number("sizes", size, least=1) for size in sizes)
+        set_once = object.__setattr__
+        set_once(self, "sizes", sizes)
+        set_once(self, "activation", option("activation", activation, ACTIVATIONS))
+        set_once(self, "n_params", sum((i + 1) * o for i, o in pairwise(sizes)))
+
+    def __repr__(self) -> str:
+        return f"MLP({', '.join(map(str, self.sizes))}, activation={self.activation!r})"
+
+    @property
+    def n_inputs(self) -> int:
+        """D, the number of columns of X."""
+        return self.sizes[0]
+
+    @property
+    def n_outputs(self) -> int:
+        """C, the number of columns of f."""
+        return self.sizes[-1]
+
+    def init(self, rng: Seed = None) -> Array:
+        """Draw a theta (P,) to start training from: W uniform within sqrt(6 / (in + out)), b zero.
+
+        Glorot and Bengio (2010), equation 16, which is also what the post's library draws.
+        """
+        rng = sampler(rng)
+        theta = np.zeros(self.n_params)
+        for W, _ in self.layers(theta):
+            bound = np.sqrt(6 / sum(W.shape))
+            W[...] = rng.uniform(-bound, bound, size=W.shape)
+        return theta
+
+    def layers(self, theta: Array) -> list[tuple[Array, Array]]:
+        """Return the views [(W, b), ...] of theta, W of shape (out, in) and b of shape (out,)."""
+        if np.shape(theta) != (self.n_params,):
+            raise ValueError(refusal("theta", f"shape ({self.n_params},)", f"shape {np.shape(theta)}"))
+        views, start = [], 0
+        for n_in, n_out in pairwise(self.sizes):
+            W = theta[start : start + n_out * n_in].reshape(n_out, n_in)
+            b = theta[start + n_out * n_in : start + n_out * (n_in + 1)]
+            views.append((W, b))
+            start += n_out * (n_in + 1)
+        return views
+
+    def forward(self, theta: Array, X: Array) -> Array:
+        """Return the outputs f (N, C)."""
+        return self.trace(theta, X).output
+
+    def backward(self, theta: Array, X: Array, G: Array) -> Array:
+        """Return the vector-Jacobian product sum_n J_n^T G_n (P,) for G (N, C)."""
+        return self.trace(theta, X).pull_back_one(G).sum()
+
+    def jacobian(self, theta: Array, X: Array) -> Array:
+        """Return J_n = d f_n / d theta for every sample, (N, C, P)."""
+        return self.trace(theta, X).pull_back().dense()
+
+    def second_order(self, theta: Array, X: Array, G: Array) -> Array:
+        """Return the network's own curvature sum_n sum_c G_nc d2 f_c(x_n) / d theta2, (P, P)."""
+        return self.trace(theta, X).second_order(G)
+
+    def trace(self, theta: Array, X: Array) -> Trace:
+        """Run the network forward on X (N, D) and remember what the backward passes need."""
+        if np.ndim(X) != 2 or np.shape(X)[1] != self.n_inputs:
+            raise ValueError(refusal("X", f"shape (N, {self.n_inputs})", f"shape {np.shape(X)}"))
+        layers = self.layers(theta)
+        act = ACTIVATIONS[self.activation]
+        a, z = [X], []  # a[l] goes into layer l, z[l] comes out of its linear map
+        for W, b in layers[:-1]:
+            z.append(a[-1] @ W.T + b)
+            a.append(act.value(z[-1]))
+        W, b = layers[-1]
+        return Trace([W for W, _ in layers], a, z, a[-1] @ W.T + b, act)
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """One forward pass, remembered: weights, what went into each layer, and what came out of its linear map."""
+
+    weights: list[Array]  # W_l (H, I)
+    inputs: list[Array]  # a_{l-1} (N, I)
+    hidden: list[Array]  # z_l (N, H) of the layers that an activation follows
+    output: Array  # f (N, C)
+    act: Activation
+
+    def slope(self, l: int) -> Array:
+        """Return act'(z_l), (N, H)."""
+        return self.act.slope(self.hidden[l], self.inputs[l + 1])
+
+    def bend(self, l: int) -> Array:
+        """Return act''(z_l), (N, H)."""
+        return self.act.bend(self.hidden[l], self.inputs[l + 1])
+
+    def pull_back(self, R: Array | None = None, n_layers: int | None = None) -> FactoredRows:
+        """Back-propagate rows R (N, K, C) in output space, by default the identity, through the last `n_layers`.
+
+        D_L = R,   D_l = (D_{l+1} W_{l+1}) * act'(z_l)
+        """
+        N, C = self.output.shape
+        D = [np.broadcast_to(np.eye(C), (N, C, C)) if R is None else R]
+        L = len(self.weights)
+        first = 0 if n_layers is None else L - n_layers
+        for l in reversed(range(first, L - 1)):
+            _, K, H = D[0].shape
+            back = (D[0].reshape(N * K, H) @ self.weights[l + 1]).reshape(N, K, -1)
+            D.insert(0, back * self.slope(l)[:, None, :])
+        return FactoredRows(self.inputs[first:], D)
+
+    def pull_back_one(self, G: Array) -> FactoredRows:
+        """Back-propagate one row G_n a sample, G of shape (N, C)."""
+        if np.shape(G) != self.output.shape:
+            raise ValueError(refusal("G", f"shape {self.output.shape}", f"shape {np.shape(G)}"))
+        return self.pull_back(G[:, None, :])
+
+    def second_order(self, G: Array) -> Array:
+        """Return sum_n G_n . d2 f_n / d theta2 (P, P), as two families of matrix products.
+
+        With g_l = W_{l+1}^T delta_{l+1} the gradient at a_l, T_lk = d z_l / d z_k and U_lk = d a_l / d z_k:
+
+        - *bending*: z_l bends through its activation by diag(act''(z_l) * g_l). Collected from the top,
+          B_l = act'_l W_{l+1}^T B_{l+1} W_{l+1} act'_l + diag(act''_l * g_l), B_L = 0, is the second derivative in
+          z_l, and layers l >= k share sum_n (B_l T_lk) (x) a_{l-1} a_{k-1}^T, the bias' input being 1;
+        - *bilinear*: z_l = W_l a_{l-1} is a product, which adds sum_n delta_l (x) U_{l-1,k} (x) a_{k-1} for l > k.
+        """
+        (W, L), N = (self.weights, len(self.weights)), len(G)
+        delta = [D[:, 0] for D in self.pull_back_one(G).deltas]  # (N, H_l)
+        slope = [self.slope(l)[:, :, None] for l in range(L - 1)]  # (N, H_l, 1)
+        inputs = [np.column_stack([a, np.ones(N)]) for a in self.inputs]  # (N, I_l + 1)
+
+        B: list[Array] = [np.zeros((N, *self.output.shape[1:] * 2))]  # (N, H_l, H_l)
+        for l in reversed(range(L - 1)):
+            through = slope[l] * (W[l + 1].T @ B[0] @ W[l + 1]) * slope[l].transpose(0, 2, 1)
+            np.einsum("nhh->nh", through)[...] += self.bend(l) * (delta[l + 1] @ W[l + 1])
+            B.insert(0, through)
+
+        at = parameter_positions([w.shape for w in W])
+        H = np.zeros((sum(p.size for p in at),) * 2)
+        for k in range(L):
+            T = np.broadcast_to(np.eye(len(W[k])), (N, len(W[k]), len(W[k])))  # d z_l / d z_k (N, H_l, H_k)
+            for l in range(k, L):
+                block = np.zeros((*at[l].shape, *at[k].shape))  # (H_l, I_l + 1, H_k, I_k + 1)
+                if l > k:
+                    U = slope[l - 1] * T  # d a_{l-1} / d z_k (N, I_l, H_k)
+                    T = W[l] @ U
+                    block[:, :-1] += outer_sum(U, delta[l], inputs[k]).transpose(2, 0, 1, 3)
+                if l < L - 1:
+                    block += outer_sum(B[l] @ T, inputs[l], inputs[k]).transpose(0, 2, 1, 3)
+                block = block.reshape(at[l].size, at[k].size)
+                H[np.ix_(at[l].ravel(), at[k].ravel())] = block
+                H[np.ix_(at[k].ravel(), at[l].ravel())] = block.T
+        return H
+
+
+@dataclass(frozen=True, eq=False)
+class FactoredRows:
+    """K rows R_n J_n of every sample's Jacobian, kept as their factors: inputs a (N, I) and deltas D (N, K, H)."""
+
+    inputs: list[Array]
+    deltas: list[Array]
+
+    def dense(self) -> Array:
+        """Return the rows written out, (N, K, P): D_l (x) a_{l-1} for W_l, then D_l for b_l."""
+        N, K, _ = self.deltas[0].shape
+        parts = []
+        for a, D in zip(self.inputs, self.deltas, strict=True):
+            parts += [(D[:, :, :, None] * a[:, None, None, :]).reshape(N, K, -1), D]
+        return np.concatenate(parts, axis=2)
+
+    def sum(self) -> Array:
+        """Return the sum of all rows over samples and k, (P,)."""
+        parts = []
+        for a, D in zip(self.inputs, self.deltas, strict=True):
+            total = D.sum(axis=1)  # (N, H)
+            parts += [(total.T @ a).ravel(), total.sum(axis=0)]
+        return np.concatenate(parts)
+
+
+def outer_sum(M: Array, u: Array, v: Array) -> Array:
+    """Return sum_n M_n (x) (u_n v_n^T), einsum("nij,nu,nv->ijuv"), as one matrix product."""
+    N = len(M)
+    outer = (u[:, :, None] * v[:, None, :]).reshape(N, -1)
+    return (M.reshape(N, -1).T @ outer).reshape(*M.shape[1:], u.shape[1], v.shape[1])
+
+
+def parameter_positions(shapes: list[tuple[int, ...]]) -> list[NDArray[np.intp]]:
+    """Return for each layer where its W, and its b as one more column, stand in theta: [(H, I + 1), ...]."""
+    positions, start = [], 0
+    for n_out, n_in in shapes:
+        W = start + np.arange(n_out * n_in).reshape(n_out, n_in)
+        b = start + n_out * n_in + np.arange(n_out)
+        positions.append(np.column_stack([W, b]))
+        start += n_out * (n_in + 1)
+    return positions

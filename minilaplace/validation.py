@@ -1,0 +1,125 @@
+"""Around the post: the boundary's checks.
+
+Every value a user hands in passes through one of these functions once, before any work is done. Each returns the
+value in the form the library computes with, or raises a `ValueError` (`TypeError` where the type is wrong) that
+names the argument, what was expected and what was received.
+
+- `real_number`, `whole_number`, `option` for single values,
+- `vector`, `matrix`, `precision` for arrays, always float64 and finite,
+- `class_labels` for integer labels,
+- `sampler` for the source of randomness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array: TypeAlias = NDArray[np.float64]
+Seed: TypeAlias = int | np.random.Generator | None
+
+
+def refusal(name: str, expected: object, received: object) -> str:
+    """Return the sentence every error of the library is made of."""
+    return f"{name}: expected {expected}, received {received}"
+
+
+def option(name: str, value: object, known: Iterable[str]) -> str:
+    """Return `value` if it is one of the `known` names."""
+    known = list(known)
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(refusal(name, f"one of {', '.join(map(repr, known))}", repr(value)))
+    return value
+
+
+def real_number(name: str, value: object, *, above: float | None = None) -> float:
+    """Return `value` as a finite float, greater than `above` where a bound is given."""
+    expected = "a finite number" if above is None else f"a finite number greater than {above:g}"
+    number = real_array(name, value, expected)
+    if number.ndim != 0:
+        raise ValueError(refusal(name, expected, f"an array of shape {number.shape}"))
+    if not np.isfinite(number) or (above is not None and number <= above):
+        raise ValueError(refusal(name, expected, repr(value)))
+    return float(number)
+
+
+def whole_number(name: str, value: object, *, least: int) -> int:
+    """Return `value` as an int that is at least `least`."""
+    expected = f"a whole number of at least {least}"
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(refusal(name, expected, repr(value)))
+    if value < least:
+        raise ValueError(refusal(name, expected, repr(value)))
+    return int(value)
+
+
+def vector(name: str, value: ArrayLike, length: int) -> Array:
+    """Return `value` as a finite vector of the given length, a copy that aliases nothing."""
+    expected = f"shape ({length},)"
+    array = real_array(name, value, expected)
+    if array.shape != (length,):
+        raise ValueError(refusal(name, expected, f"shape {array.shape}"))
+    return finite(name, array).copy()
+
+
+def matrix(name: str, value: ArrayLike, n_columns: int) -> Array:
+    """Return `value` as a finite (N, n_columns) array with at least one row."""
+    expected = f"shape (N, {n_columns}) with N >= 1"
+    array = real_array(name, value, expected)
+    if array.ndim != 2 or array.shape[0] == 0 or array.shape[1] != n_columns:
+        raise ValueError(refusal(name, expected, f"shape {array.shape}"))
+    return finite(name, array)
+
+
+def precision(name: str, value: ArrayLike, length: int) -> float | Array:
+    """Return a positive precision: one number for all parameters, or one for each of `length`."""
+    if np.ndim(value) == 0:
+        return real_number(name, value, above=0.0)
+    array = vector(name, value, length)
+    if np.any(array <= 0):
+        raise ValueError(refusal(name, "positive numbers", f"{array.min():g} at index {array.argmin()}"))
+    return array
+
+
+def class_labels(name: str, value: ArrayLike, n_samples: int, n_classes: int) -> NDArray[np.intp]:
+    """Return `value` as N integer labels in 0 .. n_classes - 1; whole floats and, for two classes, bools count."""
+    expected = f"shape ({n_samples},) of integer labels 0..{n_classes - 1}"
+    array = real_array(name, value, expected)
+    if array.shape != (n_samples,):
+        raise ValueError(refusal(name, expected, f"shape {array.shape}"))
+    strange = ~np.isin(array, np.arange(n_classes))
+    if strange.any():
+        n = int(strange.argmax())
+        raise ValueError(refusal(name, expected, f"{array[n]:g} at index {n}"))
+    return array.astype(np.intp)
+
+
+def sampler(rng: Seed) -> np.random.Generator:
+    """Return a generator: the one given, a new one from a seed, or one from fresh entropy for None."""
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if rng is not None:
+        rng = whole_number("rng", rng, least=0)
+    return np.random.default_rng(rng)
+
+
+def real_array(name: str, value: Any, expected: str) -> Array:
+    """Return `value` as a float64 array; bools and integers count, strings, objects and complex numbers do not."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(refusal(name, expected, "rows of different lengths")) from None
+    if array.dtype.kind not in "buif":
+        raise TypeError(refusal(name, f"real numbers, {expected}", f"dtype {array.dtype}"))
+    return array.astype(np.float64, copy=False)
+
+
+def finite(name: str, array: Array) -> Array:
+    """Return `array` if every entry is finite."""
+    if not np.isfinite(array).all():
+        index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ValueError(refusal(name, "finite numbers", f"{array[index]} at index {index}"))
+    return array

@@ -1,0 +1,371 @@
+"""The checks pass what is right, find what is wrong and where, and pass nothing they cannot see."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import expit
+
+from minilaplace.checks import DerivativeCheck, check_gradient, check_hessian, check_jacobian
+
+THETA = np.array([1e-3, -0.4, 1.0, -20.0, 1e3])
+UNIT = np.maximum(1.0, np.abs(THETA))  # the length on which the functions below vary
+
+# name: (function, gradient, Hessian) of theta, (5,), with entries from 1e-3 to 1e3
+SMOOTH: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]] = {
+    "tanh": (
+        lambda t: np.tanh(t / UNIT).sum(),
+        lambda t: np.cosh(t / UNIT) ** -2 / UNIT,
+        lambda t: np.diag(-2 * np.tanh(t / UNIT) * np.cosh(t / UNIT) ** -2 / UNIT**2),
+    ),
+    "sigmoid": (
+        lambda t: expit(t @ (1 / UNIT)),
+        lambda t: expit(t @ (1 / UNIT)) * expit(-t @ (1 / UNIT)) / UNIT,
+        lambda t: (
+            expit(t @ (1 / UNIT))
+            * expit(-t @ (1 / UNIT))
+            * (1 - 2 * expit(t @ (1 / UNIT)))
+            * np.outer(1 / UNIT, 1 / UNIT)
+        ),
+    ),
+    "exp": (
+        lambda t: np.exp(t / UNIT).sum(),
+        lambda t: np.exp(t / UNIT) / UNIT,
+        lambda t: np.diag(np.exp(t / UNIT) / UNIT**2),
+    ),
+    "quadratic": (
+        lambda t: ((t / UNIT) ** 2).sum() + (t / UNIT).sum() ** 2,
+        lambda t: 2 * t / UNIT**2 + 2 * (t / UNIT).sum() / UNIT,
+        lambda t: 2 * np.diag(UNIT**-2) + 2 * np.outer(1 / UNIT, 1 / UNIT),
+    ),
+    "oscillating": (
+        lambda t: np.sin(t).sum(),
+        np.cos,
+        lambda t: -np.diag(np.sin(t)),
+    ),  # on length 1, even at 1e3
+    "log": (lambda t: np.log(np.abs(t)).sum(), lambda t: 1 / t, lambda t: -np.diag(t**-2)),  # pole 1e-3 away
+}
+
+
+def planted(derivative: Callable[..., Any], index: tuple[int, ...], change: Callable[[float], float]) -> Any:
+    """Return the derivative with `change` applied to its entry at `index`."""
+
+    def wrong(theta: Any) -> Any:
+        result = np.array(derivative(theta), dtype=float)
+        result[index] = change(result[index])
+        return result
+
+    return wrong
+
+
+def loss(theta: Any) -> Any:
+    """Return the loss of a 2-3-1 network on four samples; theta is (13,)."""
+    W1, b1, W2, b2 = theta[:6].reshape(3, 2), theta[6:9], theta[9:12], theta[12]
+    X, y = np.array([[0.3, -1.2], [2.0, 0.1], [-0.7, 0.8], [1.1, 1.9]]), np.array([0, 1, 1, 0])
+    f = np.tanh(X @ W1.T + b1) @ W2 + b2
+    return (np.log(1 + np.exp(f)) - y * f).sum()
+
+
+def loss_gradient(theta: Any) -> Any:
+    """Return the gradient of `loss` by complex steps, exact to roundoff and independent of differences."""
+    return np.array([loss(theta + 1e-30j * e).imag * 1e30 for e in np.eye(theta.size)])
+
+
+def loss_hessian(theta: Any) -> Any:
+    """Return the Hessian of `loss`: 4th order differences of the complex-step gradient."""
+    h = 1e-3
+    columns = [
+        8 * (loss_gradient(theta + h * e) - loss_gradient(theta - h * e))
+        - (loss_gradient(theta + 2 * h * e) - loss_gradient(theta - 2 * h * e))
+        for e in np.eye(theta.size)
+    ]
+    return np.array(columns) / (12 * h)
+
+
+NETWORK_THETA = np.random.default_rng(0).normal(size=13)
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_correct_derivatives_pass_at_parameters_of_very_different_scale(name: str) -> None:
+    fun, grad, hess = SMOOTH[name]
+    for check in (check_gradient(fun, grad, THETA), check_hessian(fun, hess, THETA)):
+        assert check, check
+        assert check.passed is True
+        assert "agrees" in str(check)
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize("index", range(THETA.size))
+@pytest.mark.parametrize("name", SMOOTH)
+def test_a_relative_error_of_1e_5_in_one_gradient_entry_is_found_there(name: str, index: int, sign: int) -> None:
+    fun, grad, _ = SMOOTH[name]
+    check = check_gradient(fun, planted(grad, (index,), lambda g: g * (1 + sign * 1e-5)), THETA)
+    truth = grad(THETA)[index]
+    assert not check
+    assert check.index == (index,)
+    assert check.expected == pytest.approx(truth, rel=1e-7)
+    assert check.received == truth * (1 + sign * 1e-5)
+    assert check.error < 1e-6 * abs(truth)
+
+
+@settings(max_examples=25, deadline=None)
+@given(index=st.integers(0, 12), log_error=st.floats(-5, 2), sign=st.sampled_from([-1, 1]))
+def test_any_error_above_1e_5_in_a_network_gradient_is_found_there(index: int, log_error: float, sign: int) -> None:
+    wrong = planted(loss_gradient, (index,), lambda g: g + sign * 10**log_error * abs(g))
+    check = check_gradient(loss, wrong, NETWORK_THETA)
+    assert not check
+    assert check.index == (index,)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), scale=st.sampled_from([1e-3, 0.1, 1.0, 3.0]))
+def test_a_correct_network_gradient_passes_anywhere(seed: int, scale: float) -> None:
+    theta = scale * np.random.default_rng(seed).normal(size=13)
+    check = check_gradient(loss, loss_gradient, theta)
+    assert check, check
+    assert check.expected == pytest.approx(check.received, rel=1e-7, abs=1e-11)  # abs: an entry may vanish
+
+
+def test_a_network_hessian_passes_and_an_error_of_1e_5_in_its_largest_entry_fails() -> None:
+    H = loss_hessian(NETWORK_THETA)
+    worst = tuple(int(i) for i in np.unravel_index(np.abs(H).argmax(), H.shape))
+    right = check_hessian(loss, lambda t: H, NETWORK_THETA)
+    wrong = check_hessian(loss, planted(lambda t: H, worst, lambda h: h * (1 + 1e-5)), NETWORK_THETA)
+    assert right, right
+    assert not wrong
+    assert wrong.index == worst
+    assert wrong.expected == pytest.approx(H[worst], rel=1e-8)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (4,), (2, 3), (2, 1, 2)])
+def test_a_jacobian_of_any_output_shape_passes_and_its_wrong_entry_is_found(shape: tuple[int, ...]) -> None:
+    A = np.random.default_rng(1).normal(size=(*shape, 3))
+    theta = np.array([0.2, -0.5, 1.5])
+
+    def jac(t: Any) -> Any:
+        return np.cos(A @ t)[..., None] * A
+
+    last = tuple(n - 1 for n in A.shape)
+    assert check_jacobian(lambda t: np.sin(A @ t), jac, theta)
+    check = check_jacobian(lambda t: np.sin(A @ t), planted(jac, last, lambda j: j + 1e-3), theta)
+    assert not check
+    assert check.index == last
+
+
+def test_a_small_output_beside_a_large_one_is_checked_on_its_own_scale() -> None:
+    def fun(t: Any) -> Any:
+        return np.array([1e6, 1e-6]) * np.sin(t)
+
+    def jac(t: Any) -> Any:
+        return np.diag(np.array([1e6, 1e-6]) * np.cos(t))
+
+    theta = np.array([0.3, 0.4])
+    assert check_jacobian(fun, jac, theta)
+    assert check_jacobian(fun, planted(jac, (1, 1), lambda j: j * (1 + 1e-5)), theta).index == (1, 1)
+    assert not check_jacobian(fun, planted(jac, (1, 1), lambda j: j * (1 + 1e-5)), theta)
+
+
+@pytest.mark.parametrize(
+    ("factor", "hint"), [(-1, "wrong sign"), (2, "factor 1/2"), (0.5, "factor 2"), (0, "missing term")]
+)
+def test_the_message_names_the_place_the_values_and_the_usual_cause(factor: float, hint: str) -> None:
+    check = check_gradient(lambda t: (t**2).sum(), planted(lambda t: 2 * t, (1,), lambda g: factor * g), [1, 2, 3])
+    assert check.index == (1,)
+    assert str(check) == check.message
+    for part in (
+        "gradient is wrong at (1,)",
+        "expected 4",
+        f"received {4 * factor:g} ",
+        "reference error",
+        hint,
+    ):
+        assert part in str(check)
+
+
+def test_no_cause_is_guessed_for_a_ratio_that_means_nothing() -> None:
+    check = check_gradient(lambda t: (t**2).sum(), planted(lambda t: 2 * t, (1,), lambda g: 1.7 * g), [1, 2, 3])
+    assert not check
+    assert str(check).endswith(")")
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_an_entry_that_is_not_finite_fails_even_beside_a_larger_mistake(bad: float) -> None:
+    wrong = planted(planted(lambda t: 2 * t, (0,), lambda g: 1e9), (2,), lambda g: bad)
+    check = check_gradient(lambda t: t @ t, wrong, np.ones(4))
+    assert not check
+    assert check.index == (2,)
+    assert check.expected == pytest.approx(2.0)
+    assert np.array_equal(check.received, bad, equal_nan=True)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_function_that_is_not_finite_never_passes(value: float) -> None:
+    for grad in (lambda t: 0 * t, lambda t: t + np.nan):
+        assert not check_gradient(lambda t: value, grad, np.ones(2))
+    assert not check_hessian(lambda t: value, lambda t: np.zeros((2, 2)), np.ones(2))
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 3), (3, 1), (4,)])
+def test_a_gradient_whose_shape_only_broadcasts_fails(shape: tuple[int, ...]) -> None:
+    check = check_gradient(lambda t: t.sum(), lambda t: np.ones(shape), np.ones(3))
+    assert not check
+    assert check.index == ()
+    assert f"expected (3,), received {shape}" in str(check)
+
+
+def test_jacobians_and_hessians_whose_shape_only_broadcasts_fail() -> None:
+    theta = np.ones(3)
+    assert "expected (2, 3), received (1, 3)" in str(
+        check_jacobian(lambda t: np.array([t.sum(), t.sum()]), lambda t: np.ones((1, 3)), theta)
+    )
+    assert "expected (1, 3), received (3,)" in str(
+        check_jacobian(lambda t: t.sum(keepdims=True), lambda t: np.ones(3), theta)
+    )
+    assert "expected (3, 3), received (3,)" in str(check_hessian(lambda t: t.sum(), lambda t: 0 * t, theta))
+
+
+@pytest.mark.parametrize("slope", [-1.0, 0.0, 0.5, 1.0])
+@pytest.mark.parametrize("kinked", [np.abs, lambda t: np.maximum(t, 0)])
+def test_at_a_kink_no_slope_passes_not_even_the_mean_of_both_sides(kinked: Any, slope: float) -> None:
+    check = check_gradient(lambda t: kinked(t).sum(), lambda t: np.array([1.0, slope]), np.array([0.7, 0.0]))
+    assert not check
+    assert check.index == (1,)
+    assert check.error > 0.1
+    assert "gradient cannot be checked at (1,)" in str(check)
+
+
+@pytest.mark.parametrize("curvature", [0.0, 1.0, 2.0])
+def test_where_the_curvature_jumps_no_hessian_passes(curvature: float) -> None:
+    def hess(t: Any) -> Any:
+        return np.array([[curvature, 0.0], [0.0, 2.0]])
+
+    check = check_hessian(lambda t: (np.maximum(t, 0) ** 2).sum(), hess, np.array([0.0, 0.7]))
+    assert not check
+    assert check.index == (0, 0)
+
+
+@pytest.mark.parametrize("distance", [-1e-2, -1e-3, 1e-3, 1e-2, 2.0**-4, 2.0**-5])
+def test_near_a_kink_the_right_side_passes_and_the_other_fails(distance: float) -> None:
+    theta = np.array([distance, 0.7])
+    assert check_gradient(lambda t: np.maximum(t, 0).sum(), lambda t: (t > 0) * 1.0, theta)
+    assert not check_gradient(lambda t: np.maximum(t, 0).sum(), lambda t: np.array([distance < 0, 1.0]), theta)
+
+
+def test_noise_larger_than_the_derivative_cannot_pass() -> None:
+    rng = np.random.default_rng(0)
+    check = check_gradient(lambda t: t.sum() + rng.normal(), np.ones_like, np.ones(3))
+    assert not check
+    assert check.error > 1
+
+
+@pytest.mark.parametrize("index", [(0, 2), (2, 0)])
+def test_a_hessian_with_one_asymmetric_entry_fails_there(index: tuple[int, int]) -> None:
+    hess = planted(SMOOTH["quadratic"][2], index, lambda h: -h)
+    check = check_hessian(SMOOTH["quadratic"][0], hess, THETA)
+    assert not check
+    assert check.index == index
+    assert check.received == pytest.approx(-check.expected, rel=1e-6)
+
+
+def test_at_an_optimum_a_zero_derivative_passes_and_a_constant_has_one() -> None:
+    zero = np.zeros(3)
+    assert check_gradient(lambda t: 100 + np.cosh(t).sum(), np.sinh, zero)
+    assert check_gradient(lambda t: t @ t, lambda t: 2 * t, zero)
+    assert check_gradient(lambda t: 0.0, np.zeros_like, zero)
+    assert check_hessian(lambda t: 5 + t.sum(), lambda t: np.zeros((3, 3)), zero)
+    assert not check_gradient(lambda t: 100 + np.cosh(t).sum(), lambda t: t + 1e-8, zero)
+
+
+def test_functions_that_mutate_their_argument_change_neither_theta_nor_the_verdict() -> None:
+    def fun(t: Any) -> Any:
+        t *= t
+        return t.sum()
+
+    def grad(t: Any) -> Any:
+        t *= 2
+        return t
+
+    theta = np.array([1.0, 2.0, 3.0])
+    assert check_gradient(fun, grad, theta)
+    assert not check_gradient(fun, lambda t: 3 * grad(t), theta)
+    np.testing.assert_array_equal(theta, [1.0, 2.0, 3.0])
+
+
+def test_views_of_a_buffer_that_is_reused_do_not_hide_a_mistake() -> None:
+    buffer, values = np.zeros(3), np.zeros((3, 3))
+
+    def jac(t: Any) -> Any:
+        values[:] = np.diag(2 * t)
+        return values[:]
+
+    def fun(t: Any) -> Any:
+        values.fill(0.0)  # overwrites what jac returned
+        np.multiply(t, t, out=buffer)
+        return buffer[:]
+
+    theta = np.array([1.0, 2.0, 3.0])
+    assert check_jacobian(fun, jac, theta)
+    assert not check_jacobian(fun, lambda t: 2 * jac(t), theta)
+
+
+def test_rtol_is_the_relative_error_that_is_let_through() -> None:
+    def grad(t: Any) -> Any:
+        return np.cos(t) * (1 + 1e-4)
+
+    assert check_gradient(lambda t: np.sin(t).sum(), grad, [0.3, 0.5], rtol=2e-4)
+    assert not check_gradient(lambda t: np.sin(t).sum(), grad, [0.3, 0.5], rtol=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("theta", "error", "message"),
+    [
+        (1.0, ValueError, r"theta: expected shape \(P,\) with P >= 1, received shape \(\)"),
+        ([[1.0, 2.0]], ValueError, r"theta: expected shape \(P,\) with P >= 1, received shape \(1, 2\)"),
+        ([], ValueError, r"theta: expected shape \(P,\) with P >= 1, received shape \(0,\)"),
+        ([1.0, np.nan], ValueError, r"theta: expected finite numbers, received nan at index \(1,\)"),
+        ([-np.inf, 1.0], ValueError, r"theta: expected finite numbers, received -inf at index \(0,\)"),
+        ([1j, 1.0], TypeError, "theta: expected real numbers, .*, received dtype complex128"),
+        (["1", "2"], TypeError, "theta: expected real numbers, .*, received dtype <U1"),
+        (None, TypeError, "theta: expected real numbers, .*, received dtype object"),
+    ],
+)
+@pytest.mark.parametrize("check", [check_gradient, check_jacobian, check_hessian])
+def test_a_bad_theta_is_named(check: Callable[..., DerivativeCheck], theta: Any, error: Any, message: str) -> None:
+    with pytest.raises(error, match=message):
+        check(np.sum, np.ones_like, theta)
+
+
+@pytest.mark.parametrize(
+    ("check", "derivative"), [(check_gradient, "grad"), (check_jacobian, "jac"), (check_hessian, "hess")]
+)
+def test_bad_functions_are_named(check: Callable[..., DerivativeCheck], derivative: str) -> None:
+    theta = np.ones(2)
+    with pytest.raises(TypeError, match="fun: expected a function of theta, received 1.0"):
+        check(1.0, np.ones_like, theta)
+    with pytest.raises(TypeError, match=f"{derivative}: expected a function of theta, received array"):
+        check(np.sum, theta, theta)
+    with pytest.raises(TypeError, match="fun\\(theta\\): expected real numbers, .* received dtype complex128"):
+        check(lambda t: 1j, np.ones_like, theta)
+    with pytest.raises(TypeError, match=f"{derivative}\\(theta\\): expected real numbers, .* received dtype object"):
+        check(np.sum, lambda t: None, theta)
+
+
+@pytest.mark.parametrize("check", [check_gradient, check_hessian])
+@pytest.mark.parametrize("shape", [(1,), (2,), (1, 1)])
+def test_a_function_that_returns_no_scalar_is_named(check: Callable[..., DerivativeCheck], shape: Any) -> None:
+    with pytest.raises(ValueError, match=r"fun\(theta\): expected one number, received shape \("):
+        check(lambda t: np.ones(shape), np.ones_like, np.ones(2))
+
+
+def test_an_empty_output_is_named() -> None:
+    with pytest.raises(ValueError, match=r"fun\(theta\): expected at least one number, received shape \(0,\)"):
+        check_jacobian(lambda t: np.zeros(0), lambda t: np.zeros((0, 2)), np.ones(2))
+
+
+@pytest.mark.parametrize("rtol", [-1e-9, 1.0, np.nan, np.inf])
+def test_an_rtol_that_would_let_everything_through_is_refused(rtol: float) -> None:
+    with pytest.raises(ValueError, match=r"rtol: expected a number in \[0, 1\), received"):
+        check_gradient(np.sum, np.ones_like, np.ones(2), rtol=rtol)

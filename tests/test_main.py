@@ -1,0 +1,96 @@
+"""The main job: the post's figures, as published and as they should be."""
+
+import re
+
+import numpy as np
+import pytest
+
+from minilaplace import Laplace
+from minilaplace.__main__ import SQUARE_CENTRES, Progress, listing_1, listing_2, main
+from minilaplace.plotting import class_probabilities
+
+CORNERS = np.array([[5.0, 5.0], [-5.0, 5.0], [-5.0, -5.0], [5.0, -5.0]])  # counter-clockwise from upper right
+
+
+@pytest.fixture(scope="module")
+def mlp_as_it_should_be():
+    listing = listing_2(seed=0)
+    return listing, listing.as_it_should_be(0, Progress())[0]
+
+
+def test_figure_1_as_published_has_the_published_probabilities():
+    la, trained = listing_1(seed=0).as_published(0, Progress())
+    upper_right, upper_left, lower_left, lower_right = la.predict(CORNERS)
+    assert upper_right == pytest.approx(0.91, abs=0.02)
+    assert lower_left == pytest.approx(0.08, abs=0.02)
+    assert 0.45 < upper_left < 0.53
+    assert 0.45 < lower_right < 0.53
+    assert (trained.prior_precision, la.model.prior_precision) == (25, 0.5)
+
+
+def test_figure_2_as_published_is_unsure_on_its_data():
+    la, _ = listing_2(seed=0).as_published(0, Progress())
+    upper_right, upper_left, lower_left, lower_right = la.predict(SQUARE_CENTRES)
+    assert 0.79 < min(upper_right, lower_left) < max(upper_right, lower_left) < 0.91
+    assert 0.13 < min(upper_left, lower_right) < max(upper_left, lower_right) < 0.22
+    plugin = la.predict(SQUARE_CENTRES, "plugin")
+    np.testing.assert_allclose(plugin, [1, 0, 1, 0], atol=0.01)
+
+
+def test_figure_2_as_it_should_be_is_sure_on_its_data(mlp_as_it_should_be):
+    _, la = mlp_as_it_should_be
+    p = la.predict(SQUARE_CENTRES)
+    assert np.all(p[[0, 2]] > 0.9)
+    assert np.all(p[[1, 3]] < 0.1)
+
+
+def test_the_empirical_fisher_at_the_same_mode_is_nearer_even_odds(mlp_as_it_should_be):
+    listing, la = mlp_as_it_should_be
+    fisher = Laplace(la.model, la.theta, curvature="empirical_fisher").fit(listing.X, listing.y)
+    distance = np.abs(la.predict(SQUARE_CENTRES) - 0.5) - np.abs(fisher.predict(SQUARE_CENTRES) - 0.5)
+    assert np.all(distance > 0.1)
+
+
+def test_fifty_units_away_laplace_is_less_sure_than_the_plugin_nearly_everywhere(mlp_as_it_should_be):
+    _, la = mlp_as_it_should_be
+    angle = np.linspace(0, 2 * np.pi, 360, endpoint=False)
+    circle = 50 * np.column_stack([np.cos(angle), np.sin(angle)])
+    gap = (class_probabilities(la, circle, "plugin") - class_probabilities(la, circle)).max(axis=1)
+    assert np.mean(gap > 0.01) > 0.95
+    assert gap.mean() > 0.15
+
+
+def test_the_main_job_writes_the_same_bytes_twice_and_prints_its_table(tmp_path, capsys):
+    written = []
+    for run in ["first", "second"]:
+        main(["--figure", "1", "--out", str(tmp_path / run)])
+        written.append({path.name: path.read_bytes() for path in (tmp_path / run).iterdir()})
+    assert written[0] == written[1]
+    assert set(written[0]) == {"figure_1.png", "figure_1_as_published.png"}
+    out, err = capsys.readouterr()
+    for row in ["training loss", "prior precision in training", "confidence on the data", "in the corners", "seconds"]:
+        assert row in out
+    assert "Figure 1 as it should be: wrote" in err
+
+
+def test_another_seed_makes_another_picture(tmp_path, capsys):
+    for seed in ["0", "1"]:
+        main(["--figure", "1", "--out", str(tmp_path / seed), "--seed", seed])
+    first, second = ((tmp_path / seed / "figure_1.png").read_bytes() for seed in ["0", "1"])
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--figure", "4"], "invalid choice: '?4"),
+        (["--seed", "-1"], "--seed: expected a whole number of at least 0, received -1"),
+        (["--out", __file__], "--out: expected a folder, received the file"),
+    ],
+)
+def test_a_bad_argument_is_refused_before_any_work(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert re.search(message, capsys.readouterr().err)
+    assert not list(tmp_path.iterdir())

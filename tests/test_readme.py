@@ -1,0 +1,41 @@
+"""The README's code prints what the README says it prints, and its commands are where readers and CI look."""
+
+import contextlib
+import importlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+PRINTED = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize(("code", "printed"), PRINTED)
+def test_code_prints_what_stands_below_it(code, printed):
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(code, "README.md", "exec"), {})
+    assert out.getvalue() == printed
+
+
+def test_every_python_block_is_followed_by_its_output():
+    assert len(PRINTED) == README.count("```python\n") >= 2
+
+
+def test_the_first_two_shell_blocks_hold_one_command_line_each():
+    first, second = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)[:2]
+    assert first.count("\n") == second.count("\n") == 1
+    assert first.rstrip().endswith("-m minilaplace")
+    assert second.rstrip().endswith("-m pytest")
+
+
+def test_every_quantity_of_the_post_names_an_object_that_exists():
+    table = README.split("| in the post | here |")[1].split("##")[0]
+    named = re.findall(r"`(\w+)\.(\w+)((?:\.\w+)*)", table)
+    assert len(named) >= 12
+    for module, name, rest in named:
+        value = getattr(importlib.import_module(f"minilaplace.{module}"), name)
+        for attribute in filter(None, rest.split(".")):
+            value = getattr(value, attribute)
