@@ -23,7 +23,7 @@ from scipy.linalg.blas import dsyrk
 from .likelihood import Likelihood
 from .model import BayesianModel
 from .network import FactoredRows
-from .validation import Array
+from .validation import Array, instance
 
 BLOCK_FLOATS = 2**21  # work arrays of about 16 MB: they stay near the cache, and memory does not grow with N
 
@@ -50,6 +50,7 @@ def empirical_fisher(model: BayesianModel, theta: Array, X: Any, y: Any) -> Arra
 
 
 def _dense(curvature: str, model: BayesianModel, theta: Any, X: Any, y: Any) -> Array:
+    instance("model", model, BayesianModel, "a BayesianModel")
     theta = model.check_theta(theta)
     X, y = model.check_data(X, y)
     full = FullCurvature(model.network.n_params)
@@ -113,8 +114,7 @@ def accumulate(
     The blocks have `batch_size` samples, or as many as fit into `BLOCK_FLOATS`.
     """
     network, likelihood = model.network, model.likelihood
-    # A layer's outputs are linear in its own parameters: the last one alone has no curvature of its own.
-    has_second_order = curvature == "hessian" and n_layers is None
+    has_second_order = curvature == "hessian"
     rows = network.n_outputs * len(full.lower)
     floats = 2 * rows + has_second_order * (sum(network.sizes) + len(network.sizes)) ** 2
     for block in blocks(len(X), floats, batch_size):
@@ -122,7 +122,7 @@ def accumulate(
         R = CURVATURES[curvature](likelihood, trace.output, y[block])
         full.add_rows(trace.pull_back(R, n_layers))
         if has_second_order:
-            full.add_matrix(trace.second_order(likelihood.gradient(trace.output, y[block])))
+            full.add_matrix(trace.second_order(likelihood.gradient(trace.output, y[block]), n_layers))
 
 
 def blocks(n_samples: int, floats_each: int, size: int | None = None) -> Iterator[slice]:

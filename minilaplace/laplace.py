@@ -15,7 +15,7 @@ from .curvature import CURVATURES, FullCurvature, accumulate, blocks
 from .model import BayesianModel
 from .posterior import FullPosterior
 from .predictive import LINKS, Outputs, Prediction
-from .validation import Array, Seed, matrix, option, real_number, refusal, sampler, whole_number
+from .validation import Array, Seed, instance, matrix, option, real_number, refusal, sampler, truth, whole_number
 
 # How many layers each subset sees, counted from the outputs; None is all of them.
 SUBSETS = {"all": None, "last_layer": 1}
@@ -58,8 +58,7 @@ class Laplace:
         hessian_structure: str = "full",
         subset_of_weights: str = "all",
     ) -> None:
-        if not isinstance(model, BayesianModel):
-            raise TypeError(refusal("model", "a BayesianModel", repr(model)))
+        instance("model", model, BayesianModel, "a BayesianModel")
         self.model = model
         self.theta = model.check_theta(theta)
         self.theta.setflags(write=False)
@@ -90,8 +89,7 @@ class Laplace:
         X, y = self.model.check_data(X, y)
         if batch_size is not None:
             batch_size = whole_number("batch_size", batch_size, least=1)
-        if not isinstance(override, (bool, np.bool_)):
-            raise TypeError(refusal("override", "True or False", repr(override)))
+        override = truth("override", override)
         curvature = STRUCTURES[self.hessian_structure](len(self._of_subset(self.theta)))
         accumulate(
             curvature,

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, log_softmax, softmax
 
-from .validation import Array, class_labels, matrix, real_number, refusal
+from .validation import Array, class_labels, real_number, real_targets, refusal
 
 
 class Likelihood(ABC):
@@ -45,13 +45,17 @@ class Likelihood(ABC):
 
     def hessian(self, f: Array, y: Any) -> Array:
         """Return d2 nll_n / d f_n2 = Lambda_n, shape (N, C, C)."""
-        _check_shape("y", y, (len(f), *np.shape(y)[1:]))
+        self._matched(f, y)
         R = self.factor(f)
         return R.transpose(0, 2, 1) @ R
 
     @abstractmethod
     def mean(self, f: Array) -> Array:
         """Return E[y | f]: class probabilities, or the outputs themselves for a Gaussian."""
+
+    @abstractmethod
+    def _matched(self, f: Array, y: Any) -> Array:
+        """Return y as the formulas take it, or raise if its shape, or that of f, is not the likelihood's."""
 
     @abstractmethod
     def check_outputs(self, n_outputs: int) -> None:
@@ -71,10 +75,11 @@ class Bernoulli(Likelihood):
     """
 
     def nll(self, f: Array, y: Any) -> Array:
-        return np.logaddexp(0, self._sign(f, y) * f[:, 0])
+        s = 1 - 2 * self._matched(f, y)
+        return np.logaddexp(0, s * f[:, 0])
 
     def gradient(self, f: Array, y: Any) -> Array:
-        s = self._sign(f, y)
+        s = 1 - 2 * self._matched(f, y)
         return (s * expit(s * f[:, 0]))[:, None]
 
     def factor(self, f: Array) -> Array:
@@ -90,10 +95,10 @@ class Bernoulli(Likelihood):
     def check_targets(self, y: ArrayLike, n_samples: int, n_outputs: int) -> Any:
         return class_labels("y", y, n_samples, n_classes=2)
 
-    def _sign(self, f: Array, y: Any) -> Array:
-        _check_shape("f", f, (len(y), 1))
+    def _matched(self, f: Array, y: Any) -> Array:
+        _check_shape("f", f, (len(f), 1))
         _check_shape("y", y, (len(f),))
-        return 1.0 - 2.0 * np.asarray(y, dtype=np.float64)
+        return np.asarray(y, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -104,11 +109,11 @@ class Categorical(Likelihood):
     """
 
     def nll(self, f: Array, y: Any) -> Array:
-        _check_shape("y", y, (len(f),))
+        y = self._matched(f, y)
         return -log_softmax(f, axis=1)[np.arange(len(f)), y]
 
     def gradient(self, f: Array, y: Any) -> Array:
-        _check_shape("y", y, (len(f),))
+        y = self._matched(f, y)
         p = self.mean(f)
         p[np.arange(len(f)), y] -= 1
         return p
@@ -127,6 +132,10 @@ class Categorical(Likelihood):
     def check_targets(self, y: ArrayLike, n_samples: int, n_outputs: int) -> Any:
         return class_labels("y", y, n_samples, n_classes=n_outputs)
 
+    def _matched(self, f: Array, y: Any) -> Any:
+        _check_shape("y", y, (len(f),))
+        return np.asarray(y, dtype=np.intp)
+
 
 @dataclass(frozen=True)
 class Gaussian(Likelihood):
@@ -141,11 +150,11 @@ class Gaussian(Likelihood):
         object.__setattr__(self, "sigma_noise", real_number("sigma_noise", self.sigma_noise, above=0.0))
 
     def nll(self, f: Array, y: Any) -> Array:
-        z = self._residual(f, y) / self.sigma_noise
+        z = (f - self._matched(f, y)) / self.sigma_noise
         return 0.5 * np.sum(z**2, axis=1) + f.shape[1] * np.log(self.sigma_noise * np.sqrt(2 * np.pi))
 
     def gradient(self, f: Array, y: Any) -> Array:
-        return self._residual(f, y) / self.sigma_noise**2
+        return (f - self._matched(f, y)) / self.sigma_noise**2
 
     def factor(self, f: Array) -> Array:
         N, C = f.shape
@@ -158,18 +167,14 @@ class Gaussian(Likelihood):
         pass  # any number of outputs is a mean
 
     def check_targets(self, y: ArrayLike, n_samples: int, n_outputs: int) -> Any:
-        if n_outputs == 1 and np.ndim(y) == 1:
-            y = np.asarray(y)[:, None]
-        y = matrix("y", y, n_columns=n_outputs)
-        _check_shape("y", y, (n_samples, n_outputs))
-        return y
+        return real_targets("y", y, n_samples, n_outputs)
 
-    def _residual(self, f: Array, y: Any) -> Array:
+    def _matched(self, f: Array, y: Any) -> Array:
         y = np.asarray(y)
         if f.shape[1] == 1 and y.ndim == 1:
             y = y[:, None]
         _check_shape("y", y, f.shape)
-        return f - y
+        return y
 
 
 def _check_shape(name: str, array: Any, shape: tuple[int, ...]) -> None:

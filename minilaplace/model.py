@@ -18,7 +18,7 @@ import numpy as np
 
 from .likelihood import Likelihood
 from .network import MLP
-from .validation import Array, matrix, precision, real_number, refusal, vector
+from .validation import Array, instance, matrix, number_or_vector, vector
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,17 +41,12 @@ class BayesianModel:
     prior_mean: float | Array = 0.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.network, MLP):
-            raise TypeError(refusal("network", "an MLP", repr(self.network)))
-        if not isinstance(self.likelihood, Likelihood):
-            raise TypeError(refusal("likelihood", "Bernoulli(), Categorical() or Gaussian()", repr(self.likelihood)))
+        instance("network", self.network, MLP, "an MLP")
+        instance("likelihood", self.likelihood, Likelihood, "Bernoulli(), Categorical() or Gaussian()")
         self.likelihood.check_outputs(self.network.n_outputs)
         P = self.network.n_params
-        prior_precision = precision("prior_precision", self.prior_precision, P)
-        if np.ndim(self.prior_mean) == 0:
-            prior_mean: float | Array = real_number("prior_mean", self.prior_mean)
-        else:
-            prior_mean = vector("prior_mean", self.prior_mean, P)
+        prior_precision = number_or_vector("prior_precision", self.prior_precision, P, positive=True)
+        prior_mean = number_or_vector("prior_mean", self.prior_mean, P)
         for name, value in [("prior_precision", prior_precision), ("prior_mean", prior_mean)]:
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)

@@ -155,14 +155,14 @@ class Trace:
             D.insert(0, back * self.slope(l)[:, None, :])
         return FactoredRows(self.inputs[first:], D)
 
-    def pull_back_one(self, G: Array) -> FactoredRows:
+    def pull_back_one(self, G: Array, n_layers: int | None = None) -> FactoredRows:
         """Back-propagate one row G_n a sample, G of shape (N, C)."""
         if np.shape(G) != self.output.shape:
             raise ValueError(refusal("G", f"shape {self.output.shape}", f"shape {np.shape(G)}"))
-        return self.pull_back(G[:, None, :])
+        return self.pull_back(G[:, None, :], n_layers)
 
-    def second_order(self, G: Array) -> Array:
-        """Return sum_n G_n . d2 f_n / d theta2 (P, P), as two families of matrix products.
+    def second_order(self, G: Array, n_layers: int | None = None) -> Array:
+        """Return sum_n G_n . d2 f_n / d theta2 (P, P), for theta of the last `n_layers`, as two families of products.
 
         With g_l = W_{l+1}^T delta_{l+1} the gradient at a_l, T_lk = d z_l / d z_k and U_lk = d a_l / d z_k:
 
@@ -171,15 +171,16 @@ class Trace:
           z_l, and layers l >= k share sum_n (B_l T_lk) (x) a_{l-1} a_{k-1}^T, the bias' input being 1;
         - *bilinear*: z_l = W_l a_{l-1} is a product, which adds sum_n delta_l (x) U_{l-1,k} (x) a_{k-1} for l > k.
         """
-        (W, L), N = (self.weights, len(self.weights)), len(G)
-        delta = [D[:, 0] for D in self.pull_back_one(G).deltas]  # (N, H_l)
-        slope = [self.slope(l)[:, :, None] for l in range(L - 1)]  # (N, H_l, 1)
-        inputs = [np.column_stack([a, np.ones(N)]) for a in self.inputs]  # (N, I_l + 1)
+        first = 0 if n_layers is None else len(self.weights) - n_layers
+        N, W, L = len(G), self.weights[first:], len(self.weights) - first
+        delta = [D[:, 0] for D in self.pull_back_one(G, n_layers).deltas]  # (N, H_l)
+        slope = [self.slope(first + l)[:, :, None] for l in range(L - 1)]  # (N, H_l, 1)
+        inputs = [np.column_stack([a, np.ones(N)]) for a in self.inputs[first:]]  # (N, I_l + 1)
 
         B: list[Array] = [np.zeros((N, *self.output.shape[1:] * 2))]  # (N, H_l, H_l)
         for l in reversed(range(L - 1)):
             through = slope[l] * (W[l + 1].T @ B[0] @ W[l + 1]) * slope[l].transpose(0, 2, 1)
-            np.einsum("nhh->nh", through)[...] += self.bend(l) * (delta[l + 1] @ W[l + 1])
+            np.einsum("nhh->nh", through)[...] += self.bend(first + l) * (delta[l + 1] @ W[l + 1])
             B.insert(0, through)
 
         at = parameter_positions([w.shape for w in W])

@@ -9,16 +9,16 @@ Laplace's Gaussian is centred where the loss is smallest; `fit_map` goes there. 
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import minimize, root
 
 from .model import BayesianModel
-from .validation import Array, Seed, option, real_number, sampler, whole_number
+from .validation import Array, Seed, instance, option, real_number, refusal, sampler, truth, whole_number
 
 Callback = Callable[[int, Array, float], object]
 
@@ -49,9 +49,11 @@ def fit_map(
     theta0
         Where to start, (P,); drawn by `network.init(rng)` if not given.
     method
-        `"lbfgs"`, whose options are those of `lbfgs`, or `"adam"`, whose options are those of `adam`.
+        `"lbfgs"` or `"adam"`.
     rng
         Seed or generator for the start and for Adam's shuffling.
+    options
+        The fields of `LBFGS` or `Adam`.
     callback
         Called as `callback(step, theta, loss)` after each iteration (`lbfgs`) or epoch (`adam`).
 
@@ -60,103 +62,119 @@ def fit_map(
     ConvergenceWarning
         If `lbfgs` ends where max abs gradient > 1e-6 max(1, loss).
     """
-    optimizer = OPTIMIZERS[option("method", method, OPTIMIZERS)]
-    known = [p.name for p in inspect.signature(optimizer).parameters.values() if p.kind == p.KEYWORD_ONLY]
+    instance("model", model, BayesianModel, "a BayesianModel")
+    kind = OPTIMIZERS[option("method", method, OPTIMIZERS)]
     for name in options:
-        option(f"option of method {method!r}", name, known)
+        option(f"option of method {method!r}", name, [field.name for field in fields(kind)])
+    optimizer = kind(**options)
+    if callback is not None and not callable(callback):
+        raise TypeError(refusal("callback", "a function of (step, theta, loss)", repr(callback)))
     X, y = model.check_data(X, y)
     rng = sampler(rng)
     theta = model.network.init(rng) if theta0 is None else model.check_theta(theta0, "theta0")
-    return optimizer(model, X, y, theta, rng, callback, **options)
+    return optimizer.minimise(model, X, y, theta, rng, callback or (lambda step, theta, loss: None))
 
 
-def lbfgs(
-    model: BayesianModel,
-    X: Array,
-    y: Any,
-    theta: Array,
-    rng: np.random.Generator,
-    callback: Callback | None,
-    *,
-    max_iterations: int = 10_000,
-) -> Array:
-    """Minimise the loss by SciPy's L-BFGS until max abs gradient <= 1e-6 max(1, loss).
+def is_mode(loss: float, gradient: Array) -> bool:
+    """Return whether max abs gradient <= 1e-6 max(1, loss)."""
+    return bool(np.abs(gradient).max() <= 1e-6 * max(1.0, loss))
 
-    L-BFGS can end a little early, when its line search meets rounding or its memory has gone stale; it then starts
-    again from where it stands, for as long as that helps.
+
+@dataclass(frozen=True)
+class LBFGS:
+    """SciPy's L-BFGS until the gradient says that this is a mode.
+
+    It can end early: its memory goes stale, or the loss' changes drown in rounding while the gradient still shows the
+    way. It then starts again from where it stands for as long as that helps, and at last a Newton-Krylov method,
+    which looks at the gradient alone, goes the rest of the way if that leads no higher.
     """
-    left = whole_number("max_iterations", max_iterations, least=1)
-    steps, loss, worst = 0, np.inf, np.inf
 
-    def report(intermediate_result: Any) -> None:
-        nonlocal steps
-        steps += 1
-        if callback is not None:
+    max_iterations: int = 10_000
+
+    def __post_init__(self) -> None:
+        whole_number("max_iterations", self.max_iterations, least=1)
+
+    def minimise(
+        self, model: BayesianModel, X: Array, y: Any, theta: Array, rng: np.random.Generator, callback: Callback
+    ) -> Array:
+        """Return the mode that theta runs down to; `rng` is not needed."""
+        steps, left = 0, self.max_iterations
+        loss, gradient = model.loss_and_gradient(theta, X, y)
+
+        def report(intermediate_result: Any) -> None:
+            nonlocal steps
+            steps += 1
             callback(steps, intermediate_result.x.copy(), float(intermediate_result.fun))
 
-    while left > 0:
-        options = {"maxiter": left, "maxfun": 20 * left, "gtol": 1e-6, "ftol": 0.0, "maxcor": 20}
-        result = minimize(
-            lambda t: model.loss_and_gradient(t, X, y),
-            theta,
-            method="L-BFGS-B",
-            jac=True,
-            callback=report,
-            options=options,
-        )
-        before, loss = loss, float(result.fun)
-        theta, worst, left = result.x, float(np.abs(result.jac).max()), left - max(result.nit, 1)
-        if worst <= 1e-6 * max(1.0, loss) or loss >= before:
-            break
-    if not worst <= 1e-6 * max(1.0, loss):
-        warnings.warn(
-            f"fit_map stopped after {steps} iterations at loss {loss:.6g} with max abs gradient {worst:.2g}, "
-            "which is not a mode; raise max_iterations, scale the inputs, or strengthen the prior",
-            ConvergenceWarning,
-            stacklevel=3,
-        )
-    return theta
+        while left > 0 and not is_mode(loss, gradient):
+            options = {"maxiter": left, "maxfun": 20 * left, "gtol": 1e-6, "ftol": 0.0, "maxcor": 20}
+            result = minimize(
+                lambda t: model.loss_and_gradient(t, X, y), theta, method="L-BFGS-B", jac=True, callback=report,
+                options=options,
+            )  # fmt: skip
+            stuck, left = not result.fun < loss, left - max(result.nit, 1)
+            theta, loss, gradient = result.x, float(result.fun), result.jac
+            if stuck:
+                break
+        if left > 0 and not is_mode(loss, gradient):
+            options = {"fatol": 5e-7, "maxiter": 20}
+            with np.errstate(all="ignore"):  # where it ends is judged below, however it got there
+                polished = root(lambda t: model.gradient(t, X, y), theta, method="krylov", options=options).x
+            end, slope = model.loss_and_gradient(polished, X, y)
+            if is_mode(end, slope) and end <= loss + 1e-12 * abs(loss):
+                theta, loss, gradient = polished, end, slope
+                callback(steps + 1, theta.copy(), loss)
+        if not is_mode(loss, gradient):
+            warnings.warn(
+                f"fit_map stopped after {steps} iterations at loss {loss:.6g} with max abs gradient "
+                f"{np.abs(gradient).max():.2g}, which is not a mode; raise max_iterations, scale the inputs, or "
+                "strengthen the prior",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        return theta
 
 
-def adam(
-    model: BayesianModel,
-    X: Array,
-    y: Any,
-    theta: Array,
-    rng: np.random.Generator,
-    callback: Callback | None,
-    *,
-    epochs: int = 100,
-    batch_size: int = 32,
-    learning_rate: float = 1e-3,
-    shuffle: bool = True,
-) -> Array:
-    """Minimise the loss by Adam (Kingma and Ba, 2015, algorithm 1) on mini-batches.
+@dataclass(frozen=True)
+class Adam:
+    """Adam (Kingma and Ba, 2015, algorithm 1) on mini-batches, for a fixed number of epochs.
 
     Each step follows the gradient of one batch B's share of loss / N:
     mean_B d nll_n + (1 / N) prior_precision * (theta - mu0). With `batch_size=1, shuffle=False` and a
     prior precision of N lambda^2 this is the post's listing, lambda^2 |theta|^2 / 2 in every sample's loss.
     """
-    epochs = whole_number("epochs", epochs, least=1)
-    batch_size = whole_number("batch_size", batch_size, least=1)
-    learning_rate = real_number("learning_rate", learning_rate, above=0.0)
-    beta1, beta2, epsilon = 0.9, 0.999, 1e-8
-    N = len(X)
-    mean, square = np.zeros_like(theta), np.zeros_like(theta)  # running moments of the gradient
-    step = 0
-    for epoch in range(1, epochs + 1):
-        order = rng.permutation(N) if shuffle else np.arange(N)
-        for start in range(0, N, batch_size):
-            batch = order[start : start + batch_size]
-            step += 1
-            g = model.loss_and_gradient(theta, X[batch], y[batch], share=len(batch) / N)[1] / len(batch)
-            mean = beta1 * mean + (1 - beta1) * g
-            square = beta2 * square + (1 - beta2) * g**2
-            corrected = mean / (1 - beta1**step), square / (1 - beta2**step)
-            theta = theta - learning_rate * corrected[0] / (np.sqrt(corrected[1]) + epsilon)
-        if callback is not None:
+
+    epochs: int = 100
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    shuffle: bool = True
+
+    def __post_init__(self) -> None:
+        whole_number("epochs", self.epochs, least=1)
+        whole_number("batch_size", self.batch_size, least=1)
+        real_number("learning_rate", self.learning_rate, above=0.0)
+        truth("shuffle", self.shuffle)
+
+    def minimise(
+        self, model: BayesianModel, X: Array, y: Any, theta: Array, rng: np.random.Generator, callback: Callback
+    ) -> Array:
+        """Return where theta stands after the last epoch."""
+        beta1, beta2, epsilon = 0.9, 0.999, 1e-8
+        N = len(X)
+        mean, square = np.zeros_like(theta), np.zeros_like(theta)  # running moments of the gradient
+        step = 0
+        for epoch in range(1, self.epochs + 1):
+            order = rng.permutation(N) if self.shuffle else np.arange(N)
+            for start in range(0, N, self.batch_size):
+                batch = order[start : start + self.batch_size]
+                step += 1
+                g = model.loss_and_gradient(theta, X[batch], y[batch], share=len(batch) / N)[1] / len(batch)
+                mean = beta1 * mean + (1 - beta1) * g
+                square = beta2 * square + (1 - beta2) * g**2
+                corrected = mean / (1 - beta1**step), square / (1 - beta2**step)
+                theta = theta - self.learning_rate * corrected[0] / (np.sqrt(corrected[1]) + epsilon)
             callback(epoch, theta.copy(), model.loss(theta, X, y))
-    return theta
+        return theta
 
 
-OPTIMIZERS: dict[str, Callable[..., Array]] = {"lbfgs": lbfgs, "adam": adam}
+OPTIMIZERS: dict[str, type[LBFGS] | type[Adam]] = {"lbfgs": LBFGS, "adam": Adam}

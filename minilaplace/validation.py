@@ -4,9 +4,9 @@ Every value a user hands in passes through one of these functions once, before a
 value in the form the library computes with, or raises a `ValueError` (`TypeError` where the type is wrong) that
 names the argument, what was expected and what was received.
 
-- `real_number`, `whole_number`, `option` for single values,
-- `vector`, `matrix`, `precision` for arrays, always float64 and finite,
-- `class_labels` for integer labels,
+- `instance`, `real_number`, `whole_number`, `truth`, `option` for single values,
+- `vector`, `number_or_vector`, `matrix` for arrays, always float64 and finite,
+- `class_labels`, `real_targets` for what a model predicts,
 - `sampler` for the source of randomness.
 """
 
@@ -25,6 +25,19 @@ Seed: TypeAlias = int | np.random.Generator | None
 def refusal(name: str, expected: object, received: object) -> str:
     """Return the sentence every error of the library is made of."""
     return f"{name}: expected {expected}, received {received}"
+
+
+def instance(name: str, value: Any, kind: type, expected: str) -> None:
+    """Raise unless `value` is of this kind."""
+    if not isinstance(value, kind):
+        raise TypeError(refusal(name, expected, repr(value)))
+
+
+def truth(name: str, value: object) -> bool:
+    """Return `value` if it is True or False; what merely counts as true, like "no", does not pass."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(refusal(name, "True or False", repr(value)))
+    return bool(value)
 
 
 def option(name: str, value: object, known: Iterable[str]) -> str:
@@ -74,12 +87,12 @@ def matrix(name: str, value: ArrayLike, n_columns: int) -> Array:
     return finite(name, array)
 
 
-def precision(name: str, value: ArrayLike, length: int) -> float | Array:
-    """Return a positive precision: one number for all parameters, or one for each of `length`."""
-    if np.ndim(value) == 0:
-        return real_number(name, value, above=0.0)
+def number_or_vector(name: str, value: ArrayLike, length: int, *, positive: bool = False) -> float | Array:
+    """Return one number for all parameters as a float, or one for each of `length` as a vector."""
+    if real_array(name, value, f"a number or shape ({length},)").ndim == 0:
+        return real_number(name, value, above=0.0 if positive else None)
     array = vector(name, value, length)
-    if np.any(array <= 0):
+    if positive and np.any(array <= 0):
         raise ValueError(refusal(name, "positive numbers", f"{array.min():g} at index {array.argmin()}"))
     return array
 
@@ -95,6 +108,16 @@ def class_labels(name: str, value: ArrayLike, n_samples: int, n_classes: int) ->
         n = int(strange.argmax())
         raise ValueError(refusal(name, expected, f"{array[n]:g} at index {n}"))
     return array.astype(np.intp)
+
+
+def real_targets(name: str, value: ArrayLike, n_samples: int, n_outputs: int) -> Array:
+    """Return `value` as finite (n_samples, n_outputs) targets; for one output (n_samples,) counts as a column."""
+    accepted = [(n_samples, n_outputs)] + [(n_samples,)] * (n_outputs == 1)
+    expected = "shape " + " or ".join(map(str, accepted))
+    array = real_array(name, value, expected)
+    if array.shape not in accepted:
+        raise ValueError(refusal(name, expected, f"shape {array.shape}"))
+    return finite(name, array).reshape(n_samples, n_outputs)
 
 
 def sampler(rng: Seed) -> np.random.Generator:

@@ -343,11 +343,11 @@ def test_a_bad_theta_is_named(check: Callable[..., DerivativeCheck], theta: Any,
 )
 def test_bad_functions_are_named(check: Callable[..., DerivativeCheck], derivative: str) -> None:
     theta = np.ones(2)
-    with pytest.raises(TypeError, match="fun: expected a function of theta, received 1.0"):
+    with pytest.raises(TypeError, match=r"fun: expected a function of theta, received 1\.0"):
         check(1.0, np.ones_like, theta)
     with pytest.raises(TypeError, match=f"{derivative}: expected a function of theta, received array"):
         check(np.sum, theta, theta)
-    with pytest.raises(TypeError, match="fun\\(theta\\): expected real numbers, .* received dtype complex128"):
+    with pytest.raises(TypeError, match=r"fun\(theta\): expected real numbers, .* received dtype complex128"):
         check(lambda t: 1j, np.ones_like, theta)
     with pytest.raises(TypeError, match=f"{derivative}\\(theta\\): expected real numbers, .* received dtype object"):
         check(np.sum, lambda t: None, theta)

@@ -1,0 +1,384 @@
+"""Bad input is refused at every entrance by an error that names the argument, what was expected and what came.
+
+Each row of the table is (entrance, what is wrong, call, error, message). Rows that hold for several entrances are
+written once and crossed with them.
+"""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from minilaplace import (
+    MLP,
+    BayesianModel,
+    Bernoulli,
+    Categorical,
+    Gaussian,
+    Laplace,
+    fit_map,
+    toy_data_linear,
+    toy_data_multi,
+    toy_data_non_linear,
+    toy_data_regression,
+)
+from minilaplace.activation import ACTIVATIONS
+from minilaplace.curvature import empirical_fisher, ggn, hessian
+from minilaplace.laplace import STRUCTURES, SUBSETS
+from minilaplace.predictive import LINKS
+
+N = 4
+X = np.arange(8.0).reshape(N, 2)
+LABELS = np.array([0, 1, 1, 0])
+NAN_IN_X, INF_IN_X = X.copy(), X.copy()
+NAN_IN_X[1, 0], INF_IN_X[3, 1] = np.nan, -np.inf
+
+NETWORK = MLP(2, 1)
+MODELS = {  # and targets they take
+    "Bernoulli": (BayesianModel(NETWORK, Bernoulli()), LABELS),
+    "Categorical": (BayesianModel(MLP(2, 3), Categorical()), LABELS),
+    "Gaussian": (BayesianModel(NETWORK, Gaussian()), X[:, 0]),
+    "Gaussian of 2": (BayesianModel(MLP(2, 2), Gaussian()), X),
+}
+MODEL, THETA = MODELS["Bernoulli"][0], np.array([1.0, 2.0, 3.0])
+ROWS = []
+
+
+def row(entrance, wrong, call, error, message):
+    ROWS.append(pytest.param(call, error, message, id=f"{entrance}-{wrong}"))
+
+
+def one_of(names):
+    return f"one of {', '.join(map(repr, names))}"
+
+
+def zeros(model):
+    return np.zeros(model.network.n_params)
+
+
+# --- X, y and theta, wherever data comes in
+
+TAKES_DATA = {
+    "fit_map": fit_map,
+    "ggn": lambda model, X, y: ggn(model, zeros(model), X, y),
+    "hessian": lambda model, X, y: hessian(model, zeros(model), X, y),
+    "empirical_fisher": lambda model, X, y: empirical_fisher(model, zeros(model), X, y),
+    "Laplace.fit": lambda model, X, y: Laplace(model, zeros(model)).fit(X, y),
+}
+FITTED = Laplace(MODEL, THETA).fit(X, LABELS)
+TAKES_X = {name: partial(lambda take, X: take(MODEL, X, LABELS), take) for name, take in TAKES_DATA.items()} | {
+    "Laplace.predict": FITTED.predict,
+    "Laplace.glm_predictive_distribution": FITTED.glm_predictive_distribution,
+}
+
+SHAPE_OF_X = "shape (N, 2) with N >= 1"
+BAD_X = [
+    ("three columns", np.ones((N, 3)), ValueError, f"{SHAPE_OF_X}, received shape (4, 3)"),
+    ("one column", np.ones((N, 1)), ValueError, f"{SHAPE_OF_X}, received shape (4, 1)"),
+    ("1-D", np.ones(2), ValueError, f"{SHAPE_OF_X}, received shape (2,)"),
+    ("0-D", 1.0, ValueError, f"{SHAPE_OF_X}, received shape ()"),
+    ("3-D", np.ones((N, 2, 1)), ValueError, f"{SHAPE_OF_X}, received shape (4, 2, 1)"),
+    ("empty", np.ones((0, 2)), ValueError, f"{SHAPE_OF_X}, received shape (0, 2)"),
+    ("empty list", [], ValueError, f"{SHAPE_OF_X}, received shape (0,)"),
+    ("NaN", NAN_IN_X, ValueError, "finite numbers, received nan at index (1, 0)"),
+    ("inf", INF_IN_X, ValueError, "finite numbers, received -inf at index (3, 1)"),
+    ("ragged", [[1.0, 2.0], [3.0]], ValueError, f"{SHAPE_OF_X}, received rows of different lengths"),
+    ("complex", X + 0j, TypeError, f"real numbers, {SHAPE_OF_X}, received dtype complex128"),
+    ("strings", X.astype(str), TypeError, f"real numbers, {SHAPE_OF_X}, received dtype <U32"),
+    ("objects", X.astype(object), TypeError, f"real numbers, {SHAPE_OF_X}, received dtype object"),
+    ("None", None, TypeError, f"real numbers, {SHAPE_OF_X}, received dtype object"),
+]
+for entrance, take in TAKES_X.items():
+    for wrong, bad, error, message in BAD_X:
+        row(entrance, f"X: {wrong}", partial(take, bad), error, f"X: expected {message}")
+
+TWO_LABELS, THREE_LABELS = f"shape ({N},) of integer labels 0..1", f"shape ({N},) of integer labels 0..2"
+TWO_COLUMNS, ONE_COLUMN = f"shape ({N}, 2)", f"shape ({N}, 1) or ({N},)"
+BAD_Y = {
+    "Bernoulli": [
+        ("label 2", [0, 1, 2, 1], ValueError, f"{TWO_LABELS}, received 2 at index 2"),
+        ("label -1", [0, -1, 1, 1], ValueError, f"{TWO_LABELS}, received -1 at index 1"),
+        ("label 0.5", [0.5, 1, 0, 1], ValueError, f"{TWO_LABELS}, received 0.5 at index 0"),
+        ("NaN", [0, 1, 0, np.nan], ValueError, f"{TWO_LABELS}, received nan at index 3"),
+        ("a column", LABELS[:, None], ValueError, f"{TWO_LABELS}, received shape (4, 1)"),
+        ("too short", LABELS[:3], ValueError, f"{TWO_LABELS}, received shape (3,)"),
+        ("one label", 1, ValueError, f"{TWO_LABELS}, received shape ()"),
+        ("ragged", [[0], [1, 1], [0], [1]], ValueError, f"{TWO_LABELS}, received rows of different lengths"),
+        ("complex", LABELS + 0j, TypeError, f"real numbers, {TWO_LABELS}, received dtype complex128"),
+        ("strings", ["0", "1", "1", "0"], TypeError, f"real numbers, {TWO_LABELS}, received dtype <U1"),
+        ("objects", LABELS.astype(object), TypeError, f"real numbers, {TWO_LABELS}, received dtype object"),
+    ],
+    "Categorical": [
+        ("label 3", [0, 1, 2, 3], ValueError, f"{THREE_LABELS}, received 3 at index 3"),
+        ("label -1", [-1, 1, 2, 0], ValueError, f"{THREE_LABELS}, received -1 at index 0"),
+        ("label 1.5", [0, 1.5, 2, 0], ValueError, f"{THREE_LABELS}, received 1.5 at index 1"),
+        ("inf", [0, 1, np.inf, 0], ValueError, f"{THREE_LABELS}, received inf at index 2"),
+        ("one-hot", np.eye(3)[LABELS], ValueError, f"{THREE_LABELS}, received shape (4, 3)"),
+        ("a column", LABELS[:, None], ValueError, f"{THREE_LABELS}, received shape (4, 1)"),
+        ("strings", ["a", "b", "b", "a"], TypeError, f"real numbers, {THREE_LABELS}, received dtype <U1"),
+    ],
+    "Gaussian": [
+        ("too short", X[:3, 0], ValueError, f"{ONE_COLUMN}, received shape (3,)"),
+        ("one number, not broadcast", 1.0, ValueError, f"{ONE_COLUMN}, received shape ()"),
+        ("two columns", X, ValueError, f"{ONE_COLUMN}, received shape (4, 2)"),
+        ("a row", X[None, :, 0], ValueError, f"{ONE_COLUMN}, received shape (1, 4)"),
+        ("NaN", NAN_IN_X[:, 0], ValueError, "finite numbers, received nan at index (1,)"),
+        ("ragged", [[0.0], [1.0, 1.0]], ValueError, f"{ONE_COLUMN}, received rows of different lengths"),
+        ("complex", X[:, 0] + 0j, TypeError, f"real numbers, {ONE_COLUMN}, received dtype complex128"),
+        ("None", None, TypeError, f"real numbers, {ONE_COLUMN}, received dtype object"),
+    ],
+    "Gaussian of 2": [
+        ("1-D", X[:, 0], ValueError, f"{TWO_COLUMNS}, received shape (4,)"),
+        ("one column", X[:, :1], ValueError, f"{TWO_COLUMNS}, received shape (4, 1)"),
+        ("too short", X[:3], ValueError, f"{TWO_COLUMNS}, received shape (3, 2)"),
+        ("one row, not broadcast", X[:1], ValueError, f"{TWO_COLUMNS}, received shape (1, 2)"),
+        ("inf", INF_IN_X, ValueError, "finite numbers, received -inf at index (3, 1)"),
+        ("ragged", [[1.0, 2.0], [3.0]], ValueError, f"{TWO_COLUMNS}, received rows of different lengths"),
+        ("strings", X.astype(str), TypeError, f"real numbers, {TWO_COLUMNS}, received dtype <U32"),
+    ],
+}
+for entrance, take in TAKES_DATA.items():
+    for name, table in BAD_Y.items():
+        for wrong, bad, error, message in table:
+            call = partial(take, MODELS[name][0], X, bad)
+            row(f"{entrance}({name})", f"y: {wrong}", call, error, f"y: expected {message}")
+
+TAKES_THETA = {
+    "ggn": ("theta", lambda theta: ggn(MODEL, theta, X, LABELS)),
+    "hessian": ("theta", lambda theta: hessian(MODEL, theta, X, LABELS)),
+    "empirical_fisher": ("theta", lambda theta: empirical_fisher(MODEL, theta, X, LABELS)),
+    "Laplace": ("theta", lambda theta: Laplace(MODEL, theta)),
+    "fit_map": ("theta0", lambda theta: fit_map(MODEL, X, LABELS, theta0=theta)),
+}
+BAD_THETA = [
+    ("too long", np.ones(4), ValueError, "shape (3,), received shape (4,)"),
+    ("too short", np.ones(2), ValueError, "shape (3,), received shape (2,)"),
+    ("one number", 1.0, ValueError, "shape (3,), received shape ()"),
+    ("a row", np.ones((1, 3)), ValueError, "shape (3,), received shape (1, 3)"),
+    ("NaN", [1, np.nan, 3], ValueError, "finite numbers, received nan at index (1,)"),
+    ("inf", [1, 2, np.inf], ValueError, "finite numbers, received inf at index (2,)"),
+    ("layers", NETWORK.layers(THETA)[0], ValueError, "shape (3,), received rows of different lengths"),
+    ("complex", THETA + 0j, TypeError, "real numbers, shape (3,), received dtype complex128"),
+    ("strings", ["1", "2", "3"], TypeError, "real numbers, shape (3,), received dtype <U1"),
+    ("objects", THETA.astype(object), TypeError, "real numbers, shape (3,), received dtype object"),
+]
+for entrance, (argument, take) in TAKES_THETA.items():
+    for wrong, bad, error, message in BAD_THETA:
+        row(entrance, f"{argument}: {wrong}", partial(take, bad), error, f"{argument}: expected {message}")
+
+TAKES_MODEL = {
+    "fit_map": lambda model: fit_map(model, X, LABELS),
+    "ggn": lambda model: ggn(model, THETA, X, LABELS),
+    "hessian": lambda model: hessian(model, THETA, X, LABELS),
+    "empirical_fisher": lambda model: empirical_fisher(model, THETA, X, LABELS),
+    "Laplace": lambda model: Laplace(model, THETA),
+}
+for entrance, take in TAKES_MODEL.items():
+    row(entrance, "model: a network", partial(take, NETWORK), TypeError,
+        "model: expected a BayesianModel, received MLP(2, 1, activation='tanh')")  # fmt: skip
+
+
+# --- single numbers, counts, names and seeds
+
+POSITIVE = "a finite number greater than 0"
+BAD_POSITIVE = [
+    ("zero", 0, ValueError, f"{POSITIVE}, received 0"),
+    ("negative", -1.5, ValueError, f"{POSITIVE}, received -1.5"),
+    ("NaN", float("nan"), ValueError, f"{POSITIVE}, received nan"),
+    ("inf", float("inf"), ValueError, f"{POSITIVE}, received inf"),
+    ("a string", "1", TypeError, f"real numbers, {POSITIVE}, received dtype <U1"),
+    ("None", None, TypeError, f"real numbers, {POSITIVE}, received dtype object"),
+    ("complex", 1j, TypeError, f"real numbers, {POSITIVE}, received dtype complex128"),
+]
+TAKES_POSITIVE = {
+    "Gaussian": ("sigma_noise", Gaussian),
+    "BayesianModel": ("prior_precision", lambda value: BayesianModel(NETWORK, Bernoulli(), value)),
+    "Laplace": ("temperature", lambda value: Laplace(MODEL, THETA, temperature=value)),
+    "fit_map": ("learning_rate", lambda value: fit_map(MODEL, X, LABELS, method="adam", learning_rate=value)),
+}
+for entrance, (argument, take) in TAKES_POSITIVE.items():
+    for wrong, bad, error, message in BAD_POSITIVE:
+        if argument == "prior_precision":
+            message = message.replace(f"real numbers, {POSITIVE}", "real numbers, a number or shape (3,)")
+        row(entrance, f"{argument}: {wrong}", partial(take, bad), error, f"{argument}: expected {message}")
+
+TAKES_COUNT = [  # and the least it takes
+    ("MLP", "sizes", 1, lambda n: MLP(2, n, 1)),
+    ("fit_map", "max_iterations", 1, lambda n: fit_map(MODEL, X, LABELS, max_iterations=n)),
+    ("fit_map", "epochs", 1, lambda n: fit_map(MODEL, X, LABELS, method="adam", epochs=n)),
+    ("fit_map", "batch_size", 1, lambda n: fit_map(MODEL, X, LABELS, method="adam", batch_size=n)),
+    ("Laplace.fit", "batch_size", 1, lambda n: FITTED.fit(X, LABELS, batch_size=n)),
+    ("Laplace.sample", "n_samples", 1, FITTED.sample),
+    ("toy_data_linear", "n", 2, toy_data_linear),
+    ("toy_data_non_linear", "n", 4, toy_data_non_linear),
+    ("toy_data_multi", "n", 4, toy_data_multi),
+    ("toy_data_regression", "n", 1, toy_data_regression),
+]
+for entrance, argument, least, take in TAKES_COUNT:
+    for bad, error in [
+        (least - 1, ValueError),
+        (-3, ValueError),
+        (8.0, TypeError),
+        (True, TypeError),
+        ("8", TypeError),
+    ]:
+        message = f"{argument}: expected a whole number of at least {least}, received {bad!r}"
+        row(entrance, f"{argument}: {bad!r}", partial(take, bad), error, message)
+
+TAKES_SEED = {
+    "MLP.init": NETWORK.init,
+    "fit_map": lambda rng: fit_map(MODEL, X, LABELS, rng=rng),
+    "Laplace.sample": lambda rng: FITTED.sample(2, rng),
+    "toy_data_linear": lambda rng: toy_data_linear(rng=rng),
+    "toy_data_non_linear": lambda rng: toy_data_non_linear(rng=rng),
+    "toy_data_multi": lambda rng: toy_data_multi(rng=rng),
+    "toy_data_regression": lambda rng: toy_data_regression(rng=rng),
+}
+for entrance, take in TAKES_SEED.items():
+    for bad, error in [(-1, ValueError), (1.5, TypeError), (True, TypeError), ("0", TypeError)]:
+        message = f"rng: expected a whole number of at least 0, received {bad!r}"
+        row(entrance, f"rng: {bad!r}", partial(take, bad), error, message)
+
+TAKES_NAME = [  # and the names it knows
+    ("MLP", "activation", ACTIVATIONS, lambda name: MLP(2, 3, 1, activation=name)),
+    ("fit_map", "method", ["lbfgs", "adam"], lambda name: fit_map(MODEL, X, LABELS, method=name)),
+    (
+        "Laplace",
+        "curvature",
+        ["ggn", "hessian", "empirical_fisher"],
+        lambda name: Laplace(MODEL, THETA, curvature=name),
+    ),
+    ("Laplace", "hessian_structure", STRUCTURES, lambda name: Laplace(MODEL, THETA, hessian_structure=name)),
+    ("Laplace", "subset_of_weights", SUBSETS, lambda name: Laplace(MODEL, THETA, subset_of_weights=name)),
+]
+for likelihood, (model, y) in MODELS.items():
+    la = Laplace(model, zeros(model)).fit(X, y)
+    links = LINKS[type(model.likelihood)]
+    TAKES_NAME.append((f"Laplace.predict({likelihood})", "link_approx", links, partial(la.predict, X)))
+for entrance, argument, known, take in TAKES_NAME:
+    for bad in ["no such name", "", 3, ["ggn"]]:
+        message = f"{argument}: expected {one_of(known)}, received {bad!r}"
+        row(entrance, f"{argument}: {bad!r}", partial(take, bad), ValueError, message)
+for likelihood, foreign in [("Bernoulli", "exact"), ("Categorical", "quadrature"), ("Gaussian", "probit")]:
+    model, y = MODELS[likelihood]
+    message = f"link_approx: expected {one_of(LINKS[type(model.likelihood)])}, received {foreign!r}"
+    call = partial(Laplace(model, zeros(model)).fit(X, y).predict, X, foreign)
+    row(f"Laplace.predict({likelihood})", f"link_approx: {foreign!r}", call, ValueError, message)
+
+
+# --- what only one entrance takes
+
+ADAM_KNOWS = one_of(["epochs", "batch_size", "learning_rate", "shuffle"])
+PRIOR, PRIOR_MEAN = partial(BayesianModel, NETWORK, Bernoulli()), partial(BayesianModel, NETWORK, Bernoulli(), 1.0)
+UNFITTED = Laplace(MODEL, THETA)
+NOT_FITTED = "Laplace: expected a fit to data before this call: la.fit(X, y), received no fit yet"
+
+for entrance, wrong, call, error, message in [
+    ("MLP", "no sizes", MLP, ValueError, "sizes: expected at least an input and an output size, received ()"),
+    ("MLP", "one size", partial(MLP, 2), ValueError,
+        "sizes: expected at least an input and an output size, received (2,)"),
+    ("MLP.layers", "theta: too long", partial(NETWORK.layers, np.ones(4)), ValueError,
+        "theta: expected shape (3,), received shape (4,)"),
+    ("MLP.forward", "theta: too short", partial(NETWORK.forward, np.ones(2), X), ValueError,
+        "theta: expected shape (3,), received shape (2,)"),
+    ("MLP.forward", "X: three columns", partial(NETWORK.forward, THETA, np.ones((N, 3))), ValueError,
+        "X: expected shape (N, 2), received shape (4, 3)"),
+    ("MLP.jacobian", "X: 1-D", partial(NETWORK.jacobian, THETA, np.ones(2)), ValueError,
+        "X: expected shape (N, 2), received shape (2,)"),
+    ("MLP.backward", "G: 1-D", partial(NETWORK.backward, THETA, X, np.ones(N)), ValueError,
+        "G: expected shape (4, 1), received shape (4,)"),
+    ("MLP.second_order", "G: one row", partial(NETWORK.second_order, THETA, X, np.ones((1, 1))), ValueError,
+        "G: expected shape (4, 1), received shape (1, 1)"),
+    ("Bernoulli.nll", "y: a column", partial(Bernoulli().nll, X[:, :1], LABELS[:, None]), ValueError,
+        "y: expected shape (4,), received shape (4, 1)"),
+    ("Bernoulli.gradient", "f: two columns", partial(Bernoulli().gradient, X, LABELS), ValueError,
+        "f: expected shape (4, 1), received shape (4, 2)"),
+    ("Categorical.gradient", "y: too short", partial(Categorical().gradient, X, LABELS[:3]), ValueError,
+        "y: expected shape (4,), received shape (3,)"),
+    ("Gaussian.nll", "y: one column", partial(Gaussian().nll, X, X[:, :1]), ValueError,
+        "y: expected shape (4, 2), received shape (4, 1)"),
+    ("Gaussian.hessian", "y: too short", partial(Gaussian().hessian, X, X[:3]), ValueError,
+        "y: expected shape (4, 2), received shape (3, 2)"),
+    ("Gaussian", "sigma_noise: a vector", partial(Gaussian, [1.0, 2.0]), ValueError,
+        f"sigma_noise: expected {POSITIVE}, received an array of shape (2,)"),
+    ("BayesianModel", "network: sizes", partial(BayesianModel, (2, 1), Bernoulli()), TypeError,
+        "network: expected an MLP, received (2, 1)"),
+    ("BayesianModel", "likelihood: a name", partial(BayesianModel, NETWORK, "bernoulli"), TypeError,
+        "likelihood: expected Bernoulli(), Categorical() or Gaussian(), received 'bernoulli'"),
+    ("BayesianModel", "two logits", partial(BayesianModel, MLP(2, 2), Bernoulli()), ValueError,
+        "network: expected 1 output (one logit) for Bernoulli, received 2 outputs"),
+    ("BayesianModel", "one logit", partial(BayesianModel, MLP(2, 1), Categorical()), ValueError,
+        "network: expected 2 outputs or more for Categorical (Bernoulli takes one), received 1"),
+    ("BayesianModel", "prior_precision: too long", partial(PRIOR, np.ones(4)), ValueError,
+        "prior_precision: expected shape (3,), received shape (4,)"),
+    ("BayesianModel", "prior_precision: a zero", partial(PRIOR, [1, 0, 1]), ValueError,
+        "prior_precision: expected positive numbers, received 0 at index 1"),
+    ("BayesianModel", "prior_precision: NaN inside", partial(PRIOR, [1, 1, np.nan]), ValueError,
+        "prior_precision: expected finite numbers, received nan at index (2,)"),
+    ("BayesianModel", "prior_precision: a matrix", partial(PRIOR, np.eye(3)), ValueError,
+        "prior_precision: expected shape (3,), received shape (3, 3)"),
+    ("BayesianModel", "prior_precision: ragged", partial(PRIOR, [[1, 1], [1]]), ValueError,
+        "prior_precision: expected a number or shape (3,), received rows of different lengths"),
+    ("BayesianModel", "prior_mean: NaN", partial(PRIOR_MEAN, np.nan), ValueError,
+        "prior_mean: expected a finite number, received nan"),
+    ("BayesianModel", "prior_mean: too short", partial(PRIOR_MEAN, [0.0, 0.0]), ValueError,
+        "prior_mean: expected shape (3,), received shape (2,)"),
+    ("BayesianModel", "prior_mean: ragged", partial(PRIOR_MEAN, [[1, 1], [1]]), ValueError,
+        "prior_mean: expected a number or shape (3,), received rows of different lengths"),
+    ("BayesianModel", "prior_mean: complex", partial(PRIOR_MEAN, 1j), TypeError,
+        "prior_mean: expected real numbers, a number or shape (3,), received dtype complex128"),
+    ("fit_map", "Adam's option", partial(fit_map, MODEL, X, LABELS, epochs=3), ValueError,
+        "option of method 'lbfgs': expected one of 'max_iterations', received 'epochs'"),
+    ("fit_map", "L-BFGS' option", partial(fit_map, MODEL, X, LABELS, method="adam", max_iterations=3), ValueError,
+        f"option of method 'adam': expected {ADAM_KNOWS}, received 'max_iterations'"),
+    ("fit_map", "shuffle: a string", partial(fit_map, MODEL, X, LABELS, method="adam", shuffle="no"), TypeError,
+        "shuffle: expected True or False, received 'no'"),
+    ("fit_map", "callback: a number", partial(fit_map, MODEL, X, LABELS, callback=3), TypeError,
+        "callback: expected a function of (step, theta, loss), received 3"),
+    ("Laplace.fit", "override: a string", partial(FITTED.fit, X, LABELS, override="no"), TypeError,
+        "override: expected True or False, received 'no'"),
+    ("Laplace.fit", "override: None", partial(FITTED.fit, X, LABELS, override=None), TypeError,
+        "override: expected True or False, received None"),
+    ("Laplace.predict", "before fit", partial(UNFITTED.predict, X), ValueError, NOT_FITTED),
+    ("Laplace.predict", "plugin before fit", partial(UNFITTED.predict, X, "plugin"), ValueError, NOT_FITTED),
+    ("Laplace.glm_predictive_distribution", "before fit", partial(UNFITTED.glm_predictive_distribution, X), ValueError,
+        NOT_FITTED),
+    ("Laplace.sample", "before fit", partial(UNFITTED.sample, 1), ValueError, NOT_FITTED),
+    ("Laplace.posterior", "before fit", lambda: UNFITTED.posterior, ValueError, NOT_FITTED),
+    ("toy_data_regression", "noise: negative", partial(toy_data_regression, 10, -0.5), ValueError,
+        "noise: expected a number of at least 0, received -0.5"),
+    ("toy_data_regression", "noise: NaN", partial(toy_data_regression, 10, float("nan")), ValueError,
+        "noise: expected a finite number, received nan"),
+    ("toy_data_regression", "noise: a string", partial(toy_data_regression, 10, "a"), TypeError,
+        "noise: expected real numbers, a finite number, received dtype <U1"),
+]:  # fmt: skip
+    row(entrance, wrong, call, error, message)
+
+
+@pytest.mark.parametrize(("call", "error", "message"), ROWS)
+def test_bad_input_is_refused_by_name(call, error, message):
+    with pytest.raises(error) as caught:
+        call()
+    assert type(caught.value) is error
+    assert str(caught.value) == message
+
+
+def test_the_table_covers_every_public_entrance():
+    import minilaplace
+
+    entrances = {param.id.split("-")[0].split("(")[0].split(".")[0] for param in ROWS}
+    elsewhere = {"check_gradient", "check_hessian", "check_jacobian", "plot_contour"}  # each has its own test file
+    without_input = {"ConvergenceWarning", "Prediction"}
+    assert entrances - {"ggn", "hessian", "empirical_fisher"} == set(minilaplace.__all__) - elsewhere - without_input
+
+
+@pytest.mark.parametrize("y", [LABELS.astype(bool), LABELS.astype(float), LABELS.astype(np.uint8), LABELS.tolist()])
+def test_labels_in_any_numeric_type_are_the_same_labels(y):
+    assert np.array_equal(ggn(MODEL, THETA, X, y), ggn(MODEL, THETA, X, LABELS))
+    assert MODEL.check_data(X, y)[1].tolist() == LABELS.tolist()
+
+
+@pytest.mark.parametrize("like", [np.float32, np.int64, np.ndarray.tolist, np.asfortranarray, lambda a: a[::-1][::-1]])
+def test_inputs_in_any_numeric_type_and_layout_are_the_same_inputs(like):
+    values = X.astype(like) if isinstance(like, type) else like(X)
+    np.testing.assert_array_equal(FITTED.predict(values), FITTED.predict(X))

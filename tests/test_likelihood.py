@@ -1,0 +1,222 @@
+"""The likelihoods are SciPy's densities, their derivatives are derivatives, and no logit is too large for them."""
+
+from dataclasses import FrozenInstanceError
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from problems import EPS, LIKELIHOODS, assert_close, assert_is_derivative, log_density, random_targets
+from scipy.special import expit, softmax
+
+from minilaplace import Bernoulli, Categorical, Gaussian
+
+METHODS = ["nll", "gradient", "hessian"]
+SHAPES = [("bernoulli", 1), *(("categorical", C) for C in (2, 3, 4)), *(("gaussian", C) for C in (1, 2, 3))]
+
+
+@pytest.fixture(params=SHAPES, ids=str)
+def drawn(request):
+    """Return a likelihood with random outputs f (6, C) and targets y."""
+    name, C = request.param
+    rng = np.random.default_rng(C)
+    f = rng.normal(scale=2, size=(6, C))
+    return LIKELIHOODS[name], f, random_targets(LIKELIHOODS[name], f, rng)
+
+
+def enumeration(likelihood, f):
+    """Return [(weight (N,), y)] that average every quadratic of y exactly as p(y | f) does.
+
+    For a Gaussian these are the corners f +- sigma, equally likely: they have its mean and covariance.
+    """
+    N, C = f.shape
+    if isinstance(likelihood, Gaussian):
+        corners = product([-likelihood.sigma_noise, likelihood.sigma_noise], repeat=C)
+        return [(np.full(N, 0.5**C), f + np.array(corner)) for corner in corners]
+    p = softmax(f, axis=1) if isinstance(likelihood, Categorical) else np.hstack([expit(-f), expit(f)])
+    return [(p[:, c], np.full(N, c)) for c in range(p.shape[1])]
+
+
+def test_nll_is_minus_scipys_log_density(drawn):
+    likelihood, f, y = drawn
+    assert_close(likelihood.nll(f, y), -log_density(likelihood, f, y), rtol=1e-14)
+
+
+def test_gradient_and_hessian_are_derivatives(drawn):
+    likelihood, f, y = drawn
+    for n in range(len(f)):
+        one = slice(n, n + 1)
+        assert_is_derivative(likelihood.gradient(f, y)[n], lambda t, at=one: likelihood.nll(t[None], y[at])[0], f[n])
+        assert_is_derivative(
+            likelihood.hessian(f, y)[n], lambda t, at=one: likelihood.gradient(t[None], y[at])[0], f[n]
+        )
+
+
+def test_factor_squared_is_the_hessian(drawn):
+    likelihood, f, y = drawn
+    R = likelihood.factor(f)
+    assert_close(np.einsum("nkc,nkd->ncd", R, R), likelihood.hessian(f, y), rtol=4 * EPS)
+
+
+def test_gradient_has_mean_zero_and_the_hessian_as_its_covariance(drawn):
+    likelihood, f, y = drawn
+    draws = [(weight, likelihood.gradient(f, target)) for weight, target in enumeration(likelihood, f)]
+    assert_close(sum(weight[:, None] * g for weight, g in draws), np.zeros_like(f), rtol=1e-14)
+    fisher = sum(np.einsum("n,nc,nd->ncd", weight, g, g) for weight, g in draws)
+    assert_close(fisher, likelihood.hessian(f, y), rtol=1e-14)
+
+
+def test_mean_is_the_average_of_y(drawn):
+    likelihood, f, _ = drawn
+    one_hot = np.eye(f.shape[1]) if isinstance(likelihood, Categorical) else None
+    average = sum((weight * (y if one_hot is None else one_hot[y]).T).T for weight, y in enumeration(likelihood, f))
+    assert_close(likelihood.mean(f), average, rtol=1e-15)
+
+
+# f, y, nll, gradient, Lambda; 1 + e^-40 is 1 and e^-1e4 is 0, while e^-745 is 5e-324, TINY, or rounds to 0.
+TINY = 5e-324
+EXTREMES = [
+    (Bernoulli(), [1e4], 0, 1e4, [1], [[0]]),
+    (Bernoulli(), [1e4], 1, 0, [0], [[0]]),
+    (Bernoulli(), [-1e4], 0, 0, [0], [[0]]),
+    (Bernoulli(), [-1e4], 1, 1e4, [-1], [[0]]),
+    (Bernoulli(), [40.0], 1, np.exp(-40), [-np.exp(-40)], [[np.exp(-40)]]),
+    (Bernoulli(), [-40.0], 0, np.exp(-40), [np.exp(-40)], [[np.exp(-40)]]),
+    (Bernoulli(), [745.0], 0, 745, [1], [[0]]),
+    (Bernoulli(), [-745.0], 0, 0, [0], [[0]]),
+    (Categorical(), [1e4, 0, -1e4], 0, 0, [0, 0, 0], np.zeros((3, 3))),
+    (Categorical(), [1e4, 0, -1e4], 1, 1e4, [1, -1, 0], np.zeros((3, 3))),
+    (Categorical(), [1e4, 0, -1e4], 2, 2e4, [1, 0, -1], np.zeros((3, 3))),
+    (Categorical(), [1e4, 1e4, -745], 0, np.log(2), [-0.5, 0.5, 0], [[0.25, -0.25, 0], [-0.25, 0.25, 0], [0, 0, 0]]),
+    (Categorical(), [745.0, 0], 1, 745, [1, -1], [[0, 0], [0, 0]]),
+]
+
+
+@pytest.mark.parametrize(("likelihood", "f", "y", "nll", "gradient", "hessian"), EXTREMES)
+def test_extreme_logits_give_the_exact_numbers(likelihood, f, y, nll, gradient, hessian):
+    for method, expected in zip(METHODS, (nll, gradient, hessian), strict=True):
+        received = getattr(likelihood, method)(np.array([f]), np.array([y]))[0]
+        np.testing.assert_allclose(received, expected, rtol=4 * EPS, atol=TINY)
+
+
+@given(f=st.floats(-700, 700), y=st.integers(0, 1))
+def test_bernoulli_is_categorical_on_logits_zero_and_f(f, y):
+    one, two, y = np.array([[f]]), np.array([[0, f]]), np.array([y])
+    # log softmax and p - 1 cancel for the class that is nearly sure, to the roundoff of 1 and no further; ...
+    for method, of_f in [("nll", ...), ("gradient", (slice(None), slice(1, 2)))]:
+        received, expected = (getattr(L, method)(x, y) for L, x in [(Bernoulli(), one), (Categorical(), two)])
+        np.testing.assert_allclose(received, expected[of_f], rtol=4 * EPS, atol=2 * EPS)
+    # ... the curvature keeps its relative accuracy down to e^-700, a handful of roundings.
+    expected = Categorical().hessian(two, y)[:, 1:, 1:]
+    np.testing.assert_allclose(Bernoulli().hessian(one, y), expected, rtol=16 * EPS)
+
+
+@given(shift=st.integers(-1000, 1000), seed=st.integers(0, 2**32 - 1))
+def test_categorical_does_not_see_a_shift(shift, seed):
+    rng = np.random.default_rng(seed)
+    f, y = rng.integers(-64, 64, size=(4, 3)) / 16, rng.integers(3, size=4)  # sixteenths: adding a shift is exact
+    for method in METHODS:
+        function = getattr(Categorical(), method)
+        np.testing.assert_array_equal(function(f + shift, y), function(f, y))
+
+
+WRONG_SHAPES = [
+    (Bernoulli(), (4, 1), (4, 1)),
+    (Bernoulli(), (4, 1), (1,)),
+    (Bernoulli(), (4, 1), ()),
+    (Bernoulli(), (1, 1), (4,)),
+    (Bernoulli(), (4, 2), (4,)),
+    (Bernoulli(), (4,), (4,)),
+    (Categorical(), (4, 3), (4, 1)),
+    (Categorical(), (4, 3), (4, 3)),
+    (Categorical(), (4, 3), (1,)),
+    (Categorical(), (4, 3), ()),
+    (Categorical(), (1, 3), (4,)),
+    (Gaussian(), (4, 2), (4,)),
+    (Gaussian(), (4, 2), (2,)),
+    (Gaussian(), (4, 2), (4, 1)),
+    (Gaussian(), (4, 1), (4, 2)),
+    (Gaussian(), (4, 2), (1, 2)),
+    (Gaussian(), (4, 2), ()),
+    (Gaussian(), (1, 1), (4,)),
+    (Gaussian(), (4, 4), (4,)),
+]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("case", WRONG_SHAPES, ids=str)
+def test_shapes_never_broadcast(case, method):
+    likelihood, f, y = case
+    with pytest.raises(ValueError, match=r"^[fy]: expected shape \(.*\), received shape \("):
+        getattr(likelihood, method)(np.zeros(f), np.zeros(y, dtype=int))
+
+
+@pytest.mark.parametrize("kind", [bool, int, float])
+@pytest.mark.parametrize(("likelihood", "C"), [(Bernoulli(), 1), (Categorical(), 2)])
+def test_two_classes_may_be_bool_int_or_float(likelihood, C, kind):
+    f, y = np.array([[0.5, -1.5], [2.0, 1.0]])[:, :C], np.array([1, 1])
+    y_checked = likelihood.check_targets(y.astype(kind), 2, C)
+    for method in METHODS:
+        expected = getattr(likelihood, method)(f, y)
+        np.testing.assert_array_equal(getattr(likelihood, method)(f, y_checked), expected)
+        np.testing.assert_array_equal(getattr(likelihood, method)(f, y.astype(kind)), expected)
+
+
+def test_a_single_gaussian_output_takes_a_vector_of_targets():
+    f, y = np.zeros((3, 1)), np.array([1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(Gaussian().check_targets(y.tolist(), 3, 1), y[:, None])
+    for method in METHODS:
+        function = getattr(Gaussian(), method)
+        np.testing.assert_array_equal(function(f, y), function(f, y[:, None]))
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "C", "y", "error", "message"),
+    [
+        (Bernoulli(), 1, [[0], [1]], ValueError, r"y: expected shape \(2,\) of integer labels 0..1, .* shape \(2, 1\)"),
+        (Bernoulli(), 1, [0, 1, 1], ValueError, r"y: expected shape \(2,\) of .*, received shape \(3,\)"),
+        (Bernoulli(), 1, 1, ValueError, r"y: expected shape \(2,\) of .*, received shape \(\)"),
+        (Bernoulli(), 1, [0, 2], ValueError, "y: .*, received 2 at index 1"),
+        (Bernoulli(), 1, [0.5, 1], ValueError, "y: .*, received 0.5 at index 0"),
+        (Bernoulli(), 1, [0, np.nan], ValueError, "y: .*, received nan at index 1"),
+        (Bernoulli(), 1, ["a", "b"], TypeError, "y: expected real numbers, .* received dtype <U1"),
+        (Categorical(), 3, [0, -1], ValueError, "y: expected .* labels 0..2, received -1 at index 1"),
+        (Categorical(), 3, [3, 0], ValueError, "y: expected .* labels 0..2, received 3 at index 0"),
+        (Categorical(), 2, np.eye(2), ValueError, r"y: .* labels 0..1, received shape \(2, 2\)"),
+        (Gaussian(), 2, [0.0, 1.0], ValueError, r"y: expected shape \(2, 2\), received shape \(2,\)"),
+        (Gaussian(), 1, [[0.0, 1.0]], ValueError, r"y: expected shape \(2, 1\) or \(2,\), received shape \(1, 2\)"),
+        (Gaussian(), 1, [0.0, 1.0, 2.0], ValueError, r"y: expected .* or \(2,\), received shape \(3,\)"),
+        (Gaussian(), 1, [0.0, np.inf], ValueError, r"y: expected finite numbers, received inf at index \(1,\)"),
+        (Gaussian(), 1, [1j, 0], TypeError, "y: expected real numbers, .* received dtype complex128"),
+        (Gaussian(), 1, [[0.0], [1.0, 2.0]], ValueError, "y: expected .* received rows of different lengths"),
+    ],
+)
+def test_impossible_targets_are_named(likelihood, C, y, error, message):
+    with pytest.raises(error, match=message):
+        likelihood.check_targets(y, 2, C)
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "outputs"), [(Bernoulli(), [1]), (Categorical(), [2, 3]), (Gaussian(), [1, 2, 3])]
+)
+def test_outputs_that_cannot_feed_a_likelihood_are_refused(likelihood, outputs):
+    for n_outputs in (1, 2, 3):
+        if n_outputs in outputs:
+            likelihood.check_outputs(n_outputs)
+        else:
+            with pytest.raises(ValueError, match=f"network: expected .* for {type(likelihood).__name__}.*{n_outputs}"):
+                likelihood.check_outputs(n_outputs)
+
+
+@pytest.mark.parametrize("sigma", [0, -1.0, np.nan, np.inf, "one", [1.0, 2.0], None])
+def test_noise_that_is_not_a_positive_number_is_refused(sigma):
+    with pytest.raises(
+        (ValueError, TypeError), match=r"sigma_noise: expected .*a finite number greater than 0, received"
+    ):
+        Gaussian(sigma)
+
+
+def test_likelihoods_are_frozen():
+    with pytest.raises(FrozenInstanceError):
+        Gaussian().sigma_noise = 2.0

@@ -1,0 +1,123 @@
+"""The Cholesky-based posterior answers what dense linear algebra answers, and its samples have that covariance.
+
+The oracles are NumPy's `inv` and `slogdet`, which share no code path with a Cholesky factor.
+"""
+
+import numpy as np
+import pytest
+
+from minilaplace import MLP
+from minilaplace.posterior import FullPosterior
+
+CONDITION = 1e3  # of the random precisions: `inv` loses a factor of it to rounding, and 1e-10 is far above 1e3 eps
+
+
+def random_precision(P, rng):
+    """Draw a symmetric (P, P) matrix with eigenvalues from 1 / sqrt(CONDITION) to sqrt(CONDITION)."""
+    Q, _ = np.linalg.qr(rng.normal(size=(P, P)))
+    precision = Q * np.geomspace(CONDITION**-0.5, CONDITION**0.5, P) @ Q.T
+    return (precision + precision.T) / 2
+
+
+@pytest.fixture(params=[(1, 1), (2, 3), (3, 4, 2), (3, 5, 4, 3)], ids=str)
+def network(request):
+    return MLP(*request.param)
+
+
+@pytest.fixture
+def mean(network):
+    return np.random.default_rng(1).normal(size=network.n_params)
+
+
+@pytest.fixture
+def precision(network):
+    return random_precision(network.n_params, np.random.default_rng(2))
+
+
+@pytest.fixture
+def posterior(mean, precision):
+    return FullPosterior(mean, precision)
+
+
+def assert_close(received, expected):
+    """Equal to 1e-10 of the largest entry, in shape too."""
+    assert np.shape(received) == np.shape(expected)
+    np.testing.assert_allclose(received, expected, rtol=0, atol=1e-10 * np.abs(expected).max())
+
+
+def test_precision_is_what_was_given(posterior, precision):
+    assert_close(posterior.precision(), precision)
+
+
+def test_covariance_is_the_inverse_of_the_precision(posterior, precision):
+    assert_close(posterior.covariance(), np.linalg.inv(precision))
+
+
+def test_covariance_is_exactly_symmetric(posterior):
+    np.testing.assert_array_equal(posterior.covariance(), posterior.covariance().T)
+
+
+def test_log_det_precision_is_that_of_an_lu_decomposition(mean, precision):
+    # Scaled by 7, because a geometric series around 1 has determinant 1, whatever its span.
+    sign, log_det = np.linalg.slogdet(7 * precision)
+    assert sign == 1
+    np.testing.assert_allclose(FullPosterior(mean, 7 * precision).log_det_precision, log_det, rtol=1e-10, atol=0)
+
+
+def test_log_det_does_not_overflow_where_the_determinant_does():
+    posterior = FullPosterior(np.zeros(4), 1e200 * np.eye(4))
+    np.testing.assert_allclose(posterior.log_det_precision, 800 * np.log(10), rtol=1e-14)
+
+
+def test_functional_covariance_is_the_dense_product(posterior, precision, network, mean):
+    X = np.random.default_rng(3).normal(size=(7, network.n_inputs))
+    J = network.jacobian(mean, X)
+    expected = np.stack([J_n @ np.linalg.inv(precision) @ J_n.T for J_n in J])
+    assert_close(posterior.functional_covariance(network.trace(mean, X).pull_back()), expected)
+
+
+def test_sample_mean_and_covariance_are_the_posteriors():
+    # Five standard errors of each entry, with S draws: sqrt(Sigma_ii / S) for the mean and
+    # sqrt((Sigma_ii Sigma_jj + Sigma_ij^2) / S) for the covariance of a Gaussian (Isserlis).
+    S, P = 100_000, 6
+    rng = np.random.default_rng(4)
+    mean, precision = rng.normal(size=P), random_precision(P, rng)
+    Sigma = np.linalg.inv(precision)
+    draws = FullPosterior(mean, precision).sample(S, rng)
+    assert draws.shape == (S, P)
+    variance = np.diag(Sigma)
+    assert np.all(np.abs(draws.mean(axis=0) - mean) < 5 * np.sqrt(variance / S))
+    error = np.abs(np.cov(draws, rowvar=False) - Sigma)
+    assert np.all(error < 5 * np.sqrt((np.outer(variance, variance) + Sigma**2) / S))
+
+
+def test_the_same_seed_draws_the_same_and_another_does_not(posterior):
+    first, again, other = (posterior.sample(3, np.random.default_rng(seed)) for seed in (5, 5, 6))
+    np.testing.assert_array_equal(first, again)
+    assert not np.any(first == other)
+
+
+def test_mean_is_a_read_only_copy(posterior, mean):
+    expected = mean.copy()
+    mean += 1
+    np.testing.assert_array_equal(posterior.mean, expected)
+    with pytest.raises(ValueError, match="read-only"):
+        posterior.mean[0] = 0
+
+
+def test_the_given_precision_is_neither_modified_nor_kept(mean, precision):
+    expected = precision.copy()
+    posterior = FullPosterior(mean, precision)
+    np.testing.assert_array_equal(precision, expected)
+    precision += np.eye(len(mean))
+    assert_close(posterior.precision(), expected)
+
+
+@pytest.mark.parametrize("smallest", [-3.25, -1e-3])
+def test_an_indefinite_precision_is_refused_with_its_smallest_eigenvalue_and_both_ways_out(smallest):
+    Q, _ = np.linalg.qr(np.random.default_rng(7).normal(size=(5, 5)))
+    precision = Q * [2.0, 1.0, smallest, 5.0, 3.0] @ Q.T
+    with pytest.raises(np.linalg.LinAlgError) as error:
+        FullPosterior(np.zeros(5), (precision + precision.T) / 2)
+    for words in (f"smallest eigenvalue is {smallest:g}", "curvature='ggn'", "larger prior_precision"):
+        assert words in str(error.value)

@@ -1,0 +1,198 @@
+"""The links average the likelihood's mean over Gaussian outputs as well as they say.
+
+The oracle for one logit is the integral E[sigmoid(m + s z)], z ~ N(0, 1), by SciPy's adaptive quadrature in pieces
+around the sigmoid's step: another rule, in another variable, than the two that `quadrature` switches between.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.integrate import quad
+
+from minilaplace import MLP, Bernoulli, Categorical, Gaussian, Prediction
+from minilaplace.posterior import FullPosterior
+from minilaplace.predictive import LINKS, Outputs, exact, plugin, plugin_gaussian, probit, quadrature
+
+MEANS = [0.0, 0.3, -1.0, 3.0, -10.0, 30.0, -50.0]
+JUST_BELOW_1, JUST_ABOVE_1 = 1 - 1e-9, 1 + 1e-9  # quadrature changes its rule at s = 1
+DEVIATIONS = [0.0, 1e-3, 0.1, 0.5, 0.9, JUST_BELOW_1, 1.0, JUST_ABOVE_1, 1.1, 2.0, 10.0, 100.0, 1e3]
+
+means = st.floats(-50, 50)
+deviations = st.one_of(st.floats(0, 2), st.floats(0, 1e3))
+
+
+@dataclass
+class Known:
+    """Outputs with the mean (N, C) and covariance (N, C, C) one likes."""
+
+    mean: np.ndarray
+    V: np.ndarray
+
+    def covariance(self):
+        return self.V
+
+    def variance(self):
+        return np.diagonal(self.V, axis1=1, axis2=2)
+
+
+def logits(m, s):
+    """Return Known one-logit outputs N(m, s^2), m and s broadcast to vectors."""
+    m, s = np.broadcast_arrays(np.atleast_1d(m).astype(float), s)
+    return Known(m[:, None], s[:, None, None] ** 2)
+
+
+def one(link, m, s):
+    """Return what a link makes of the one logit N(m, s^2)."""
+    (p,) = link(Bernoulli(), logits(m, s))
+    return p
+
+
+def sigmoid(x):
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
+
+
+def expected_sigmoid(m, s):
+    """Return E[sigmoid(m + s z)] to about 1e-13."""
+    if s == 0:
+        return sigmoid(m)
+    end = 10.0  # the Gaussian beyond holds 2e-23
+    step = [(-m + width) / s for width in (-40, -15, -6, -2, 0, 2, 6, 15, 40)]  # the sigmoid's
+    edges = sorted({-end, end, *range(-8, 9, 2), *(z for z in step if abs(z) < end)})
+    total = 0.0
+    for a, b in pairwise(edges):
+        piece, error = quad(
+            lambda z: sigmoid(m + s * z) * math.exp(-z * z / 2) / math.sqrt(2 * math.pi), a, b, epsabs=1e-14, epsrel=0
+        )
+        assert error <= 1e-14
+        total += piece
+    return total
+
+
+@pytest.mark.parametrize("s", DEVIATIONS)
+@pytest.mark.parametrize("m", MEANS)
+def test_quadrature_is_the_integral_to_1e_12(m, s):
+    assert abs(one(quadrature, m, s) - expected_sigmoid(m, s)) <= 1e-12
+
+
+@given(means, deviations)
+def test_quadrature_is_the_integral_anywhere(m, s):
+    assert abs(one(quadrature, m, s) - expected_sigmoid(m, s)) <= 1e-12
+
+
+@given(means)
+def test_quadrature_does_not_jump_where_it_changes_its_rule(m):
+    # dp/ds = s E[sigmoid''(f)] is below .1 at s = 1, so 2e-9 in s moves p by less than 2e-10.
+    assert abs(one(quadrature, m, JUST_BELOW_1) - one(quadrature, m, JUST_ABOVE_1)) <= 2e-10
+
+
+@pytest.mark.parametrize("s", DEVIATIONS)
+def test_quadrature_rises_with_the_mean(s):
+    # Up to rounding, a few eps of 1; the steps of .05 are strict rises wherever p is not all but 0 or 1.
+    m = np.linspace(-50, 50, 2001)
+    p = quadrature(Bernoulli(), logits(m, s))
+    assert np.all(np.diff(p) >= -4 * np.finfo(float).eps)
+    inner = (p[:-1] > 1e-9) & (p[:-1] < 1 - 1e-9)
+    assert np.all(np.diff(p)[inner] > 0)
+
+
+@given(means, deviations)
+def test_quadrature_gives_the_mirrored_logit_the_other_probability(m, s):
+    assert abs(one(quadrature, -m, s) - (1 - one(quadrature, m, s))) <= 1e-14
+
+
+@given(means, deviations)
+def test_quadrature_is_a_probability(m, s):
+    assert -1e-15 <= one(quadrature, m, s) <= 1 + 1e-15
+
+
+@given(means)
+def test_without_variance_every_one_logit_link_is_the_plugin(m):
+    assert one(probit, m, 0.0) == one(plugin, m, 0.0)
+    assert abs(one(quadrature, m, 0.0) - one(plugin, m, 0.0)) <= 1e-15
+
+
+@given(means, deviations)
+def test_plugin_does_not_see_the_variance(m, s):
+    assert one(plugin, m, s) == pytest.approx(sigmoid(m), rel=1e-15, abs=0)
+
+
+@given(means, deviations)
+def test_probit_is_mackays_formula(m, s):
+    assert one(probit, m, s) == pytest.approx(sigmoid(m / math.sqrt(1 + math.pi * s * s / 8)), rel=1e-13, abs=0)
+
+
+@given(means, deviations)
+def test_probit_stays_between_the_plugin_and_one_half(m, s):
+    low, high = sorted([one(plugin, m, s), 0.5])
+    assert low <= one(probit, m, s) <= high
+
+
+# As s grows with m / s = x fixed, the average tends to Phi(x) and probit to sigmoid(sqrt(8 / pi) x). The largest
+# difference of the two over x, .01767 at x = +-1.74, is probit's worst case: smaller variances do better.
+WORST_PROBIT = 0.0177
+
+
+def test_probit_is_off_by_no_more_than_its_worst_case_on_a_grid():
+    m = np.linspace(-50, 50, 1001)
+    s = np.concatenate([[0.0], np.geomspace(1e-3, 1e3, 121)])
+    f = logits(*map(np.ravel, np.meshgrid(m, s)))
+    error = np.abs(probit(Bernoulli(), f) - quadrature(Bernoulli(), f))
+    assert 0.0170 < error.max() < WORST_PROBIT
+
+
+@given(means, deviations)
+def test_probit_is_off_by_no_more_than_its_worst_case_anywhere(m, s):
+    assert abs(one(probit, m, s) - expected_sigmoid(m, s)) < WORST_PROBIT
+
+
+def random_covariances(N, C, rng):
+    A = rng.normal(size=(N, C, C))
+    return A @ A.transpose(0, 2, 1)
+
+
+@pytest.mark.parametrize("C", [2, 3, 5])
+def test_multiclass_probit_is_the_softmax_of_each_logit_over_its_own_spread(C):
+    rng = np.random.default_rng(0)
+    f = Known(3 * rng.normal(size=(6, C)), 4 * random_covariances(6, C, rng))
+    for p_n, m_n, V_n in zip(probit(Categorical(), f), f.mean, f.V, strict=True):
+        powers = [math.exp(m_n[c] / math.sqrt(1 + math.pi * V_n[c, c] / 8)) for c in range(C)]
+        np.testing.assert_allclose(p_n, np.array(powers) / sum(powers), rtol=1e-13)
+
+
+@pytest.mark.parametrize("link", LINKS[Categorical].values(), ids=LINKS[Categorical])
+@given(st.integers(0, 2**32 - 1), st.floats(0, 1e3))
+def test_class_probabilities_sum_to_one(link, seed, scale):
+    rng = np.random.default_rng(seed)
+    p = link(Categorical(), Known(50 * rng.normal(size=(4, 3)), scale * random_covariances(4, 3, rng)))
+    np.testing.assert_allclose(p.sum(axis=1), 1, rtol=0, atol=4 * np.finfo(float).eps)
+    assert p.min() >= 0
+
+
+@pytest.mark.parametrize("C", [1, 3])
+def test_gaussian_variance_is_that_of_the_outputs_plus_the_noise_and_plugins_the_noise_alone(C):
+    rng = np.random.default_rng(1)
+    f = Known(rng.normal(size=(5, C)), random_covariances(5, C, rng))
+    averaged, certain = exact(Gaussian(0.7), f), plugin_gaussian(Gaussian(0.7), f)
+    assert isinstance(averaged, Prediction)
+    assert isinstance(certain, Prediction)
+    np.testing.assert_array_equal(averaged.mean, f.mean)
+    np.testing.assert_array_equal(certain.mean, f.mean)
+    expected = [[V_n[c, c] + 0.49 for c in range(C)] for V_n in f.V]
+    np.testing.assert_allclose(averaged.variance, expected, rtol=1e-15)
+    np.testing.assert_allclose(certain.variance, np.full((5, C), 0.49), rtol=1e-15)
+
+
+def test_outputs_of_a_linear_network_have_the_moments_of_a_linear_map():
+    # f = w x + b with (w, b) ~ N((2, -1), S): mean 2 x - 1, variance S_ww x^2 + 2 S_wb x + S_bb.
+    S = np.array([[0.5, -0.2], [-0.2, 0.3]])
+    x = np.array([-3.0, 0.0, 0.4, 10.0])
+    theta = np.array([2.0, -1.0])
+    f = Outputs(MLP(1, 1).trace(theta, x[:, None]), FullPosterior(theta, np.linalg.inv(S)))
+    np.testing.assert_allclose(f.mean[:, 0], 2 * x - 1, rtol=1e-15)
+    np.testing.assert_allclose(f.variance()[:, 0], 0.5 * x**2 - 0.4 * x + 0.3, rtol=1e-13)
+    np.testing.assert_array_equal(f.covariance()[:, :, 0], f.variance())
