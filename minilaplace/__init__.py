@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 from .checks import check_gradient, check_hessian, check_jacobian
 from .data import toy_data_linear, toy_data_multi, toy_data_non_linear, toy_data_regression
+from .evidence import marglik_training
 from .laplace import Laplace
-from .likelihood import Bernoulli, Categorical, Gaussian
+from .likelihood import Bernoulli, BradleyTerry, Categorical, Gaussian, HeteroscedasticGaussian
 from .model import BayesianModel
 from .network import MLP
-from .predictive import Prediction
+from .predictive import Prediction, Uncertainty
 from .training import ConvergenceWarning, fit_map
 
 if TYPE_CHECKING:
@@ -35,15 +36,19 @@ __all__ = [
     "MLP",
     "BayesianModel",
     "Bernoulli",
+    "BradleyTerry",
     "Categorical",
     "ConvergenceWarning",
     "Gaussian",
+    "HeteroscedasticGaussian",
     "Laplace",
     "Prediction",
+    "Uncertainty",
     "check_gradient",
     "check_hessian",
     "check_jacobian",
     "fit_map",
+    "marglik_training",
     "plot_contour",
     "toy_data_linear",
     "toy_data_multi",

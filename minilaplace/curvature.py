@@ -7,22 +7,26 @@ g_n = d nll_n / d f_n (C,) and Lambda_n = d2 nll_n / d f_n2 (C, C):
     GGN              = sum_n J_n^T Lambda_n J_n                   the first term: positive semi-definite everywhere
     empirical Fisher = sum_n J_n^T g_n g_n^T J_n                  a sum of squared gradients, which vanish on good fits
 
-All three are raw sums over the data. Where Lambda_n = R_n^T R_n, the GGN is the Gram matrix of the rows R_n J_n, and
-the empirical Fisher is the same with the one row g_n^T: what differs between them is only what is back-propagated.
-`ggn`, `hessian` and `empirical_fisher` return the dense (P, P) matrix; `Laplace` adds up a `FullCurvature`.
+All three are raw sums over the data, prior and temperature excluded. Where Lambda_n = R_n^T R_n, the GGN is the Gram
+matrix of the rows R_n J_n, and the empirical Fisher is the same with the one row g_n^T: what differs between them is
+only what is back-propagated. (Where a likelihood's Hessian is not its Fisher information, the GGN takes the latter,
+and the difference belongs to the Hessian's second term.)
+
+`ggn`, `hessian` and `empirical_fisher` return the dense (P, P) matrix. `contributions` yields what the blocks of the
+data add to it, for these functions and for every cheaper form in `structure.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.linalg.blas import dsyrk
 
+from .jacobian import FactoredRows
 from .likelihood import Likelihood
 from .model import BayesianModel
-from .network import FactoredRows
+from .subset import Subset, select
 from .validation import Array, instance
 
 BLOCK_FLOATS = 2**21  # work arrays of about 16 MB: they stay near the cache, and memory does not grow with N
@@ -53,9 +57,12 @@ def _dense(curvature: str, model: BayesianModel, theta: Any, X: Any, y: Any) -> 
     instance("model", model, BayesianModel, "a BayesianModel")
     theta = model.check_theta(theta)
     X, y = model.check_data(X, y)
-    full = FullCurvature(model.network.n_params)
-    accumulate(full, curvature, model, theta, X, y)
-    return full.dense()
+    lower = np.zeros((model.network.n_params,) * 2, order="F")
+    for part in contributions(curvature, model, theta, X, y, select(model.network, "all")):
+        lower = part.rows.add_gram(lower)
+        if part.second_order is not None:
+            lower += part.second_order
+    return symmetric(lower)
 
 
 def _fisher_rows(likelihood: Likelihood, f: Array, y: Any) -> Array:
@@ -74,55 +81,38 @@ CURVATURES: dict[str, Callable[[Likelihood, Array, Any], Array]] = {
 }
 
 
-class FullCurvature:
-    """The whole (P, P) matrix, as the lower triangle of a sum that shards of the data can be added to."""
+class Contribution(NamedTuple):
+    """What a block of the data adds: rows whose Gram matrix counts, a matrix (P_s, P_s), and its summed nll."""
 
-    def __init__(self, n_params: int) -> None:
-        self.lower = np.zeros((n_params, n_params), order="F")
-
-    def add_rows(self, rows: FactoredRows) -> None:
-        """Add sum_n (R_n J_n)^T (R_n J_n): one symmetric rank-k update of one triangle, in place."""
-        dense = rows.dense()  # (N, K, P)
-        self.lower = dsyrk(1.0, dense.reshape(-1, dense.shape[2]).T, 1.0, self.lower, lower=1, overwrite_c=1)
-
-    def add_matrix(self, H: Array) -> None:
-        """Add a symmetric (P, P) matrix."""
-        self.lower += np.tril(H)
-
-    def add(self, other: FullCurvature) -> None:
-        """Add what another shard of the data has accumulated."""
-        self.lower += other.lower
-
-    def dense(self) -> Array:
-        """Return the symmetric matrix, (P, P)."""
-        return self.lower + np.tril(self.lower, -1).T
+    rows: FactoredRows
+    second_order: Array | None
+    nll: float
 
 
-def accumulate(
-    full: FullCurvature,
+def contributions(
     curvature: str,
     model: BayesianModel,
     theta: Array,
     X: Array,
     y: Any,
-    *,
-    n_layers: int | None = None,
+    subset: Subset,
     batch_size: int | None = None,
-) -> None:
-    """Add the curvature of (X, y), as seen by the parameters of the last `n_layers`, to `full` block by block.
+) -> Iterator[Contribution]:
+    """Yield what (X, y) adds to the curvature in the subset's parameters, block by block.
 
     The blocks have `batch_size` samples, or as many as fit into `BLOCK_FLOATS`.
     """
     network, likelihood = model.network, model.likelihood
-    has_second_order = curvature == "hessian"
-    rows = network.n_outputs * len(full.lower)
-    floats = 2 * rows + has_second_order * (sum(network.sizes) + len(network.sizes)) ** 2
+    exact = curvature == "hessian"
+    floats = 2 * network.n_outputs * len(subset) + exact * (sum(network.sizes) + len(network.sizes)) ** 2
     for block in blocks(len(X), floats, batch_size):
         trace = network.trace(theta, X[block])
-        R = CURVATURES[curvature](likelihood, trace.output, y[block])
-        full.add_rows(trace.pull_back(R, n_layers))
-        if has_second_order:
-            full.add_matrix(trace.second_order(likelihood.gradient(trace.output, y[block]), n_layers))
+        f = trace.output
+        R = CURVATURES[curvature](likelihood, f, y[block])
+        second_order = None
+        if exact:
+            second_order = subset.second_order(trace, likelihood.gradient(f, y[block]), likelihood.excess(f, y[block]))
+        yield Contribution(subset.rows(trace, R), second_order, float(likelihood.nll(f, y[block]).sum()))
 
 
 def blocks(n_samples: int, floats_each: int, size: int | None = None) -> Iterator[slice]:
@@ -130,3 +120,8 @@ def blocks(n_samples: int, floats_each: int, size: int | None = None) -> Iterato
     size = size or max(1, BLOCK_FLOATS // floats_each)
     for start in range(0, n_samples, size):
         yield slice(start, start + size)
+
+
+def symmetric(lower: Array) -> Array:
+    """Return the symmetric matrix with this lower triangle; what stands above it does not count."""
+    return np.tril(lower) + np.tril(lower, -1).T

@@ -1,25 +1,30 @@
-"""Listing, *Laplace approximation*: `la = laplace(nn, lambda); fit!(la, data)`.
+"""Listing, *Laplace approximation*: `la = laplace(nn, lambda)`, and what one asks it.
 
-`Laplace` ties the pieces together: `fit` adds up the curvature (`curvature.py`), the Gaussian is factored when it is
-first asked for (`posterior.py`), and `predict` averages over it (`predictive.py`).
+`Laplace` ties the pieces together: `fit` adds up the data (`fit.py`), the Gaussian is factored when it is first asked
+for (`posterior.py`), `predict` averages over it (`predictive.py`), and its evidence chooses the prior (`evidence.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Executor
+from copy import copy
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 
-from .curvature import CURVATURES, FullCurvature, accumulate, blocks
+from .curvature import blocks
+from .evidence import LOG_BOUNDS, METHODS, log_evidence, tunable, tune
+from .fit import Fit, Options, add_up, merged
+from .likelihood import Regression
 from .model import BayesianModel
-from .posterior import FullPosterior
-from .predictive import LINKS, Outputs, Prediction
-from .validation import Array, Seed, instance, matrix, option, real_number, refusal, sampler, truth, whole_number
-
-# How many layers each subset sees, counted from the outputs; None is all of them.
-SUBSETS = {"all": None, "last_layer": 1}
-STRUCTURES = {"full": FullCurvature}
+from .posterior import Posterior
+from .predictive import Outputs, Prediction, Uncertainty, decompose, link_of, log_score
+from .storage import load, save
+from .validation import Array, Seed, instance, option, refusal, sampler, truth, whole_number
 
 
 class Laplace:
@@ -34,14 +39,20 @@ class Laplace:
     temperature
         Divides the curvature: below 1 the data counts more than once, above 1 less.
     curvature
-        `"ggn"`, `"hessian"` or `"empirical_fisher"`.
+        `"ggn"`, `"hessian"` or `"empirical_fisher"`, see `curvature.py`.
     hessian_structure
-        `"full"`.
+        `"full"`, `"kron"`, `"diag"`, `"blockdiag"`, `"lowrank"` or `"gp"`, see `structure.py`.
     subset_of_weights
-        `"all"`, or `"last_layer"`: the other layers stay at the MAP.
+        `"all"`, `"last_layer"` or `"subnetwork"`: the other parameters stay at the MAP.
+    subnetwork_indices
+        Positions in theta, for a subnetwork; `subnetwork.py` chooses some.
+    rank
+        How many eigenvalues `"lowrank"` keeps; 10 if not given.
 
     Attributes
     ----------
+    model, theta, options, subset
+        What the posterior is made from; `subset.indices` are the positions of its parameters in theta.
     n_data
         How many samples have been added; 0 before `fit`.
 
@@ -57,20 +68,33 @@ class Laplace:
         curvature: str = "ggn",
         hessian_structure: str = "full",
         subset_of_weights: str = "all",
+        subnetwork_indices: Any = None,
+        rank: int | None = None,
     ) -> None:
         instance("model", model, BayesianModel, "a BayesianModel")
         self.model = model
         self.theta = model.check_theta(theta)
         self.theta.setflags(write=False)
-        self.temperature = real_number("temperature", temperature, above=0.0)
-        self.curvature = option("curvature", curvature, CURVATURES)
-        self.hessian_structure = option("hessian_structure", hessian_structure, STRUCTURES)
-        self.subset_of_weights = option("subset_of_weights", subset_of_weights, SUBSETS)
-        self.n_data = 0
-        self._curvature: FullCurvature | None = None
-        self._posterior: FullPosterior | None = None
+        self.options = Options(temperature, curvature, hessian_structure, subset_of_weights, subnetwork_indices, rank)
+        self.options.check_likelihood(model.likelihood)
+        self.subset = self.options.subset(model)
+        self._fit = self.options.no_data(model)
+        self._posterior: Posterior | None = None
 
-    def fit(self, X: Any, y: Any, *, batch_size: int | None = None, override: bool = True) -> Laplace:
+    @property
+    def n_data(self) -> int:
+        """How many samples have been added."""
+        return self._fit.n_data
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        batch_size: int | None = None,
+        executor: Executor | None = None,
+        override: bool = True,
+    ) -> Laplace:
         """Add up the curvature of the data, in blocks of samples; the sum does not depend on the blocks.
 
         Parameters
@@ -79,6 +103,9 @@ class Laplace:
             Inputs (N, D) and targets.
         batch_size
             Samples a block; as many as fit a fixed amount of memory if not given.
+        executor
+            Any `concurrent.futures.Executor`, of threads, processes or machines: gets one large shard of the data for
+            each core of this machine. BLAS has threads of its own: give workers `OPENBLAS_NUM_THREADS=1`.
         override
             Whether to forget earlier data. `False` adds this data to it.
 
@@ -89,37 +116,27 @@ class Laplace:
         X, y = self.model.check_data(X, y)
         if batch_size is not None:
             batch_size = whole_number("batch_size", batch_size, least=1)
-        override = truth("override", override)
-        curvature = STRUCTURES[self.hessian_structure](len(self._of_subset(self.theta)))
-        accumulate(
-            curvature,
-            self.curvature,
-            self.model,
-            self.theta,
-            X,
-            y,
-            n_layers=SUBSETS[self.subset_of_weights],
-            batch_size=batch_size,
-        )
-        n_data = len(X)
-        if self._curvature is not None and not override:
-            curvature.add(self._curvature)
-            n_data += self.n_data
-        self._curvature, self._posterior, self.n_data = curvature, None, n_data
+        if executor is not None:
+            instance("executor", executor, Executor, "a concurrent.futures.Executor")
+        keep = not truth("override", override) and self.n_data > 0
+        model = replace(self.model, likelihood=self._fit.likelihood) if keep else self.model
+        new = add_up(self.options, model, self.theta, X, y, batch_size=batch_size, executor=executor)
+        self._fit, self._posterior = merged(new, self._fit) if keep else new, None
         return self
 
     @property
-    def posterior(self) -> FullPosterior:
-        """N(theta, (curvature / temperature + diag(prior_precision))^-1) over the subset, factored on first use."""
-        if self._curvature is None:
-            raise ValueError(refusal("Laplace", "a fit to data before this call: la.fit(X, y)", "no fit yet"))
+    def posterior(self) -> Posterior:
+        """N(theta, (curvature / temperature + prior_precision)^-1) over the subset, factored on first use."""
+        fit = self._fitted()
         if self._posterior is None:
-            precision = self._curvature.dense() / self.temperature
-            np.einsum("pp->p", precision)[...] += self._of_subset(self.model.prior_diagonal())
-            self._posterior = FullPosterior(self._of_subset(self.theta), precision)
+            prior = self.model.prior_over(self.subset.indices)
+            mean = self.theta[self.subset.indices]
+            self._posterior = fit.structure.posterior(mean, prior, fit.scale(self.model.likelihood))
         return self._posterior
 
-    def predict(self, X: Any, link_approx: str | None = None) -> Array | Prediction:
+    def predict(
+        self, X: Any, link_approx: str | None = None, *, n_samples: int = 100, rng: Seed = None
+    ) -> Array | Prediction:
         """Return the posterior predictive at X (N, D).
 
         Parameters
@@ -128,19 +145,27 @@ class Laplace:
             Inputs, (N, D).
         link_approx
             One of the likelihood's `minilaplace.predictive.LINKS`; by default `"probit"` for classes and `"exact"`
-            for a Gaussian.
+            for a regression.
+        n_samples, rng
+            How many samples `"mc"` and `"nn"` average over, and their seed or generator.
 
         Returns
         -------
         Bernoulli: P(y = 1), (N,). Categorical: class probabilities, (N, C). Gaussian: `Prediction(mean, variance)`,
         each (N, C), the variance including the noise.
         """
-        links = LINKS[type(self.model.likelihood)]
-        name = next(iter(links)) if link_approx is None else option("link_approx", link_approx, links)
-        parts = [links[name](self.model.likelihood, f) for f in self._outputs(X)]
-        if isinstance(parts[0], Prediction):
-            return Prediction(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-        return np.concatenate(parts)
+        link = link_of(self.model.likelihood, link_approx)
+        thetas = self.sample(n_samples, rng) if link_approx in ("mc", "nn") else None
+        return _joined([link(self.model.likelihood, f) for f in self._outputs(X, thetas)])
+
+    def uncertainty(self, X: Any, *, n_samples: int = 1000, rng: Seed = None) -> Uncertainty:
+        """Return where the uncertainty of a prediction comes from: total = aleatoric + epistemic.
+
+        Classes: the entropy of the average, the average entropy, and their difference, the mutual information of label
+        and parameters, (N,) in nats, over `n_samples` samples of f. Regression: variances, (N, C), exact.
+        """
+        thetas = None if isinstance(self.model.likelihood, Regression) else self.sample(n_samples, rng)
+        return _joined([decompose(self.model.likelihood, f) for f in self._outputs(X, thetas)])
 
     def glm_predictive_distribution(self, X: Any) -> tuple[Array, Array]:
         """Return mean (N, C) and covariance (N, C, C) of the linearised outputs, noise excluded."""
@@ -148,26 +173,134 @@ class Laplace:
         mean, covariance = (np.concatenate(column) for column in zip(*parts, strict=True))
         return mean, covariance
 
+    def functional_samples(self, X: Any, n_samples: int, rng: Seed = None) -> Array:
+        """Draw linearised functions f(x) + J (theta_s - theta) at X, (S, N, C): one theta_s for all inputs."""
+        thetas = self.sample(n_samples, rng)
+        return np.concatenate([f.linear_samples() for f in self._outputs(X, thetas)], axis=1)
+
     def sample(self, n_samples: int, rng: Seed = None) -> Array:
         """Draw whole parameter vectors from the posterior, (S, P); those outside the subset stay at the MAP."""
         n_samples = whole_number("n_samples", n_samples, least=1)
-        theta = np.tile(self.theta, (n_samples, 1))
-        self._of_subset(theta)[...] = self.posterior.sample(n_samples, sampler(rng))
-        return theta
+        drawn = self.posterior.sample(n_samples, sampler(rng))
+        thetas = np.tile(self.theta, (n_samples, 1))
+        thetas[:, self.subset.indices] = drawn
+        return thetas
 
-    def _outputs(self, X: Any) -> Iterator[Outputs]:
+    def log_marginal_likelihood(self, prior_precision: Any = None, sigma_noise: Any = None) -> float:
+        """Return the evidence, log p(y), under the model or under another prior precision or noise.
+
+        Parameters
+        ----------
+        prior_precision
+            In any form that `BayesianModel` takes.
+        sigma_noise
+            For a Gaussian likelihood; one for each output if the model has one for each, in the same proportions.
+        """
+        return log_evidence(self._fitted(), self._model_with(prior_precision, sigma_noise), self.theta)
+
+    def optimize_prior_precision(
+        self,
+        method: str = "marglik",
+        *,
+        prior_structure: str = "scalar",
+        optimize_noise: bool = False,
+        X: Any = None,
+        y: Any = None,
+        link_approx: str | None = None,
+    ) -> Laplace:
+        """Choose the prior precision that explains the data best, at this theta.
+
+        The MAP of the chosen prior is another theta than this one; `marglik_training` finds a pair that agrees.
+
+        Parameters
+        ----------
+        method
+            `"marglik"`: maximise the evidence by its gradient; `"mackay"`: the same by MacKay's fixed point;
+            `"held_out"`: maximise the predictive density of held-out data X, y, for a scalar.
+        prior_structure
+            `"scalar"`, `"layerwise"` or `"diag"` (one for each parameter): what shares one precision.
+        optimize_noise
+            Whether to tune a Gaussian's `sigma_noise` too, by the evidence.
+        X, y, link_approx
+            The held-out data, and how to predict it.
+
+        Returns
+        -------
+        self, with `.model` carrying the chosen prior and noise.
+        """
+        fit = self._fitted()
+        if option("method", method, (*METHODS, "held_out")) == "held_out":
+            if prior_structure != "scalar" or optimize_noise:
+                raise ValueError(refusal("prior_structure", "'scalar' and no noise with 'held_out'", prior_structure))
+            model = self._tuned_on(*self.model.check_data(X, y), link_approx)
+        else:
+            model = tune(tunable(fit, self.model, self.theta, prior_structure, optimize_noise), method)
+        self.model, self._posterior = model, None
+        return self
+
+    def as_prior(self) -> BayesianModel:
+        """Return the model with this posterior as its prior, for tomorrow's data; outside the subset the prior stays.
+
+        The precision is a (P, P) matrix, or (P,) if the posterior's is diagonal.
+        """
+        at, P = self.subset.indices, self.model.network.n_params
+        prior = self.model.prior_over(np.arange(P))
+        prior = np.diag(prior) if prior.ndim == 1 else prior.copy()
+        prior[np.ix_(at, at)] = self.posterior.precision()
+        mean = self.model.prior_mean_over(np.arange(P)).copy()
+        mean[at] = self.posterior.mean
+        diagonal = np.diagonal(prior).copy()
+        is_diagonal = not np.any(prior - np.diag(diagonal))
+        return replace(self.model, prior_precision=diagonal if is_diagonal else prior, prior_mean=mean)
+
+    def save(self, path: str | Path) -> None:
+        """Write model, theta and fit to `path`, one `.npz` without pickle; a file there is replaced as a whole."""
+        save(self.model, self.theta, self.options, self._fit, Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Laplace:
+        """Return what `save` wrote to `path`, or raise a ValueError that says why that is not what is there."""
+        model, theta, options, fit = load(Path(path))
+        la = cls(model, theta, **asdict(options))
+        la._fit = fit
+        return la
+
+    def _outputs(self, X: Any, thetas: Array | None = None) -> Iterator[Outputs]:
         """Yield the distribution of the outputs, block by block of X, so that memory does not grow with N."""
-        posterior = self.posterior
-        network = self.model.network
-        X = matrix("X", X, network.n_inputs)
-        for block in blocks(len(X), 3 * network.n_outputs * len(posterior.mean)):
-            trace = network.trace(self.theta, X[block])
-            yield Outputs(trace, posterior, SUBSETS[self.subset_of_weights])
+        posterior, network = self.posterior, self.model.network
+        X = self.model.check_inputs(X)
+        floats = network.n_outputs * max(3 * len(self.subset), 0 if thetas is None else 3 * len(thetas))
+        for block in blocks(len(X), floats):
+            yield Outputs(network, self.theta, X[block], posterior, self.subset, thetas)
 
-    def _of_subset(self, vectors: Array) -> Array:
-        """Return the view of the last axis that belongs to the subset of weights."""
-        n_layers = SUBSETS[self.subset_of_weights]
-        if n_layers is None:
-            return vectors
-        layers = self.model.network.layers(self.theta)[-n_layers:]
-        return vectors[..., -sum(W.size + b.size for W, b in layers) :]
+    def _fitted(self) -> Fit:
+        if self.n_data == 0:
+            raise ValueError(refusal("Laplace", "a fit to data before this call: la.fit(X, y)", "no fit yet"))
+        return self._fit
+
+    def _model_with(self, prior_precision: Any, sigma_noise: Any) -> BayesianModel:
+        """Return the model under another prior precision or noise."""
+        model = self.model
+        if prior_precision is not None:
+            model = replace(model, prior_precision=prior_precision)
+        if sigma_noise is not None:
+            model = replace(model, likelihood=model.likelihood.with_noise(sigma_noise))
+        return model
+
+    def _tuned_on(self, X: Array, y: Any, link_approx: str | None) -> BayesianModel:
+        """Return the model whose scalar prior precision predicts held-out data best."""
+        trial = copy(self)
+
+        def loss(log_delta: float) -> float:
+            trial.model, trial._posterior = replace(self.model, prior_precision=float(np.exp(log_delta))), None
+            return -float(log_score(trial.predict(X, link_approx, rng=0), y).mean())
+
+        best = minimize_scalar(loss, bounds=LOG_BOUNDS, method="bounded", options={"xatol": 1e-4})
+        return replace(self.model, prior_precision=float(np.exp(best.x)))
+
+
+def _joined(parts: list[Any]) -> Any:
+    """Concatenate arrays, or named tuples of arrays, that belong to consecutive blocks."""
+    if isinstance(parts[0], tuple):
+        return type(parts[0])(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return np.concatenate(parts)

@@ -1,6 +1,6 @@
 """*From Bayesian Logistic Regression ...*, logits to probabilities: p(y | f).
 
-A likelihood says how the network's outputs f speak about a target y. Each of the three answers the same questions:
+A likelihood says how the network's outputs f speak about a target y. Each of them answers the same questions:
 the negative log-likelihood and its first two derivatives *in the outputs*; a factor of its curvature; the mean of y
 given f; and which targets it accepts. The network's derivatives in the parameters come from `network.py`; the chain
 rule that joins them is in `model.py` and `curvature.py`.
@@ -8,11 +8,13 @@ rule that joins them is in `model.py` and `curvature.py`.
 | likelihood | outputs f | targets y | -log p(y given f) |
 |---|---|---|---|
 | `Bernoulli` | (N, 1) logit | (N,) of 0/1 | log(1 + exp((1 - 2y) f)) |
+| `BradleyTerry` | (N, 1) difference of rewards | (N,) of 0/1 | the same |
 | `Categorical` | (N, C) logits | (N,) of 0..C-1 | -log softmax(f)_y |
 | `Gaussian` | (N, C) means | (N, C), or (N,) when C = 1 | |y - f|^2 / (2 sigma^2) + C log(sigma sqrt(2 pi)) |
+| `HeteroscedasticGaussian` | (N, 2C) means, log-variances | (N, C), or (N,) when C = 1 | the same, sigma^2 = exp(f) |
 
-For all three the Hessian in f does not depend on y: it is the Fisher information Lambda_n, and `factor` gives rows
-R_n with R_n^T R_n = Lambda_n.
+`factor` gives rows R_n whose R_n^T R_n = Lambda_n is the Fisher information, the expected Hessian in f. For the first
+four the Hessian does not depend on y, and is its own expectation.
 """
 
 from __future__ import annotations
@@ -25,11 +27,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, log_softmax, softmax
 
-from .validation import Array, class_labels, real_number, real_targets, refusal
+from .validation import Array, class_labels, positive_numbers, real_targets, refusal
 
 
 class Likelihood(ABC):
-    """p(y | f), seen from the outputs f of shape (N, C); all derivatives are per sample."""
+    """p(y | f), seen from the outputs f of shape (N, C); all derivatives are per sample.
+
+    Attributes
+    ----------
+    paired
+        Whether a sample is a pair of inputs, (2, D), and f the difference of their outputs.
+    """
+
+    paired = False
 
     @abstractmethod
     def nll(self, f: Array, y: Any) -> Array:
@@ -44,10 +54,29 @@ class Likelihood(ABC):
         """Return rows R_n, shape (N, K, C), with R_n^T R_n = Lambda_n, the Fisher information."""
 
     def hessian(self, f: Array, y: Any) -> Array:
-        """Return d2 nll_n / d f_n2 = Lambda_n, shape (N, C, C)."""
+        """Return d2 nll_n / d f_n2, shape (N, C, C)."""
         self._matched(f, y)
         R = self.factor(f)
-        return R.transpose(0, 2, 1) @ R
+        excess = self.excess(f, y)
+        return R.transpose(0, 2, 1) @ R + (0.0 if excess is None else excess)
+
+    def excess(self, f: Array, y: Any) -> Array | None:
+        """Return the Hessian less the Fisher information, (N, C, C); None where they are the same."""
+        return None
+
+    def log_normalizer(self, n_outputs: int) -> float:
+        """Return the part of every nll that does not depend on f and y, and that a temperature leaves alone."""
+        return 0.0
+
+    def with_noise(self, sigma_noise: Any) -> Likelihood:
+        """Return the same likelihood with another noise, or raise a ValueError if it has none to set."""
+        raise ValueError(
+            refusal("sigma_noise", f"None for {type(self).__name__}, which has no such noise", sigma_noise)
+        )
+
+    def noise_ratio(self, fitted: Likelihood) -> float:
+        """Return by which number the noise of `fitted` exceeds this one's."""
+        return 1.0
 
     @abstractmethod
     def mean(self, f: Array) -> Array:
@@ -90,7 +119,9 @@ class Bernoulli(Likelihood):
 
     def check_outputs(self, n_outputs: int) -> None:
         if n_outputs != 1:
-            raise ValueError(refusal("network", "1 output (one logit) for Bernoulli", f"{n_outputs} outputs"))
+            raise ValueError(
+                refusal("network", f"1 output (one logit) for {type(self).__name__}", f"{n_outputs} outputs")
+            )
 
     def check_targets(self, y: ArrayLike, n_samples: int, n_outputs: int) -> Any:
         return class_labels("y", y, n_samples, n_classes=2)
@@ -99,6 +130,17 @@ class Bernoulli(Likelihood):
         _check_shape("f", f, (len(f), 1))
         _check_shape("y", y, (len(f),))
         return np.asarray(y, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class BradleyTerry(Bernoulli):
+    """Which of two is preferred: p(y = 1 | r_1, r_2) = 1 / (1 + exp(r_2 - r_1)), r the network's reward of each.
+
+    Inputs are pairs, (N, 2, D), and y_n = 1 if the first is preferred. The network makes f = r_1 - r_2 of a pair,
+    so this is `Bernoulli` on differences. Only differences are determined by data, rewards as such by the prior.
+    """
+
+    paired = True
 
 
 @dataclass(frozen=True)
@@ -137,24 +179,33 @@ class Categorical(Likelihood):
         return np.asarray(y, dtype=np.intp)
 
 
-@dataclass(frozen=True)
-class Gaussian(Likelihood):
-    """Real targets with noise standard deviation sigma: y ~ N(f, sigma^2 I).
+class Regression(Likelihood):
+    """Real targets: predictions are means and variances."""
 
-    nll = |y - f|^2 / (2 sigma^2) + C log(sigma sqrt(2 pi)), gradient = (f - y) / sigma^2, Lambda = I / sigma^2.
+    @abstractmethod
+    def noise_variance(self, f: Array) -> Array:
+        """Return Var[y | f], (N, C)."""
+
+
+@dataclass(frozen=True)
+class Gaussian(Regression):
+    """Real targets with noise standard deviation sigma: y_c ~ N(f_c, sigma_c^2), one sigma for all outputs or one each.
+
+    With S = diag(sigma^2): nll = 1/2 (y - f)^T S^-1 (y - f) + sum_c log(sigma_c sqrt(2 pi)),
+    gradient = S^-1 (f - y), Lambda = S^-1.
     """
 
-    sigma_noise: float = 1.0
+    sigma_noise: float | tuple[float, ...] = 1.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sigma_noise", real_number("sigma_noise", self.sigma_noise, above=0.0))
+        object.__setattr__(self, "sigma_noise", positive_numbers("sigma_noise", self.sigma_noise))
 
     def nll(self, f: Array, y: Any) -> Array:
         z = (f - self._matched(f, y)) / self.sigma_noise
-        return 0.5 * np.sum(z**2, axis=1) + f.shape[1] * np.log(self.sigma_noise * np.sqrt(2 * np.pi))
+        return 0.5 * np.sum(z**2, axis=1) + self.log_normalizer(f.shape[1])
 
     def gradient(self, f: Array, y: Any) -> Array:
-        return (f - self._matched(f, y)) / self.sigma_noise**2
+        return (f - self._matched(f, y)) / np.square(self.sigma_noise)
 
     def factor(self, f: Array) -> Array:
         N, C = f.shape
@@ -163,18 +214,95 @@ class Gaussian(Likelihood):
     def mean(self, f: Array) -> Array:
         return f
 
+    def noise_variance(self, f: Array) -> Array:
+        return np.broadcast_to(np.square(self.sigma_noise), f.shape)
+
+    def log_normalizer(self, n_outputs: int) -> float:
+        return float(np.log(np.broadcast_to(self.sigma_noise, n_outputs) * np.sqrt(2 * np.pi)).sum())
+
+    def with_noise(self, sigma_noise: Any) -> Gaussian:
+        return Gaussian(sigma_noise)
+
+    def noise_ratio(self, fitted: Likelihood) -> float:
+        before = fitted.sigma_noise if isinstance(fitted, Gaussian) else np.nan
+        ratios = np.atleast_1d(np.divide(before, self.sigma_noise))
+        if not np.allclose(ratios, ratios[0], rtol=1e-12, atol=0):
+            expected = f"the noise of the fit, {before}, times one number (or another fit)"
+            raise ValueError(refusal("sigma_noise", expected, self.sigma_noise))
+        return float(ratios[0])
+
     def check_outputs(self, n_outputs: int) -> None:
-        pass  # any number of outputs is a mean
+        if np.ndim(self.sigma_noise) and len(np.atleast_1d(self.sigma_noise)) != n_outputs:
+            sizes = np.size(self.sigma_noise)
+            raise ValueError(refusal("network", f"{sizes} outputs, one for each sigma_noise", f"{n_outputs} outputs"))
 
     def check_targets(self, y: ArrayLike, n_samples: int, n_outputs: int) -> Any:
         return real_targets("y", y, n_samples, n_outputs)
 
     def _matched(self, f: Array, y: Any) -> Array:
-        y = np.asarray(y)
-        if f.shape[1] == 1 and y.ndim == 1:
-            y = y[:, None]
-        _check_shape("y", y, f.shape)
-        return y
+        return _columns(y, f.shape)
+
+
+@dataclass(frozen=True)
+class HeteroscedasticGaussian(Regression):
+    """Real targets whose noise the network predicts too: y_c ~ N(m_c, exp(s_c)), f = (m, s) of 2C outputs.
+
+    With r = m - y and w = exp(-s): nll = sum_c (r_c^2 w_c + s_c + log 2 pi) / 2, its gradient (r w, (1 - r^2 w) / 2),
+    the Fisher information diag(w, 1/2). The Hessian depends on y, has -r w off the diagonal, and need not be positive.
+    """
+
+    def nll(self, f: Array, y: Any) -> Array:
+        r, w = self._residual_and_weight(f, y)
+        return 0.5 * np.sum(r**2 * w - np.log(w) + np.log(2 * np.pi), axis=1)
+
+    def gradient(self, f: Array, y: Any) -> Array:
+        r, w = self._residual_and_weight(f, y)
+        return np.hstack([r * w, 0.5 * (1 - r**2 * w)])
+
+    def factor(self, f: Array) -> Array:
+        s = np.split(f, 2, axis=1)[1]
+        rows = np.hstack([np.exp(-0.5 * s), np.full_like(s, np.sqrt(0.5))])
+        return rows[:, :, None] * np.eye(f.shape[1])
+
+    def excess(self, f: Array, y: Any) -> Array:
+        r, w = self._residual_and_weight(f, y)
+        E = np.zeros((*f.shape, f.shape[1]))
+        C = r.shape[1]
+        c = np.arange(C)
+        E[:, c, C + c] = E[:, C + c, c] = -r * w
+        E[:, C + c, C + c] = 0.5 * (r**2 * w - 1)
+        return E
+
+    def mean(self, f: Array) -> Array:
+        return np.split(f, 2, axis=1)[0]
+
+    def noise_variance(self, f: Array) -> Array:
+        return np.exp(np.split(f, 2, axis=1)[1])
+
+    def check_outputs(self, n_outputs: int) -> None:
+        if n_outputs % 2:
+            expected = "an even number of outputs, means and then log-variances, for HeteroscedasticGaussian"
+            raise ValueError(refusal("network", expected, n_outputs))
+
+    def check_targets(self, y: ArrayLike, n_samples: int, n_outputs: int) -> Any:
+        return real_targets("y", y, n_samples, n_outputs // 2)
+
+    def _residual_and_weight(self, f: Array, y: Any) -> tuple[Array, Array]:
+        y = self._matched(f, y)
+        m, s = np.split(f, 2, axis=1)
+        return m - y, np.exp(-s)
+
+    def _matched(self, f: Array, y: Any) -> Array:
+        return _columns(y, (len(f), f.shape[1] // 2))
+
+
+def _columns(y: Any, shape: tuple[int, ...]) -> Array:
+    """Return y in this shape; for one column (N,) counts as one."""
+    y = np.asarray(y)
+    if shape[1] == 1 and y.ndim == 1:
+        y = y[:, None]
+    _check_shape("y", y, shape)
+    return y
 
 
 def _check_shape(name: str, array: Any, shape: tuple[int, ...]) -> None:

@@ -1,12 +1,19 @@
 """*From Bayesian Logistic Regression ...*, the Gaussian prior and the regularised loss: what is assumed.
 
 A `BayesianModel` is everything that is assumed before the data: a network, a likelihood, and the prior
-theta ~ N(mu0, diag(prior_precision)^-1). Training, Laplace, and every other way to a posterior receive this one
+theta ~ N(mu0, Lambda0^-1). Training, Laplace, and every other way to a posterior receive this one
 object, so that they cannot disagree on the prior (in the post they do: its training penalises lambda^2 |theta|^2 / 2
 for *every sample*, a prior precision of N lambda^2, and its Laplace step takes lambda). The regularised loss is minus
 the log joint density, up to the prior's normaliser:
 
-    loss(theta) = sum_n -log p(y_n | f(x_n, theta)) + 1/2 (theta - mu0)^T diag(prior_precision) (theta - mu0)
+    loss(theta) = sum_n -log p(y_n | f(x_n, theta)) + 1/2 (theta - mu0)^T Lambda0 (theta - mu0)
+
+| prior_precision | Lambda0 |
+|---|---|
+| a number | that number times I |
+| (L,), one for each layer, inputs first | diagonal; kept as the (P,) it stands for |
+| (P,), one for each parameter | diagonal |
+| (P, P), symmetric positive definite | itself: yesterday's posterior can be today's prior |
 """
 
 from __future__ import annotations
@@ -15,10 +22,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from .jacobian import n_parameters
 from .likelihood import Likelihood
 from .network import MLP
-from .validation import Array, instance, matrix, number_or_vector, vector
+from .validation import Array, instance, matrix, number_or_vector, positive_definite, real_array, vector
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +39,7 @@ class BayesianModel:
     network, likelihood
         An `MLP` and a `Likelihood` that takes its number of outputs.
     prior_precision
-        A positive number, or (P,) positive numbers, one for each parameter, biases included.
+        In one of the forms above; biases are parameters like all others.
     prior_mean
         A number, or (P,) numbers.
     """
@@ -42,10 +51,10 @@ class BayesianModel:
 
     def __post_init__(self) -> None:
         instance("network", self.network, MLP, "an MLP")
-        instance("likelihood", self.likelihood, Likelihood, "Bernoulli(), Categorical() or Gaussian()")
+        instance("likelihood", self.likelihood, Likelihood, "a likelihood such as Bernoulli()")
         self.likelihood.check_outputs(self.network.n_outputs)
         P = self.network.n_params
-        prior_precision = number_or_vector("prior_precision", self.prior_precision, P, positive=True)
+        prior_precision = self._checked_precision(self.prior_precision)
         prior_mean = number_or_vector("prior_mean", self.prior_mean, P)
         for name, value in [("prior_precision", prior_precision), ("prior_mean", prior_mean)]:
             if isinstance(value, np.ndarray):
@@ -70,21 +79,49 @@ class BayesianModel:
         trace = self.network.trace(theta, X)
         nll = float(self.likelihood.nll(trace.output, y).sum())
         gradient = trace.pull_back_one(self.likelihood.gradient(trace.output, y)).sum()
-        pull = self.prior_precision * (theta - self.prior_mean)
-        return nll + share * self._penalty(theta), gradient + share * pull
+        return nll + share * self._penalty(theta), gradient + share * self._pull(theta)
 
-    def prior_diagonal(self) -> Array:
-        """Return the prior precision of every parameter, (P,)."""
-        return np.full(self.network.n_params, self.prior_precision)
+    def prior_over(self, indices: NDArray[np.intp]) -> Array:
+        """Return the prior precision of some parameters, the others given: (P_s,), or (P_s, P_s) if it is a matrix."""
+        prior = np.asarray(self.prior_precision)
+        if prior.ndim == 2:
+            return prior[np.ix_(indices, indices)]
+        return np.broadcast_to(prior, self.network.n_params)[indices]
+
+    def prior_mean_over(self, indices: NDArray[np.intp]) -> Array:
+        """Return the prior mean of some parameters, (P_s,)."""
+        return np.broadcast_to(self.prior_mean, self.network.n_params)[indices]
 
     def check_theta(self, theta: Any, name: str = "theta") -> Array:
         """Return a copy of theta as (P,) finite floats, or raise a ValueError."""
         return vector(name, theta, self.network.n_params)
 
+    def check_inputs(self, X: Any) -> Array:
+        """Return X as (N, D) finite floats, or (N, 2, D) where samples are pairs, or raise a ValueError."""
+        return matrix("X", X, (2,) * self.likelihood.paired + (self.network.n_inputs,))
+
     def check_data(self, X: Any, y: Any) -> tuple[Array, Any]:
         """Return X as (N, D) finite floats and y in the likelihood's form, or raise a ValueError."""
-        X = matrix("X", X, self.network.n_inputs)
+        X = self.check_inputs(X)
         return X, self.likelihood.check_targets(y, len(X), self.network.n_outputs)
 
     def _penalty(self, theta: Array) -> float:
-        return float(0.5 * np.sum(self.prior_precision * (theta - self.prior_mean) ** 2))
+        return float(0.5 * (theta - self.prior_mean) @ self._pull(theta))
+
+    def _pull(self, theta: Array) -> Array:
+        """Return Lambda0 (theta - mu0), (P,)."""
+        deviation = theta - self.prior_mean
+        return (
+            self.prior_precision @ deviation if np.ndim(self.prior_precision) == 2 else self.prior_precision * deviation
+        )
+
+    def _checked_precision(self, value: Any) -> float | Array:
+        """Return a number, (P,) or (P, P), or raise a ValueError."""
+        name, P = "prior_precision", self.network.n_params
+        shape = real_array(name, value, f"a number or shape ({P},)").shape
+        if shape == (P, P):
+            return positive_definite(name, value)
+        sizes = [n_parameters([layer]) for layer in self.network.shapes]
+        if shape == (len(sizes),):
+            return np.repeat(number_or_vector(name, value, len(sizes), positive=True), sizes)
+        return number_or_vector(name, value, P, positive=True)

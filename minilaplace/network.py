@@ -13,9 +13,7 @@ derivative in the library starts from one and needs a single backward recursion,
 | D_l | (N, K, H) | R_n d f / d z_l for K rows R_n in output space: the back-propagated factor |
 | delta_l | (N, H) | D_l for the one row G_n |
 
-What makes an MLP's curvature cheap is that the Jacobian factors over layers, sample by sample:
-
-    R_n d f / d W_l = D_l,n (x) a_{l-1},n,     R_n d f / d b_l = D_l,n
+What it returns is kept as factors, see `jacobian.py`: R_n d f / d W_l = D_l,n (x) a_{l-1},n, R_n d f / d b_l = D_l,n.
 """
 
 from __future__ import annotations
@@ -24,9 +22,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .activation import ACTIVATIONS, Activation
+from .jacobian import FactoredRows, Shape, layer_views, n_parameters, outer_sum, parameter_positions
 from .validation import Array, Seed, option, refusal, sampler, whole_number
 
 
@@ -53,10 +51,15 @@ class MLP:
         set_once = object.__setattr__
         set_once(self, "sizes", sizes)
         set_once(self, "activation", option("activation", activation, ACTIVATIONS))
-        set_once(self, "n_params", sum((i + 1) * o for i, o in pairwise(sizes)))
+        set_once(self, "n_params", n_parameters(self.shapes))
 
     def __repr__(self) -> str:
         return f"MLP({', '.join(map(str, self.sizes))}, activation={self.activation!r})"
+
+    @property
+    def shapes(self) -> list[Shape]:
+        """The shape (out, in) of every layer's W."""
+        return [(n_out, n_in) for n_in, n_out in pairwise(self.sizes)]
 
     @property
     def n_inputs(self) -> int:
@@ -84,13 +87,7 @@ class MLP:
         """Return the views [(W, b), ...] of theta, W of shape (out, in) and b of shape (out,)."""
         if np.shape(theta) != (self.n_params,):
             raise ValueError(refusal("theta", f"shape ({self.n_params},)", f"shape {np.shape(theta)}"))
-        views, start = [], 0
-        for n_in, n_out in pairwise(self.sizes):
-            W = theta[start : start + n_out * n_in].reshape(n_out, n_in)
-            b = theta[start + n_out * n_in : start + n_out * (n_in + 1)]
-            views.append((W, b))
-            start += n_out * (n_in + 1)
-        return views
+        return layer_views(theta, self.shapes)
 
     def forward(self, theta: Array, X: Array) -> Array:
         """Return the outputs f (N, C)."""
@@ -109,17 +106,22 @@ class MLP:
         return self.trace(theta, X).second_order(G)
 
     def trace(self, theta: Array, X: Array) -> Trace:
-        """Run the network forward on X (N, D) and remember what the backward passes need."""
-        if np.ndim(X) != 2 or np.shape(X)[1] != self.n_inputs:
+        """Run the network forward on X (N, D) and remember what the backward passes need.
+
+        X may hold pairs, (N, 2, D): then f is the difference between the outputs of the first and of the second.
+        """
+        paired = np.ndim(X) == 3 and np.shape(X)[1] == 2
+        if np.shape(X)[-1:] != (self.n_inputs,) or not (np.ndim(X) == 2 or paired):
             raise ValueError(refusal("X", f"shape (N, {self.n_inputs})", f"shape {np.shape(X)}"))
         layers = self.layers(theta)
         act = ACTIVATIONS[self.activation]
-        a, z = [X], []  # a[l] goes into layer l, z[l] comes out of its linear map
+        a, z = [X.reshape(-1, self.n_inputs)], []  # a[l] goes into layer l, z[l] comes out of its linear map
         for W, b in layers[:-1]:
             z.append(a[-1] @ W.T + b)
             a.append(act.value(z[-1]))
         W, b = layers[-1]
-        return Trace([W for W, _ in layers], a, z, a[-1] @ W.T + b, act)
+        f = a[-1] @ W.T + b
+        return Trace([W for W, _ in layers], a, z, f[0::2] - f[1::2] if paired else f, act, paired)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +133,7 @@ class Trace:
     hidden: list[Array]  # z_l (N, H) of the layers that an activation follows
     output: Array  # f (N, C)
     act: Activation
+    paired: bool  # inputs 2n and 2n + 1 make one output, their difference
 
     def slope(self, l: int) -> Array:
         """Return act'(z_l), (N, H)."""
@@ -147,13 +150,15 @@ class Trace:
         """
         N, C = self.output.shape
         D = [np.broadcast_to(np.eye(C), (N, C, C)) if R is None else R]
+        if self.paired:
+            D = [np.stack([D[0], -D[0]], axis=1).reshape(2 * N, -1, C)]
         L = len(self.weights)
         first = 0 if n_layers is None else L - n_layers
         for l in reversed(range(first, L - 1)):
-            _, K, H = D[0].shape
-            back = (D[0].reshape(N * K, H) @ self.weights[l + 1]).reshape(N, K, -1)
+            n, K, H = D[0].shape
+            back = (D[0].reshape(n * K, H) @ self.weights[l + 1]).reshape(n, K, -1)
             D.insert(0, back * self.slope(l)[:, None, :])
-        return FactoredRows(self.inputs[first:], D)
+        return FactoredRows(self.inputs[first:], D, paired=self.paired)
 
     def pull_back_one(self, G: Array, n_layers: int | None = None) -> FactoredRows:
         """Back-propagate one row G_n a sample, G of shape (N, C)."""
@@ -161,8 +166,10 @@ class Trace:
             raise ValueError(refusal("G", f"shape {self.output.shape}", f"shape {np.shape(G)}"))
         return self.pull_back(G[:, None, :], n_layers)
 
-    def second_order(self, G: Array, n_layers: int | None = None) -> Array:
+    def second_order(self, G: Array, n_layers: int | None = None, top: Array | None = None) -> Array:
         """Return sum_n G_n . d2 f_n / d theta2 (P, P), for theta of the last `n_layers`, as two families of products.
+
+        With `top` (N, C, C), symmetric, sum_n J_n^T top_n J_n is added: it is the bending of the outputs themselves.
 
         With g_l = W_{l+1}^T delta_{l+1} the gradient at a_l, T_lk = d z_l / d z_k and U_lk = d a_l / d z_k:
 
@@ -172,18 +179,18 @@ class Trace:
         - *bilinear*: z_l = W_l a_{l-1} is a product, which adds sum_n delta_l (x) U_{l-1,k} (x) a_{k-1} for l > k.
         """
         first = 0 if n_layers is None else len(self.weights) - n_layers
-        N, W, L = len(G), self.weights[first:], len(self.weights) - first
+        N, W, L = len(self.inputs[0]), self.weights[first:], len(self.weights) - first
         delta = [D[:, 0] for D in self.pull_back_one(G, n_layers).deltas]  # (N, H_l)
         slope = [self.slope(first + l)[:, :, None] for l in range(L - 1)]  # (N, H_l, 1)
         inputs = [np.column_stack([a, np.ones(N)]) for a in self.inputs[first:]]  # (N, I_l + 1)
 
-        B: list[Array] = [np.zeros((N, *self.output.shape[1:] * 2))]  # (N, H_l, H_l)
+        B = [np.zeros((N, *self.output.shape[1:] * 2)) if top is None else top]  # (N, H_l, H_l)
         for l in reversed(range(L - 1)):
             through = slope[l] * (W[l + 1].T @ B[0] @ W[l + 1]) * slope[l].transpose(0, 2, 1)
             np.einsum("nhh->nh", through)[...] += self.bend(first + l) * (delta[l + 1] @ W[l + 1])
             B.insert(0, through)
 
-        at = parameter_positions([w.shape for w in W])
+        at = parameter_positions([(len(w), w.shape[1]) for w in W])
         H = np.zeros((sum(p.size for p in at),) * 2)
         for k in range(L):
             T = np.broadcast_to(np.eye(len(W[k])), (N, len(W[k]), len(W[k])))  # d z_l / d z_k (N, H_l, H_k)
@@ -193,51 +200,9 @@ class Trace:
                     U = slope[l - 1] * T  # d a_{l-1} / d z_k (N, I_l, H_k)
                     T = W[l] @ U
                     block[:, :-1] += outer_sum(U, delta[l], inputs[k]).transpose(2, 0, 1, 3)
-                if l < L - 1:
+                if l < L - 1 or top is not None:
                     block += outer_sum(B[l] @ T, inputs[l], inputs[k]).transpose(0, 2, 1, 3)
                 block = block.reshape(at[l].size, at[k].size)
                 H[np.ix_(at[l].ravel(), at[k].ravel())] = block
                 H[np.ix_(at[k].ravel(), at[l].ravel())] = block.T
         return H
-
-
-@dataclass(frozen=True, eq=False)
-class FactoredRows:
-    """K rows R_n J_n of every sample's Jacobian, kept as their factors: inputs a (N, I) and deltas D (N, K, H)."""
-
-    inputs: list[Array]
-    deltas: list[Array]
-
-    def dense(self) -> Array:
-        """Return the rows written out, (N, K, P): D_l (x) a_{l-1} for W_l, then D_l for b_l."""
-        N, K, _ = self.deltas[0].shape
-        parts = []
-        for a, D in zip(self.inputs, self.deltas, strict=True):
-            parts += [(D[:, :, :, None] * a[:, None, None, :]).reshape(N, K, -1), D]
-        return np.concatenate(parts, axis=2)
-
-    def sum(self) -> Array:
-        """Return the sum of all rows over samples and k, (P,)."""
-        parts = []
-        for a, D in zip(self.inputs, self.deltas, strict=True):
-            total = D.sum(axis=1)  # (N, H)
-            parts += [(total.T @ a).ravel(), total.sum(axis=0)]
-        return np.concatenate(parts)
-
-
-def outer_sum(M: Array, u: Array, v: Array) -> Array:
-    """Return sum_n M_n (x) (u_n v_n^T), einsum("nij,nu,nv->ijuv"), as one matrix product."""
-    N = len(M)
-    outer = (u[:, :, None] * v[:, None, :]).reshape(N, -1)
-    return (M.reshape(N, -1).T @ outer).reshape(*M.shape[1:], u.shape[1], v.shape[1])
-
-
-def parameter_positions(shapes: list[tuple[int, ...]]) -> list[NDArray[np.intp]]:
-    """Return for each layer where its W, and its b as one more column, stand in theta: [(H, I + 1), ...]."""
-    positions, start = [], 0
-    for n_out, n_in in shapes:
-        W = start + np.arange(n_out * n_in).reshape(n_out, n_in)
-        b = start + n_out * n_in + np.arange(n_out)
-        positions.append(np.column_stack([W, b]))
-        start += n_out * (n_in + 1)
-    return positions

@@ -3,37 +3,92 @@
 Minus the log posterior, expanded to second order around its mode theta, is a quadratic: the posterior is close to a
 Gaussian centred there, whose precision is the curvature of the loss plus the prior's precision:
 
-    p(theta' | data) ~ N(theta' | theta, Sigma),    Sigma^-1 = curvature / temperature + diag(prior_precision) = L L^T
+    p(theta' | data) ~ N(theta' | theta, Sigma),    Sigma^-1 = Lambda = scale * curvature + prior_precision
 
-One Cholesky factor L serves every question: variances by a triangular solve, the log-determinant from its diagonal,
-samples from L^-T times white noise. The inverse itself is never needed; `covariance` is there to look at.
+Every posterior answers the same questions: precision, covariance and its diagonal, log-determinant, samples, and the
+covariance of the outputs that it implies, J Sigma J^T. They differ in the factor they hold, and in what that costs:
+
+| posterior | holds | for curvatures that are |
+|---|---|---|
+| `FullPosterior` | the Cholesky factor L of Lambda | any matrix |
+| `BlockPosterior` | one `FullPosterior` a layer | block-diagonal |
+| `EigenPosterior` (`kronecker.py`) | eigenvalues, an orthogonal basis in factored form | Kronecker-factored, diagonal |
+| `LowRankPosterior` (`low_rank.py`) | rows G with curvature G^T G | of few rows: low rank, function space |
+
+The inverse itself is never needed; `covariance` is there to look at.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
 import numpy as np
-from scipy.linalg import cholesky, eigvalsh, solve_triangular
+from numpy.typing import NDArray
+from scipy.linalg import cholesky as scipy_cholesky
+from scipy.linalg import eigvalsh, solve_triangular
 from scipy.linalg.lapack import dpotri
 
-from .network import FactoredRows
+from .jacobian import FactoredRows
 from .validation import Array
 
 
-class FullPosterior:
-    """N(mean, (L L^T)^-1): a Gaussian over P_s parameters by the Cholesky factor of its precision.
+class Posterior(ABC):
+    """N(mean, Lambda^-1), a Gaussian over P_s parameters.
 
     Attributes
     ----------
     mean
         (P_s,), read-only.
     log_det_precision
-        log det(L L^T) = 2 sum_i log L_ii.
+        log det Lambda.
+    """
+
+    log_det_precision: float
+
+    def __init__(self, mean: Array) -> None:
+        self.mean = mean.copy()
+        self.mean.setflags(write=False)
+
+    @abstractmethod
+    def precision(self) -> Array:
+        """Return Lambda, (P_s, P_s)."""
+
+    @abstractmethod
+    def covariance(self) -> Array:
+        """Return Sigma = Lambda^-1, (P_s, P_s)."""
+
+    @abstractmethod
+    def variance(self) -> Array:
+        """Return the diagonal of Sigma, (P_s,)."""
+
+    @abstractmethod
+    def functional_covariance(self, jacobian: FactoredRows) -> Array:
+        """Return J_n Sigma J_n^T, (N, C, C)."""
+
+    def functional_variance(self, jacobian: FactoredRows) -> Array:
+        """Return the diagonals of `functional_covariance`, (N, C)."""
+        return np.diagonal(self.functional_covariance(jacobian), axis1=1, axis2=2)
+
+    def sample(self, n_samples: int, rng: np.random.Generator) -> Array:
+        """Draw parameter vectors, (S, P_s)."""
+        return self.mean + self._deviations(n_samples, rng)
+
+    @abstractmethod
+    def _deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
+        """Draw from N(0, Sigma), (S, P_s)."""
+
+
+class FullPosterior(Posterior):
+    """One Cholesky factor, Lambda = L L^T, serves every question.
+
+    Variances come by a triangular solve, the log-determinant from the diagonal, 2 sum_i log L_ii, samples as L^-T
+    times white noise.
     """
 
     def __init__(self, mean: Array, precision: Array) -> None:
-        self.mean = mean.copy()
-        self.mean.setflags(write=False)
-        self._factor = _cholesky(precision)
+        super().__init__(mean)
+        self._factor = cholesky(precision)
         self.log_det_precision = float(2 * np.log(np.diagonal(self._factor)).sum())
 
     def precision(self) -> Array:
@@ -45,6 +100,10 @@ class FullPosterior:
         lower, _ = dpotri(self._factor, lower=1)
         return np.tril(lower) + np.tril(lower, -1).T
 
+    def variance(self) -> Array:
+        """Return the diagonal of the covariance, (P_s,)."""
+        return np.diagonal(dpotri(self._factor, lower=1)[0]).copy()
+
     def functional_covariance(self, jacobian: FactoredRows) -> Array:
         """Return J_n Sigma J_n^T, (N, C, C): with V = L^-1 J^T it is V^T V."""
         J = jacobian.dense()  # (N, C, P_s)
@@ -52,19 +111,64 @@ class FullPosterior:
         V = solve_triangular(self._factor, J.reshape(N * C, P).T, lower=True).T.reshape(N, C, P)
         return V @ V.transpose(0, 2, 1)
 
-    def sample(self, n_samples: int, rng: np.random.Generator) -> Array:
-        """Draw mean + L^-T noise, (S, P_s), whose covariance is L^-T L^-1 = Sigma."""
+    def _deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
         noise = rng.standard_normal((len(self.mean), n_samples))
-        return self.mean + solve_triangular(self._factor, noise, lower=True, trans="T").T
+        return solve_triangular(self._factor, noise, lower=True, trans="T").T
 
 
-def _cholesky(precision: Array) -> Array:
+class BlockPosterior(Posterior):
+    """Independent layers, each with a `FullPosterior`; `blocks` says where each one's parameters stand."""
+
+    def __init__(self, mean: Array, blocks: Sequence[NDArray[np.intp]], precisions: Sequence[Array]) -> None:
+        super().__init__(mean)
+        self._blocks = blocks
+        self._parts = [FullPosterior(mean[at], precision) for at, precision in zip(blocks, precisions, strict=True)]
+        self.log_det_precision = sum(part.log_det_precision for part in self._parts)
+
+    def precision(self) -> Array:
+        """Return the blocks' precisions and zeros between them, (P_s, P_s)."""
+        return self._assembled([part.precision() for part in self._parts])
+
+    def covariance(self) -> Array:
+        """Return the blocks' covariances and zeros between them, (P_s, P_s)."""
+        return self._assembled([part.covariance() for part in self._parts])
+
+    def variance(self) -> Array:
+        """Return the diagonal of the covariance, (P_s,)."""
+        return self._joined([part.variance() for part in self._parts])
+
+    def functional_covariance(self, jacobian: FactoredRows) -> Array:
+        """Return the sum of the layers' J_n Sigma J_n^T, (N, C, C)."""
+        layers = zip(self._parts, jacobian.layers(), strict=True)
+        return np.add.reduce([part.functional_covariance(rows) for part, rows in layers])
+
+    def _deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
+        return self._joined([part._deviations(n_samples, rng) for part in self._parts])
+
+    def _assembled(self, matrices: list[Array]) -> Array:
+        whole = np.zeros((len(self.mean),) * 2)
+        for at, matrix in zip(self._blocks, matrices, strict=True):
+            whole[np.ix_(at, at)] = matrix
+        return whole
+
+    def _joined(self, vectors: list[Array]) -> Array:
+        whole = np.empty((*vectors[0].shape[:-1], len(self.mean)))
+        for at, vector in zip(self._blocks, vectors, strict=True):
+            whole[..., at] = vector
+        return whole
+
+
+def cholesky(precision: Array) -> Array:
     """Return L, or raise an error that says how indefinite the precision is and what to do about it."""
     try:
-        return cholesky(precision, lower=True)
+        return scipy_cholesky(precision, lower=True)
     except np.linalg.LinAlgError:
-        smallest = eigvalsh(precision, subset_by_index=[0, 0])[0]
-        raise np.linalg.LinAlgError(
-            f"the posterior precision is not positive definite: its smallest eigenvalue is {smallest:.6g}. An exact "
-            "Hessian is indefinite away from a mode. Two ways out: curvature='ggn', or a larger prior_precision"
-        ) from None
+        raise not_positive_definite(eigvalsh(precision, subset_by_index=[0, 0])[0]) from None
+
+
+def not_positive_definite(smallest: float) -> np.linalg.LinAlgError:
+    """Return the error that names the smallest eigenvalue and the two ways out."""
+    return np.linalg.LinAlgError(
+        f"the posterior precision is not positive definite: its smallest eigenvalue is {smallest:.6g}. An exact "
+        "Hessian is indefinite away from a mode. Two ways out: curvature='ggn', or a larger prior_precision"
+    )

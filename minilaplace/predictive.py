@@ -7,24 +7,33 @@ V = J Sigma J^T. The predictive averages the likelihood's mean over them; each l
 |---|---|---|
 | `plugin` | all | mean(m): the post's left panels, as if theta were certain |
 | `probit` | classes | mean(m / sqrt(1 + pi/8 diag V)): the post's right panels (MacKay, 1992) |
+| `bridge` | C > 1 logits | the mean of the Dirichlet nearest to softmax(f): the Laplace bridge |
+| `bridge_norm` | C > 1 logits | the same, with V brought to the scale that the bridge is good at |
 | `quadrature` | one logit | the average itself, to rounding |
-| `exact` | Gaussian | mean m, variance diag V + sigma^2 |
+| `exact` | regression | the average itself: mean m, variance diag V + noise |
+| `mc` | all | an average over samples of f, drawn jointly for all inputs |
+| `nn` | all | an average over samples of theta, through the network itself: nothing is linearised |
 
-`LINKS` says which likelihood has which; the first is the default.
+`LINKS` says which likelihood has which; the first is the default. For a regression `probit` is another name of
+`exact`: a mean that is linear in f needs no approximation. `decompose` says where the uncertainty comes from.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import cached_property, partial
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import expit, ndtr, roots_hermitenorm
+from scipy.special import entr, expit, logsumexp, ndtr, roots_hermitenorm
+from scipy.stats import norm
 
-from .likelihood import Bernoulli, Categorical, Gaussian, Likelihood
-from .network import Trace
-from .posterior import FullPosterior
-from .validation import Array
+from .jacobian import FactoredRows
+from .likelihood import Bernoulli, BradleyTerry, Categorical, Gaussian, HeteroscedasticGaussian, Likelihood, Regression
+from .network import MLP
+from .posterior import Posterior
+from .subset import Subset
+from .validation import Array, option, refusal
 
 
 class Prediction(NamedTuple):
@@ -34,20 +43,47 @@ class Prediction(NamedTuple):
     variance: Array
 
 
-class Outputs:
-    """f(x_n) ~ N(m_n, V_n) under the posterior of the last `n_layers`; only what a link asks for is computed."""
+class Uncertainty(NamedTuple):
+    """How uncertain a prediction is, total = aleatoric + epistemic: (N,) nats for classes, (N, C) variances."""
 
-    def __init__(self, trace: Trace, posterior: FullPosterior, n_layers: int | None = None) -> None:
-        self.mean = trace.output  # (N, C)
-        self._trace, self._posterior, self._n_layers = trace, posterior, n_layers
+    total: Array
+    aleatoric: Array
+    epistemic: Array
+
+
+class Outputs:
+    """f(x_n) ~ N(m_n, V_n) under a posterior, for a block of inputs; only what a link asks for is computed.
+
+    `thetas` (S, P) are samples of the posterior, for the links that average over some.
+    """
+
+    def __init__(
+        self, network: MLP, theta: Array, X: Array, posterior: Posterior, subset: Subset, thetas: Array | None = None
+    ) -> None:
+        self._network, self._theta, self._X = network, theta, X
+        self._posterior, self._subset, self._thetas = posterior, subset, np.array([]) if thetas is None else thetas
+        self._trace = network.trace(theta, X)
+        self.mean = self._trace.output  # (N, C)
 
     def covariance(self) -> Array:
         """Return V_n = J_n Sigma J_n^T, (N, C, C)."""
-        return self._posterior.functional_covariance(self._trace.pull_back(n_layers=self._n_layers))
+        return self._posterior.functional_covariance(self._jacobian)
 
     def variance(self) -> Array:
         """Return diag V_n, (N, C)."""
-        return np.diagonal(self.covariance(), axis1=1, axis2=2)
+        return self._posterior.functional_variance(self._jacobian)
+
+    def linear_samples(self) -> Array:
+        """Return m + J (theta_s - theta) for every sampled theta, (S, N, C)."""
+        return self.mean + self._jacobian.dot((self._thetas - self._theta)[:, self._subset.indices])
+
+    def network_samples(self) -> Array:
+        """Return f(x, theta_s) for every sampled theta, (S, N, C)."""
+        return np.stack([self._network.forward(theta, self._X) for theta in self._thetas])
+
+    @cached_property
+    def _jacobian(self) -> FactoredRows:
+        return self._subset.rows(self._trace)
 
 
 def plugin(likelihood: Likelihood, f: Outputs) -> Array:
@@ -58,6 +94,35 @@ def plugin(likelihood: Likelihood, f: Outputs) -> Array:
 def probit(likelihood: Likelihood, f: Outputs) -> Array:
     """Return mean(kappa m) with kappa = 1 / sqrt(1 + pi/8 diag V): uncertain logits shrink towards even odds."""
     return likelihood.mean(f.mean / np.sqrt(1 + np.pi / 8 * f.variance()))
+
+
+def bridge(likelihood: Categorical, f: Outputs, *, normalise: bool = False) -> Array:
+    """Return the mean of the Dirichlet that is nearest to softmax(f), f ~ N(m, V), (N, C).
+
+    Softmax does not see a number added to all logits, so f is first conditioned on a sum of zero: with 1 the vector of
+    ones, m - V1 1^T m / 1^T V 1 and V - V1 1^T V / 1^T V 1. Then, with v = diag V,
+
+        alpha_c = (1 - 2 / C + exp(m_c) sum_j exp(-m_j) / C^2) / v_c
+
+    To `normalise`, v is first divided by s = mean(v) / sqrt(C / 2), and m by sqrt(s). Where V = 0 all v count as equal.
+
+    Source: MacKay (1998); Hobbhahn, Kristiadi and Hennig (2022).
+    """
+    m, V = f.mean, f.covariance()
+    C = m.shape[1]
+    row, total = V.sum(axis=2), V.sum(axis=(1, 2))[:, None]
+    share = np.divide(row, total, out=np.full_like(row, 1 / C), where=total > 0)
+    m = m - share * m.sum(axis=1, keepdims=True)
+    v = np.diagonal(V, axis1=1, axis2=2) - share * row
+    floor = np.maximum(1e-15 * total, np.finfo(float).tiny)  # rounding must not take v to 0 or below
+    v = np.where(total > 0, np.maximum(v, floor), 1.0)
+    if normalise:
+        s = v.mean(axis=1, keepdims=True) / np.sqrt(C / 2)
+        m, v = m / np.sqrt(s), v / s
+    exponent = m + logsumexp(-m, axis=1, keepdims=True)
+    top = np.maximum(exponent.max(axis=1, keepdims=True), 0)  # taken out of all alphas, so that none overflows
+    alpha = ((1 - 2 / C) * np.exp(-top) + np.exp(exponent - top) / C**2) / v
+    return alpha / alpha.sum(axis=1, keepdims=True)
 
 
 def quadrature(likelihood: Likelihood, f: Outputs) -> Array:
@@ -75,19 +140,103 @@ def quadrature(likelihood: Likelihood, f: Outputs) -> Array:
     return np.where(s[:, 0] <= 1, narrow, wide)
 
 
-def exact(likelihood: Gaussian, f: Outputs) -> Prediction:
-    """Return the Gaussian predictive N(m, diag V + sigma^2)."""
-    return Prediction(f.mean, f.variance() + likelihood.sigma_noise**2)
+def exact(likelihood: Regression, f: Outputs) -> Prediction:
+    """Return the mean m and the variance diag V + E[noise], which is sigma^2, or E[exp(s)] = exp(m_s + V_ss / 2)."""
+    _, aleatoric, epistemic = _variances(likelihood, f)
+    return Prediction(likelihood.mean(f.mean), aleatoric + epistemic)
 
 
-def plugin_gaussian(likelihood: Gaussian, f: Outputs) -> Prediction:
-    """Return N(m, sigma^2): the noise alone."""
-    return Prediction(f.mean, np.full_like(f.mean, likelihood.sigma_noise**2))
+def plugin_regression(likelihood: Regression, f: Outputs) -> Prediction:
+    """Return N(m, noise): the noise alone."""
+    return Prediction(likelihood.mean(f.mean), likelihood.noise_variance(f.mean).copy())
+
+
+def average(likelihood: Likelihood, f: Array) -> Array | Prediction:
+    """Return the predictive of equally likely outputs f (S, N, C): the average mean, and for a regression variance."""
+    means = np.stack([likelihood.mean(f_s) for f_s in f])
+    if not isinstance(likelihood, Regression):
+        return means.mean(axis=0)
+    noise = np.mean([likelihood.noise_variance(f_s) for f_s in f], axis=0)
+    return Prediction(means.mean(axis=0), means.var(axis=0, ddof=min(1, len(f) - 1)) + noise)
+
+
+def mc(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
+    """Return the average over samples of the linearised outputs."""
+    return average(likelihood, f.linear_samples())
+
+
+def nn(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
+    """Return the average over samples of theta, each through the network."""
+    return average(likelihood, f.network_samples())
+
+
+def log_score(prediction: Array | Prediction, y: Any) -> Array:
+    """Return the log density that a prediction gave to the targets, (N,)."""
+    if isinstance(prediction, Prediction):
+        return norm.logpdf(y, prediction.mean, np.sqrt(prediction.variance)).sum(axis=1)
+    p = np.column_stack([1 - prediction, prediction]) if prediction.ndim == 1 else prediction
+    return np.log(np.maximum(p[np.arange(len(y)), y], np.finfo(float).tiny))
+
+
+def decompose(likelihood: Likelihood, f: Outputs) -> Uncertainty:
+    """Return total = aleatoric + epistemic uncertainty.
+
+    For classes entropies, over samples of f: H[E p] = E H[p] + the mutual information of y and f. For a regression
+    variances, exactly: Var y = E[noise] + diag V.
+    """
+    if isinstance(likelihood, Regression):
+        return Uncertainty(*_variances(likelihood, f))
+    p = np.stack([likelihood.mean(f_s) for f_s in f.linear_samples()])
+    p = np.stack([1 - p, p], axis=2) if p.ndim == 2 else p  # (S, N, C)
+    total, aleatoric = entr(p.mean(axis=0)).sum(axis=1), entr(p).sum(axis=2).mean(axis=0)
+    return Uncertainty(total, aleatoric, np.maximum(total - aleatoric, 0))
+
+
+def _variances(likelihood: Regression, f: Outputs) -> tuple[Array, Array, Array]:
+    """Return Var y, E[noise] and Var m, each (N, C), for a regression."""
+    V = f.variance()
+    aleatoric, epistemic = likelihood.noise_variance(f.mean), V
+    if isinstance(likelihood, HeteroscedasticGaussian):
+        epistemic, V_s = np.split(V, 2, axis=1)
+        aleatoric = aleatoric * np.exp(V_s / 2)
+    return aleatoric + epistemic, aleatoric, epistemic
 
 
 Link = Callable[..., "Array | Prediction"]
+SAMPLED: dict[str, Link] = {"mc": mc, "nn": nn}
+REGRESSION: dict[str, Link] = {"exact": exact, "probit": exact, "plugin": plugin_regression, **SAMPLED}
+ONE_LOGIT: dict[str, Link] = {"probit": probit, "plugin": plugin, "quadrature": quadrature, **SAMPLED}
 LINKS: dict[type[Likelihood], dict[str, Link]] = {
-    Bernoulli: {"probit": probit, "plugin": plugin, "quadrature": quadrature},
-    Categorical: {"probit": probit, "plugin": plugin},
-    Gaussian: {"exact": exact, "plugin": plugin_gaussian},
+    Bernoulli: ONE_LOGIT,
+    BradleyTerry: ONE_LOGIT,
+    Categorical: {
+        "probit": probit, "plugin": plugin, "bridge": bridge, "bridge_norm": partial(bridge, normalise=True), **SAMPLED,
+    },
+    Gaussian: REGRESSION,
+    HeteroscedasticGaussian: REGRESSION,
+}  # fmt: skip
+MEANINGLESS: dict[tuple[type[Likelihood], str], str] = {
+    **{
+        (kind, link): "the mean of one logit's bridge is the plugin"
+        for kind in (Bernoulli, BradleyTerry)
+        for link in ("bridge", "bridge_norm")
+    },
+    (Categorical, "quadrature"): "it is the average of one logit; of many, 'mc' is",
+    **{
+        (kind, link): "there are no class probabilities"
+        for kind in (Gaussian, HeteroscedasticGaussian)
+        for link in ("bridge", "bridge_norm", "quadrature")
+    },
 }
+
+
+def link_of(likelihood: Likelihood, name: str | None) -> Link:
+    """Return the link of this name, by default the likelihood's own, or raise a ValueError that says what is wrong."""
+    kind = type(likelihood)
+    links = LINKS[kind]
+    if name is None:
+        return next(iter(links.values()))
+    if isinstance(name, str) and (kind, name) in MEANINGLESS:
+        expected = f"one of {', '.join(map(repr, links))} for {kind.__name__}"
+        raise ValueError(refusal("link_approx", expected, f"{name!r}: {MEANINGLESS[kind, name]}"))
+    return links[option("link_approx", name, links)]

@@ -5,7 +5,7 @@ value in the form the library computes with, or raises a `ValueError` (`TypeErro
 names the argument, what was expected and what was received.
 
 - `instance`, `real_number`, `whole_number`, `truth`, `option` for single values,
-- `vector`, `number_or_vector`, `matrix` for arrays, always float64 and finite,
+- `positive_numbers`, `vector`, `number_or_vector`, `matrix`, `positive_definite` for arrays, always float64 and finite,
 - `class_labels`, `real_targets` for what a model predicts,
 - `sampler` for the source of randomness.
 """
@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import eigvalsh
 
 Array: TypeAlias = NDArray[np.float64]
 Seed: TypeAlias = int | np.random.Generator | None
@@ -78,11 +79,30 @@ def vector(name: str, value: ArrayLike, length: int) -> Array:
     return finite(name, array).copy()
 
 
-def matrix(name: str, value: ArrayLike, n_columns: int) -> Array:
-    """Return `value` as a finite (N, n_columns) array with at least one row."""
-    expected = f"shape (N, {n_columns}) with N >= 1"
+def positive_numbers(name: str, value: Any) -> float | tuple[float, ...]:
+    """Return one positive number as a float, or a vector of them as a tuple."""
+    expected = "a finite number greater than 0"
+    if real_array(name, value, expected).ndim != 1:
+        return real_number(name, value, above=0.0)
+    return tuple(real_number(name, float(element), above=0.0) for element in value)
+
+
+def positive_definite(name: str, value: ArrayLike) -> Array:
+    """Return a copy of a square `value` if it is a symmetric positive definite matrix."""
+    array = finite(name, real_array(name, value, "a symmetric positive definite matrix")).copy()
+    if not np.allclose(array, array.T, rtol=1e-10, atol=1e-10 * np.abs(array).max()):
+        raise ValueError(refusal(name, "a symmetric matrix", "one that is not"))
+    smallest = eigvalsh(array, subset_by_index=[0, 0])[0]
+    if smallest <= 0:
+        raise ValueError(refusal(name, "a positive definite matrix", f"smallest eigenvalue {smallest:g}"))
+    return array
+
+
+def matrix(name: str, value: ArrayLike, each: tuple[int, ...]) -> Array:
+    """Return `value` as a finite (N, *each) array with at least one row."""
+    expected = f"shape (N, {', '.join(map(str, each))}) with N >= 1"
     array = real_array(name, value, expected)
-    if array.ndim != 2 or array.shape[0] == 0 or array.shape[1] != n_columns:
+    if array.shape[1:] != each or array.shape[:1] in ((), (0,)):
         raise ValueError(refusal(name, expected, f"shape {array.shape}"))
     return finite(name, array)
 

@@ -10,16 +10,19 @@ from problems import CASES, assert_close, assert_is_derivative, random_problem
 
 import minilaplace.curvature
 from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian
-from minilaplace.curvature import CURVATURES, FullCurvature, accumulate, blocks, empirical_fisher, ggn, hessian
+from minilaplace.curvature import CURVATURES, blocks, contributions, empirical_fisher, ggn, hessian
+from minilaplace.structure import Full
+from minilaplace.subset import select
 
 FUNCTIONS = {"ggn": ggn, "hessian": hessian, "empirical_fisher": empirical_fisher}
 ROUNDING = 1e-13  # of the trace, below which an eigenvalue is zero: tens of P eps
 
 
-def accumulated(curvature, problem, **options):
-    """Return what `accumulate` makes of a problem."""
-    full = FullCurvature(problem.model.network.n_params)
-    accumulate(full, curvature, *problem, **options)
+def accumulated(curvature, problem, full=None, batch_size=None):
+    """Add up what a problem contributes, to `full` if there is one."""
+    subset = select(problem.model.network, "all")
+    full = full or Full(subset)
+    full.add_up(contributions(curvature, *problem, subset, batch_size))
     return full
 
 
@@ -96,7 +99,7 @@ def test_the_prior_is_not_in_it(typical, name, prior_precision):
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 100])
 def test_any_block_size_gives_the_same(typical, name, size):
-    assert_close(accumulated(name, typical, batch_size=size).dense(), FUNCTIONS[name](*typical))
+    assert_close(accumulated(name, typical, batch_size=size).matrix(), FUNCTIONS[name](*typical))
 
 
 @pytest.mark.parametrize("n_floats", [1, 500, 1000])
@@ -109,13 +112,13 @@ def test_any_memory_gives_the_same(typical, name, n_floats, monkeypatch):
 def test_shards_add(typical, name):
     total, rest = (accumulated(name, typical._replace(X=typical.X[s], y=typical.y[s])) for s in (slice(3), slice(3, 8)))
     total.add(rest)
-    assert_close(total.dense(), FUNCTIONS[name](*typical))
+    assert_close(total.matrix(), FUNCTIONS[name](*typical))
 
 
 def test_accumulating_again_adds_to_what_is_there(typical, name):
     full = accumulated(name, typical)
-    accumulate(full, name, *typical)
-    assert_close(full.dense(), 2 * FUNCTIONS[name](*typical))
+    accumulated(name, typical, full)
+    assert_close(full.matrix(), 2 * FUNCTIONS[name](*typical))
 
 
 def test_sample_order_does_not_matter_and_twice_the_data_is_twice_the_sum(typical, name):
@@ -128,10 +131,13 @@ def test_sample_order_does_not_matter_and_twice_the_data_is_twice_the_sum(typica
 
 @pytest.mark.parametrize("n_layers", [1, 2, 3])
 def test_the_last_layers_curvature_is_a_block_of_the_whole(typical, name, n_layers):
-    n_params = MLP(*typical.model.network.sizes[-n_layers - 1 :]).n_params
-    last = FullCurvature(n_params)
-    accumulate(last, name, *typical, n_layers=n_layers)
-    assert_close(last.dense(), FUNCTIONS[name](*typical)[-n_params:, -n_params:])
+    model, theta, X, y = typical
+    n_params = MLP(*model.network.sizes[-n_layers - 1 :]).n_params
+    P = len(theta)
+    last = Full(select(model.network, "subnetwork", np.arange(P - n_params, P)))
+    assert last.subset.n_layers == n_layers
+    last.add_up(contributions(name, model, theta, X, y, last.subset))
+    assert_close(last.matrix(), FUNCTIONS[name](*typical)[-n_params:, -n_params:])
 
 
 @pytest.mark.parametrize(("curvature", "power"), [("ggn", 2), ("hessian", 2), ("empirical_fisher", 4)])

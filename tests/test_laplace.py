@@ -45,7 +45,7 @@ def assert_close(received, expected, relative):
 
 def everything(la, X):
     """Return all that a fitted Laplace answers, as one list of arrays."""
-    predictions = [np.asarray(la.predict(X, link)) for link in LINKS[type(la.model.likelihood)]]
+    predictions = [np.asarray(la.predict(X, link, rng=0)) for link in LINKS[type(la.model.likelihood)]]
     posterior = la.posterior
     answers = [posterior.mean, posterior.precision(), posterior.covariance(), np.array(posterior.log_det_precision)]
     return [*predictions, *la.glm_predictive_distribution(X), *answers, la.sample(3, rng=0), np.array(la.n_data)]
@@ -140,18 +140,23 @@ def test_each_link_is_what_predictive_makes_of_these_outputs(name):
     class Dense:
         mean, V = la.glm_predictive_distribution(X)
 
+        def covariance(self):
+            return self.V
+
         def variance(self):
             return np.diagonal(self.V, axis1=1, axis2=2)
 
     links = LINKS[type(model.likelihood)]
     for link, of_outputs in links.items():
+        if link in ("mc", "nn"):
+            continue  # these need more than moments
         assert_close(la.predict(X, link), of_outputs(model.likelihood, Dense()), 1e-14)
     np.testing.assert_array_equal(la.predict(X), la.predict(X, next(iter(links))))
 
 
 def test_probit_and_exact_are_the_defaults():
     assert {kind.__name__: next(iter(links)) for kind, links in LINKS.items()} == {
-        "Bernoulli": "probit", "Categorical": "probit", "Gaussian": "exact",
+        "Bernoulli": "probit", "BradleyTerry": "probit", "Categorical": "probit", "Gaussian": "exact", "HeteroscedasticGaussian": "exact",
     }  # fmt: skip
 
 

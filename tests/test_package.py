@@ -26,7 +26,9 @@ PASSAGES = {cells[0].strip("`"): cells[1] for cells in (re.split(r"\s*\|\s*", ro
 
 # What everything may use, and what may use everything.
 BELOW, ABOVE = ["validation.py"], ["checks.py", "sklearn.py", "__main__.py"]
-ORDER = [*BELOW, *PASSAGES, *ABOVE]
+PASSAGE_ORDER = list(PASSAGES)
+BEFORE_LAPLACE = PASSAGE_ORDER.index("laplace.py")
+ORDER = [*BELOW, *PASSAGE_ORDER[:BEFORE_LAPLACE], "storage.py", *PASSAGE_ORDER[BEFORE_LAPLACE:], *ABOVE]
 
 
 def imported_modules(tree):

@@ -1,0 +1,115 @@
+"""Around the post: a fitted posterior in one `.npz` file.
+
+The file holds arrays and one line of JSON, the header; nothing in it is ever executed (no pickle). A checksum over
+all of it tells a damaged file from a whole one, and a file is written beside its place and then moved there, so that
+an interrupted `save` leaves what was there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .fit import Fit, Options
+from .likelihood import Bernoulli, BradleyTerry, Categorical, Gaussian, HeteroscedasticGaussian, Likelihood
+from .model import BayesianModel
+from .network import MLP
+from .validation import Array, refusal
+
+FORMAT, VERSION = "minilaplace.Laplace", 1
+LIKELIHOODS = {
+    kind.__name__: kind for kind in (Bernoulli, BradleyTerry, Categorical, Gaussian, HeteroscedasticGaussian)
+}
+
+
+def save(model: BayesianModel, theta: Array, options: Options, fit: Fit, path: Path) -> None:
+    """Write a fit, and what it is a fit of, to `path`."""
+    arrays: dict[str, Any] = {"theta": theta, "prior_precision": model.prior_precision, "prior_mean": model.prior_mean}
+    arrays |= {f"part_{i}": part for i, part in enumerate(fit.structure.parts)}
+    choices = asdict(options)
+    if options.subnetwork_indices is not None:
+        arrays["subnetwork_indices"] = fit.structure.subset.indices
+        choices["subnetwork_indices"] = None
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "network": {"sizes": model.network.sizes, "activation": model.network.activation},
+        "likelihood": _described(model.likelihood),
+        "options": choices,
+        "fit": {"likelihood": _described(fit.likelihood), "nll": fit.nll, "n_data": fit.n_data},
+    }
+    contents: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()} | {
+        "header": np.array(json.dumps(header))
+    }
+    contents["checksum"] = np.array(_checksum(contents))
+    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with beside.open("wb") as file:
+            np.savez(file, **contents)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def load(path: Path) -> tuple[BayesianModel, Array, Options, Fit]:
+    """Return what `save` wrote to `path`, or raise a ValueError that says why that is not what is there."""
+    contents = _read(path)
+    header = json.loads(str(contents["header"]))
+    if header.get("format") != FORMAT or header.get("version") != VERSION:
+        found = f"{header.get('format')!r} version {header.get('version')!r}"
+        raise ValueError(refusal("path", f"a file of format {FORMAT!r} version {VERSION}", f"{path}, {found}"))
+    network = MLP(*header["network"]["sizes"], activation=header["network"]["activation"])
+    prior = {name: contents[name] for name in ("prior_precision", "prior_mean")}
+    model = BayesianModel(network, _restored(header["likelihood"]), **prior)
+    options = Options(**header["options"] | {"subnetwork_indices": contents.get("subnetwork_indices")})
+    empty = options.no_data(model)
+    empty.structure.parts = [contents[f"part_{i}"] for i in range(sum(name.startswith("part_") for name in contents))]
+    fit = header["fit"] | {"likelihood": _restored(header["fit"]["likelihood"])}
+    return model, contents["theta"], options, replace(empty, **fit)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the arrays of the file, all of them as they were written."""
+    expected = "a file that Laplace.save wrote"
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            contents = dict(file)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise ValueError(refusal("path", expected, f"{path}, which cannot be read")) from None
+    except (ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError):
+        raise ValueError(refusal("path", expected, f"{path}, which is damaged or something else")) from None
+    if not {"header", "checksum"} <= contents.keys():
+        raise ValueError(refusal("path", expected, f"{path}, a file of something else"))
+    checksum = str(contents.pop("checksum"))
+    if checksum != _checksum(contents):
+        raise ValueError(
+            refusal("path", expected, f"{path}, which is damaged: its checksum is not that of its contents")
+        )
+    return contents
+
+
+def _checksum(contents: dict[str, Any]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(contents):
+        array = contents[name]
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _described(likelihood: Likelihood) -> dict[str, Any]:
+    return {"name": type(likelihood).__name__, **vars(likelihood)}
+
+
+def _restored(described: dict[str, Any]) -> Likelihood:
+    arguments = dict(described)
+    return LIKELIHOODS[arguments.pop("name")](**arguments)

@@ -1,0 +1,177 @@
+"""*Laplace Approximation*, fast and accurate approximations of the Hessian: what of the curvature is kept.
+
+A structure adds up the curvature of the data in a form of a certain cost, and turns the sum into a posterior. All
+answer the same questions, so that nothing else in the library asks which one it holds:
+
+| structure | keeps of H = sum_n J_n^T Lambda_n J_n | memory | posterior |
+|---|---|---|---|
+| `full` | everything | P^2 | `FullPosterior` |
+| `blockdiag` | the exact block of every layer | sum_l P_l^2 | `BlockPosterior` |
+| `kron` | B (x) A for a layer's W, B for its b | sum_l H_l^2 + I_l^2 | `EigenPosterior` |
+| `diag` | the diagonal | P | `EigenPosterior` |
+| `lowrank` | the largest eigenvalues and their eigenvectors | P^2 to find them | `LowRankPosterior` |
+| `gp` | everything, as the rows R_n J_n | N C P, for N C < P | `LowRankPosterior` |
+
+The first two are here, the next two in `kronecker.py`, the last two in `low_rank.py`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigvalsh
+
+from .curvature import Contribution, symmetric
+from .jacobian import FactoredRows
+from .posterior import BlockPosterior, FullPosterior, Posterior, not_positive_definite
+from .subset import Subset
+from .validation import Array, refusal
+
+
+class Structure(ABC):
+    """A sum over the data; sums over shards of the data add.
+
+    Attributes
+    ----------
+    parts
+        The arrays that hold the sum: all there is to save, and to add.
+    """
+
+    def __init__(self, subset: Subset, rank: int | None = None) -> None:
+        self.subset, self.rank = subset, rank
+        self.parts: list[Array] = self._zeros()
+
+    @abstractmethod
+    def _zeros(self) -> list[Array]:
+        """Return the parts of a sum over no data."""
+
+    @abstractmethod
+    def add_rows(self, rows: FactoredRows) -> None:
+        """Add sum_n (R_n J_n)^T (R_n J_n)."""
+
+    def add_matrix(self, H: Array) -> None:
+        """Add a symmetric (P_s, P_s) matrix that is no sum of squares, where the structure can hold one."""
+        raise NotImplementedError
+
+    def add_up(self, contributions: Iterable[Contribution]) -> float:
+        """Add all contributions, and return the sum of their nll."""
+        nll = 0.0
+        for rows, second_order, block_nll in contributions:
+            self.add_rows(rows)
+            if second_order is not None:
+                self.add_matrix(second_order)
+            nll += block_nll
+        return nll
+
+    def add(self, other: Structure) -> None:
+        """Add what another shard of the data has accumulated."""
+        self.parts = [mine + yours for mine, yours in zip(self.parts, other.parts, strict=True)]
+
+    @abstractmethod
+    def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
+        """Return N(mean, (scale * H + prior)^-1) for a prior precision (P_s,) or (P_s, P_s)."""
+
+    @abstractmethod
+    def blocks(self) -> NDArray[np.intp]:
+        """Return labels (P_s,) of the blocks within which a constant prior leaves the eigenvectors as they are."""
+
+    @property
+    @abstractmethod
+    def eigenvalues(self) -> Array:
+        """The eigenvalues of H, (P_s,), each standing in its block; found on first use, when all data is in."""
+
+    def log_det_and_variance(
+        self, prior: Array, scale: float, groups: NDArray[np.intp] | None = None
+    ) -> tuple[float, Array]:
+        """Return log det(scale * H + prior), and variances (P_s,) whose sum over any of the groups is the posterior's.
+
+        `groups` are labels (P_s,), by default one for all. Where neither these nor the prior vary within a block, both
+        answers come from the eigenvalues of H, found once, in O(P_s); otherwise from a posterior, whose factorisation
+        is the cost.
+        """
+        _, first, block = np.unique(self.blocks(), return_index=True, return_inverse=True)
+        varying = any(not np.array_equal(v, v[first][block]) for v in (prior, groups) if v is not None and v.ndim == 1)
+        if prior.ndim == 2 or varying:
+            posterior = self.posterior(np.zeros(len(self.subset)), prior, scale)
+            return posterior.log_det_precision, posterior.variance()
+        eigenvalues = scale * self.eigenvalues + prior
+        if not np.all(eigenvalues > 0):
+            raise not_positive_definite(eigenvalues.min())
+        return float(np.log(eigenvalues).sum()), 1 / eigenvalues
+
+
+class Full(Structure):
+    """The whole (P_s, P_s) matrix, as its lower triangle."""
+
+    def _zeros(self) -> list[Array]:
+        return [np.zeros((len(self.subset),) * 2, order="F")]
+
+    def add_rows(self, rows: FactoredRows) -> None:
+        self.parts = [rows.add_gram(self.parts[0])]
+
+    def add_matrix(self, H: Array) -> None:
+        self.parts[0] += H
+
+    def matrix(self) -> Array:
+        """Return H, (P_s, P_s)."""
+        return symmetric(self.parts[0])
+
+    def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
+        return FullPosterior(mean, with_prior(scale * self.matrix(), prior))
+
+    def blocks(self) -> NDArray[np.intp]:
+        return np.zeros(len(self.subset), dtype=np.intp)
+
+    @cached_property
+    def eigenvalues(self) -> Array:
+        return eigvalsh(self.matrix())
+
+
+class BlockDiag(Structure):
+    """The exact block of every layer."""
+
+    def _zeros(self) -> list[Array]:
+        return [np.zeros((len(at),) * 2, order="F") for at in self.subset.layers()]
+
+    def add_rows(self, rows: FactoredRows) -> None:
+        self.parts = [layer.add_gram(part) for layer, part in zip(rows.layers(), self.parts, strict=True)]
+
+    def add_matrix(self, H: Array) -> None:
+        for part, at in zip(self.parts, self.subset.layers(), strict=True):
+            part += H[np.ix_(at, at)]
+
+    def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
+        prior, layers = diagonal_prior(prior, "blockdiag"), self.subset.layers()
+        blocks = [with_prior(scale * symmetric(part), prior[at]) for part, at in zip(self.parts, layers, strict=True)]
+        return BlockPosterior(mean, layers, blocks)
+
+    def blocks(self) -> NDArray[np.intp]:
+        return self.subset.tensors() // 2  # a layer's W and b
+
+    @cached_property
+    def eigenvalues(self) -> Array:
+        eigenvalues = np.empty(len(self.subset))
+        for part, at in zip(self.parts, self.subset.layers(), strict=True):
+            eigenvalues[at] = eigvalsh(symmetric(part))
+        return eigenvalues
+
+
+def with_prior(matrix: Array, prior: Array) -> Array:
+    """Add the prior precision to a matrix, in place."""
+    if prior.ndim == 2:
+        matrix += prior
+    else:
+        np.einsum("pp->p", matrix)[...] += prior
+    return matrix
+
+
+def diagonal_prior(prior: Array, structure: str) -> Array:
+    """Return a prior precision that is a vector, or say that this structure takes no other."""
+    if prior.ndim == 2:
+        expected = f"a diagonal prior for hessian_structure={structure!r} ('full', 'lowrank' and 'gp' take any)"
+        raise ValueError(refusal("prior_precision", expected, f"shape {prior.shape}"))
+    return prior
