@@ -156,7 +156,8 @@ def test_each_link_is_what_predictive_makes_of_these_outputs(name):
 
 def test_probit_and_exact_are_the_defaults():
     assert {kind.__name__: next(iter(links)) for kind, links in LINKS.items()} == {
-        "Bernoulli": "probit", "BradleyTerry": "probit", "Categorical": "probit", "Gaussian": "exact", "HeteroscedasticGaussian": "exact",
+        "Bernoulli": "probit", "BradleyTerry": "probit", "Categorical": "probit",
+        "Gaussian": "exact", "HeteroscedasticGaussian": "exact",
     }  # fmt: skip
 
 
