@@ -24,12 +24,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .jacobian import FactoredRows
+from .layer_pairs import symmetric
 from .likelihood import Likelihood
 from .model import BayesianModel
 from .subset import Subset, select
 from .validation import Array, instance
 
-BLOCK_FLOATS = 2**21  # work arrays of about 16 MB: they stay near the cache, and memory does not grow with N
+BLOCK_FLOATS = 2**22  # work arrays of about 32 MB: they stay near the cache, and memory does not grow with N
 
 
 def ggn(model: BayesianModel, theta: Array, X: Any, y: Any) -> Array:
@@ -57,9 +58,9 @@ def _dense(curvature: str, model: BayesianModel, theta: Any, X: Any, y: Any) -> 
     instance("model", model, BayesianModel, "a BayesianModel")
     theta = model.check_theta(theta)
     X, y = model.check_data(X, y)
-    lower = np.zeros((model.network.n_params,) * 2, order="F")
+    lower = np.zeros((model.network.n_params,) * 2)
     for part in contributions(curvature, model, theta, X, y, select(model.network, "all")):
-        lower = part.rows.add_gram(lower)
+        part.rows.add_gram(lower)
         if part.second_order is not None:
             lower += part.second_order
     return symmetric(lower)
@@ -97,14 +98,18 @@ def contributions(
     y: Any,
     subset: Subset,
     batch_size: int | None = None,
+    *,
+    factored: bool = False,
 ) -> Iterator[Contribution]:
     """Yield what (X, y) adds to the curvature in the subset's parameters, block by block.
 
-    The blocks have `batch_size` samples, or as many as fit into `BLOCK_FLOATS`.
+    The blocks have `batch_size` samples, or as many as fit into `BLOCK_FLOATS`: more if the rows are only used in
+    `factored` form.
     """
     network, likelihood = model.network, model.likelihood
     exact = curvature == "hessian"
-    floats = 2 * network.n_outputs * len(subset) + exact * (sum(network.sizes) + len(network.sizes)) ** 2
+    floats = subset.floats_each(network.n_outputs, factored and not likelihood.paired)
+    floats += exact * (sum(network.sizes) + len(network.sizes)) ** 2
     for block in blocks(len(X), floats, batch_size):
         trace = network.trace(theta, X[block])
         f = trace.output
@@ -120,8 +125,3 @@ def blocks(n_samples: int, floats_each: int, size: int | None = None) -> Iterato
     size = size or max(1, BLOCK_FLOATS // floats_each)
     for start in range(0, n_samples, size):
         yield slice(start, start + size)
-
-
-def symmetric(lower: Array) -> Array:
-    """Return the symmetric matrix with this lower triangle; what stands above it does not count."""
-    return np.tril(lower) + np.tril(lower, -1).T

@@ -139,5 +139,8 @@ def merged(fit: Fit, other: Fit) -> Fit:
 
 def _shard(options: Options, model: BayesianModel, theta: Array, X: Array, y: Any, batch_size: int | None) -> Fit:
     fit = options.no_data(model)
-    parts = contributions(options.curvature, model, theta, X, y, fit.structure.subset, batch_size)
+    structure = fit.structure
+    parts = contributions(
+        options.curvature, model, theta, X, y, structure.subset, batch_size, factored=structure.factored
+    )
     return replace(fit, nll=fit.structure.add_up(parts), n_data=len(X))

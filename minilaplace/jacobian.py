@@ -16,8 +16,6 @@ comes back to its linear map when rows R_n in output space are back-propagated, 
 | J^T J, added up over samples | `add_gram` |
 | each layer's rows by themselves | `layers` |
 
-The order of theta, (W1, b1, W2, b2, ...) with each W row-major as (out, in), is known to `layer_views` alone.
-
 | symbol | shape | meaning |
 |---|---|---|
 | a | (N, I) | inputs of a layer |
@@ -27,39 +25,14 @@ The order of theta, (W1, b1, W2, b2, ...) with each W row-major as (out, in), is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk
 
+from .layer_pairs import Shape, add_gram, layer_views, n_parameters, pairs_are_cheaper
 from .validation import Array
-
-Shape = tuple[int, int]  # of a layer's W: (H, I)
-
-
-def layer_views(vectors: NDArray[Any], shapes: Sequence[Shape]) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-    """Return the views [(W (..., H, I), b (..., H)), ...] of parameter vectors (..., P)."""
-    views, start = [], 0
-    for H, I in shapes:
-        end = start + H * I
-        W, b = vectors[..., start:end], vectors[..., end : end + H]
-        views.append((W.reshape(*W.shape[:-1], H, I), b))
-        start = end + H
-    return views
-
-
-def n_parameters(shapes: Sequence[Shape]) -> int:
-    """Return how many parameters layers of these shapes have."""
-    return sum(H * (I + 1) for H, I in shapes)
-
-
-def parameter_positions(shapes: Sequence[Shape]) -> list[NDArray[np.intp]]:
-    """Return for each layer where its W, and its b as one more column, stand in theta: [(H, I + 1), ...]."""
-    index = np.arange(n_parameters(shapes))
-    return [np.column_stack([W, b]) for W, b in layer_views(index, shapes)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,13 +90,24 @@ class FactoredRows:
             return self.dense() ** 2 @ v
         return np.add.reduce([np.einsum("nkh,nkh,nh->nk", D, D, w) for D, w in self._weighted(v)])
 
-    def add_gram(self, lower: Array) -> Array:
-        """Add J^T J = sum_n (R_n J_n)^T (R_n J_n) to the lower triangle of a Fortran-ordered (P, P), in place.
+    def add_gram(self, lower: Array) -> None:
+        """Add J^T J = sum_n (R_n J_n)^T (R_n J_n) to the lower triangle of a (P, P) matrix, in place.
 
-        This is the definition at work: one symmetric rank-k update of one triangle by the rows written out.
+        By pairs of layers where that is cheaper (`layer_pairs.py`), or as it is defined: one symmetric rank-k update of
+        one triangle by the rows written out. What stands above the diagonal afterwards has no meaning.
         """
-        rows = self.dense()
-        return dsyrk(1.0, rows.reshape(-1, rows.shape[2]).T, 1.0, lower, lower=1, overwrite_c=1)
+        if self.in_pairs:
+            add_gram(lower, self.inputs, self.deltas)
+        else:
+            rows = self.dense()
+            rows = rows.reshape(-1, rows.shape[2]).T
+            dsyrk(1.0, rows, 1.0, lower.T, lower=0, overwrite_c=1)  # BLAS sees the transpose, and its upper triangle
+
+    @property
+    def in_pairs(self) -> bool:
+        """Whether these rows are better taken by pairs of layers than written out."""
+        whole = self.columns is None and not self.paired
+        return whole and pairs_are_cheaper(self.shapes, self.deltas[0].shape[1])
 
     def layers(self) -> list[FactoredRows]:
         """Return the rows of each layer by itself, of those that have parameters that count."""
@@ -158,10 +142,3 @@ class FactoredRows:
         """Return for each (d, a) sum_n d_n (x) a_n and sum_n d_n in the order of theta, (P,)."""
         vector = np.concatenate([part for d, a in layers for part in ((d.T @ a).ravel(), d.sum(axis=0))])
         return vector if self.columns is None else vector[self.columns]
-
-
-def outer_sum(M: Array, u: Array, v: Array) -> Array:
-    """Return sum_n M_n (x) (u_n v_n^T), einsum("nij,nu,nv->ijuv"), as one matrix product."""
-    N = len(M)
-    outer = (u[:, :, None] * v[:, None, :]).reshape(N, -1)
-    return (M.reshape(N, -1).T @ outer).reshape(*M.shape[1:], u.shape[1], v.shape[1])

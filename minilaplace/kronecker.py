@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import block_diag, eigh
 
-from .jacobian import FactoredRows, layer_views
+from .jacobian import FactoredRows
+from .layer_pairs import layer_views
 from .posterior import Posterior, not_positive_definite
 from .structure import Structure, diagonal_prior
 from .validation import Array, refusal
@@ -27,6 +28,8 @@ Basis = list[tuple[Array, Array]]  # for each layer (U_B (H, H), U_A (I, I))
 
 class Kron(Structure):
     """For every layer B (H, H), and the sum over samples of a a^T, (I, I); and how many samples these are."""
+
+    factored = True
 
     def _zeros(self) -> list[Array]:
         return [np.zeros(1), *(np.zeros((size, size)) for shape in self.subset.shapes for size in shape)]
@@ -68,6 +71,8 @@ class Kron(Structure):
 class Diag(Structure):
     """The diagonal of H: squares of inputs times squares of back-propagated factors."""
 
+    factored = True
+
     def _zeros(self) -> list[Array]:
         return [np.zeros(len(self.subset))]
 
@@ -96,6 +101,8 @@ class EigenPosterior(Posterior):
     inputs are a U_A and its deltas D U_B: the Jacobian's rows keep their factored form, and J Sigma J^T is
     `FactoredRows.quadratic` of the inverse eigenvalues.
     """
+
+    factored = True
 
     def __init__(self, mean: Array, eigenvalues: Array, basis: Basis | None = None) -> None:
         super().__init__(mean)

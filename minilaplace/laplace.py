@@ -269,7 +269,9 @@ class Laplace:
         """Yield the distribution of the outputs, block by block of X, so that memory does not grow with N."""
         posterior, network = self.posterior, self.model.network
         X = self.model.check_inputs(X)
-        floats = network.n_outputs * max(3 * len(self.subset), 0 if thetas is None else 3 * len(thetas))
+        C = network.n_outputs
+        factored = posterior.factored and not self.model.likelihood.paired
+        floats = self.subset.floats_each(C, factored) + (0 if thetas is None else 3 * C * len(thetas))
         for block in blocks(len(X), floats):
             yield Outputs(network, self.theta, X[block], posterior, self.subset, thetas)
 

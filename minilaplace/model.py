@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .jacobian import n_parameters
+from .layer_pairs import n_parameters
 from .likelihood import Likelihood
 from .network import MLP
 from .validation import Array, instance, matrix, number_or_vector, positive_definite, real_array, vector

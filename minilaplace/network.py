@@ -24,7 +24,8 @@ from itertools import pairwise
 import numpy as np
 
 from .activation import ACTIVATIONS, Activation
-from .jacobian import FactoredRows, Shape, layer_views, n_parameters, outer_sum, parameter_positions
+from .jacobian import FactoredRows
+from .layer_pairs import Shape, layer_views, n_parameters, outer_sum, parameter_positions
 from .validation import Array, Seed, option, refusal, sampler, whole_number
 
 
@@ -199,9 +200,9 @@ class Trace:
                 if l > k:
                     U = slope[l - 1] * T  # d a_{l-1} / d z_k (N, I_l, H_k)
                     T = W[l] @ U
-                    block[:, :-1] += outer_sum(U, delta[l], inputs[k]).transpose(2, 0, 1, 3)
+                    block[:, :-1] += outer_sum(U, delta[l], inputs[k]).transpose(1, 0, 2, 3)
                 if l < L - 1 or top is not None:
-                    block += outer_sum(B[l] @ T, inputs[l], inputs[k]).transpose(0, 2, 1, 3)
+                    block += outer_sum(B[l] @ T, inputs[l], inputs[k])
                 block = block.reshape(at[l].size, at[k].size)
                 H[np.ix_(at[l].ravel(), at[k].ravel())] = block
                 H[np.ix_(at[k].ravel(), at[l].ravel())] = block.T

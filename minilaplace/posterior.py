@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ from scipy.linalg import eigvalsh, solve_triangular
 from scipy.linalg.lapack import dpotri
 
 from .jacobian import FactoredRows
+from .layer_pairs import PairQuadratic, symmetric
 from .validation import Array
 
 
@@ -42,8 +44,11 @@ class Posterior(ABC):
         (P_s,), read-only.
     log_det_precision
         log det Lambda.
+    factored
+        Whether the factors of the Jacobian's rows are enough to predict, and these are never written out.
     """
 
+    factored = False
     log_det_precision: float
 
     def __init__(self, mean: Array) -> None:
@@ -82,13 +87,14 @@ class Posterior(ABC):
 class FullPosterior(Posterior):
     """One Cholesky factor, Lambda = L L^T, serves every question.
 
-    Variances come by a triangular solve, the log-determinant from the diagonal, 2 sum_i log L_ii, samples as L^-T
-    times white noise.
+    The log-determinant comes from its diagonal, 2 sum_i log L_ii, samples are L^-T times white noise. Predictions ask
+    for J Sigma J^T at many points: for these Sigma is made once, from L.
     """
 
     def __init__(self, mean: Array, precision: Array) -> None:
         super().__init__(mean)
         self._factor = cholesky(precision)
+        self._pairs: PairQuadratic | None = None
         self.log_det_precision = float(2 * np.log(np.diagonal(self._factor)).sum())
 
     def precision(self) -> Array:
@@ -97,19 +103,42 @@ class FullPosterior(Posterior):
 
     def covariance(self) -> Array:
         """Return (L L^T)^-1, (P_s, P_s)."""
-        lower, _ = dpotri(self._factor, lower=1)
-        return np.tril(lower) + np.tril(lower, -1).T
+        return symmetric(self._inverse())
 
     def variance(self) -> Array:
         """Return the diagonal of the covariance, (P_s,)."""
-        return np.diagonal(dpotri(self._factor, lower=1)[0]).copy()
+        return np.diagonal(self._inverse()).copy()
 
     def functional_covariance(self, jacobian: FactoredRows) -> Array:
-        """Return J_n Sigma J_n^T, (N, C, C): with V = L^-1 J^T it is V^T V."""
+        """Return J_n Sigma J_n^T, (N, C, C), by pairs of layers or, where that is cheaper, rows J times Sigma."""
+        if jacobian.in_pairs:
+            return self._by_pairs(jacobian)(jacobian.inputs, jacobian.deltas)
         J = jacobian.dense()  # (N, C, P_s)
-        N, C, P = J.shape
-        V = solve_triangular(self._factor, J.reshape(N * C, P).T, lower=True).T.reshape(N, C, P)
-        return V @ V.transpose(0, 2, 1)
+        return self._times_covariance(J) @ J.transpose(0, 2, 1)
+
+    def functional_variance(self, jacobian: FactoredRows) -> Array:
+        """Return the diagonals of `functional_covariance`, (N, C)."""
+        if jacobian.in_pairs:
+            return self._by_pairs(jacobian)(jacobian.inputs, jacobian.deltas, diagonal=True)
+        J = jacobian.dense()
+        return np.einsum("ncp,ncp->nc", self._times_covariance(J), J)
+
+    def _inverse(self) -> Array:
+        """Return the lower triangle of the covariance."""
+        upper, _ = dpotri(self._factor.T, lower=0)
+        return upper.T
+
+    def _times_covariance(self, J: Array) -> Array:
+        return (J.reshape(-1, J.shape[2]) @ self._whole_covariance).reshape(J.shape)
+
+    @cached_property
+    def _whole_covariance(self) -> Array:
+        return self.covariance()
+
+    def _by_pairs(self, jacobian: FactoredRows) -> PairQuadratic:
+        if self._pairs is None:
+            self._pairs = PairQuadratic(self._whole_covariance, jacobian.shapes)
+        return self._pairs
 
     def _deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
         noise = rng.standard_normal((len(self.mean), n_samples))
@@ -159,9 +188,9 @@ class BlockPosterior(Posterior):
 
 
 def cholesky(precision: Array) -> Array:
-    """Return L, or raise an error that says how indefinite the precision is and what to do about it."""
+    """Return L of a matrix whose lower triangle counts, or an error that says how indefinite it is and what to do."""
     try:
-        return scipy_cholesky(precision, lower=True)
+        return scipy_cholesky(precision.T, lower=False).T  # LAPACK sees columns where NumPy has rows
     except np.linalg.LinAlgError:
         raise not_positive_definite(eigvalsh(precision, subset_by_index=[0, 0])[0]) from None
 

@@ -25,8 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigvalsh
 
-from .curvature import Contribution, symmetric
+from .curvature import Contribution
 from .jacobian import FactoredRows
+from .layer_pairs import symmetric
 from .posterior import BlockPosterior, FullPosterior, Posterior, not_positive_definite
 from .subset import Subset
 from .validation import Array, refusal
@@ -39,7 +40,11 @@ class Structure(ABC):
     ----------
     parts
         The arrays that hold the sum: all there is to save, and to add.
+    factored
+        Whether the factors of the Jacobian's rows are enough, and these are never written out.
     """
+
+    factored = False
 
     def __init__(self, subset: Subset, rank: int | None = None) -> None:
         self.subset, self.rank = subset, rank
@@ -108,10 +113,10 @@ class Full(Structure):
     """The whole (P_s, P_s) matrix, as its lower triangle."""
 
     def _zeros(self) -> list[Array]:
-        return [np.zeros((len(self.subset),) * 2, order="F")]
+        return [np.zeros((len(self.subset),) * 2)]
 
     def add_rows(self, rows: FactoredRows) -> None:
-        self.parts = [rows.add_gram(self.parts[0])]
+        rows.add_gram(self.parts[0])
 
     def add_matrix(self, H: Array) -> None:
         self.parts[0] += H
@@ -121,24 +126,25 @@ class Full(Structure):
         return symmetric(self.parts[0])
 
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
-        return FullPosterior(mean, with_prior(scale * self.matrix(), prior))
+        return FullPosterior(mean, with_prior(scale * self.parts[0], prior))
 
     def blocks(self) -> NDArray[np.intp]:
         return np.zeros(len(self.subset), dtype=np.intp)
 
     @cached_property
     def eigenvalues(self) -> Array:
-        return eigvalsh(self.matrix())
+        return eigvalsh(self.parts[0])
 
 
 class BlockDiag(Structure):
     """The exact block of every layer."""
 
     def _zeros(self) -> list[Array]:
-        return [np.zeros((len(at),) * 2, order="F") for at in self.subset.layers()]
+        return [np.zeros((len(at),) * 2) for at in self.subset.layers()]
 
     def add_rows(self, rows: FactoredRows) -> None:
-        self.parts = [layer.add_gram(part) for layer, part in zip(rows.layers(), self.parts, strict=True)]
+        for layer, part in zip(rows.layers(), self.parts, strict=True):
+            layer.add_gram(part)
 
     def add_matrix(self, H: Array) -> None:
         for part, at in zip(self.parts, self.subset.layers(), strict=True):
@@ -146,7 +152,7 @@ class BlockDiag(Structure):
 
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
         prior, layers = diagonal_prior(prior, "blockdiag"), self.subset.layers()
-        blocks = [with_prior(scale * symmetric(part), prior[at]) for part, at in zip(self.parts, layers, strict=True)]
+        blocks = [with_prior(scale * part, prior[at]) for part, at in zip(self.parts, layers, strict=True)]
         return BlockPosterior(mean, layers, blocks)
 
     def blocks(self) -> NDArray[np.intp]:
@@ -156,7 +162,7 @@ class BlockDiag(Structure):
     def eigenvalues(self) -> Array:
         eigenvalues = np.empty(len(self.subset))
         for part, at in zip(self.parts, self.subset.layers(), strict=True):
-            eigenvalues[at] = eigvalsh(symmetric(part))
+            eigenvalues[at] = eigvalsh(part)
         return eigenvalues
 
 

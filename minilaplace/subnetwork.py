@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .fit import Options, add_up
-from .jacobian import parameter_positions
+from .layer_pairs import parameter_positions
 from .model import BayesianModel
 from .network import MLP
 from .validation import Array, Seed, instance, real_array, refusal, sampler, whole_number

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .jacobian import FactoredRows, Shape, layer_views, n_parameters
+from .jacobian import FactoredRows
+from .layer_pairs import Shape, layer_views, n_parameters, pair_floats, pairs_are_cheaper
 from .network import MLP, Trace
 from .validation import Array, option, real_array, refusal
 
@@ -58,6 +59,14 @@ class Subset:
         """Return `trace.second_order(G, top)` in these parameters, (P_s, P_s)."""
         H = trace.second_order(G, self.n_layers, top)
         return H if self.columns is None else H[np.ix_(self.columns, self.columns)]
+
+    def floats_each(self, n_rows: int, factored: bool) -> int:
+        """Return about how many numbers K rows of a sample take, in factors or written out (or taken by pairs)."""
+        factors = sum(I + 2 * n_rows * H for H, I in self.shapes)
+        if factored:
+            return factors
+        in_pairs = self.columns is None and pairs_are_cheaper(self.shapes, n_rows)
+        return factors + (pair_floats(self.shapes) if in_pairs else 2 * n_rows * n_parameters(self.shapes))
 
     def layers(self) -> list[NDArray[np.intp]]:
         """Return for each layer where its parameters stand among the P_s, for those layers that have any."""

@@ -1,0 +1,200 @@
+"""*Wrapping up*, at minimal computational cost: matrices over parameters, one pair of layers at a time.
+
+The textbook GGN multiplies rows of the Jacobian, K of them a sample. But these rows are D (x) a, and what a sample adds
+between two layers l and m is
+
+    sum_k (D_lk (x) a)(D_mk (x) a')^T = (D_l^T D_m) (x) (a a'^T)
+
+The sum over samples is *one* matrix product, of all the vectorised D_l^T D_m (N, H_l H_m) with all the vectorised
+a a'^T (N, I_l I_m), and K has gone from its cost. Within a layer both factors are symmetric, and a quarter of them is
+enough. Read backwards the same identity gives J Sigma J^T from the blocks of a covariance, without a Jacobian.
+
+A bias is the weight of an input that is always 1: inputs carry a column of ones here, a layer's [W b] is (H, I + 1).
+
+| symbol | shape | meaning |
+|---|---|---|
+| a | (N, I) | inputs of a layer |
+| D | (N, K, H) | back-propagated rows, K a sample |
+| E | (H_l, I_l + 1, H_m, I_m + 1) | the block of a matrix over parameters between two layers |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .validation import Array
+
+Indices = NDArray[np.intp]
+Shape = tuple[int, int]  # of a layer's W: (H, I)
+PIECE_FLOATS = 2**20  # of a product's factor that is made piece by piece, about 8 MB
+WRITTEN = 30  # operations of a matrix product that take as long as writing one number to memory
+
+
+def layer_views(vectors: NDArray[Any], shapes: Sequence[Shape]) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """Return the views [(W (..., H, I), b (..., H)), ...] of parameter vectors (..., P)."""
+    views, start = [], 0
+    for H, I in shapes:
+        end = start + H * I
+        W, b = vectors[..., start:end], vectors[..., end : end + H]
+        views.append((W.reshape(*W.shape[:-1], H, I), b))
+        start = end + H
+    return views
+
+
+def n_parameters(shapes: Sequence[Shape]) -> int:
+    """Return how many parameters layers of these shapes have."""
+    return sum(H * (I + 1) for H, I in shapes)
+
+
+def parameter_positions(shapes: Sequence[Shape]) -> list[NDArray[np.intp]]:
+    """Return for each layer where its W, and its b as one more column, stand in theta: [(H, I + 1), ...]."""
+    index = np.arange(n_parameters(shapes))
+    return [np.column_stack([W, b]) for W, b in layer_views(index, shapes)]
+
+
+def symmetric(lower: Array) -> Array:
+    """Return the symmetric matrix with this lower triangle; what stands above it does not count."""
+    return np.tril(lower) + np.tril(lower, -1).T
+
+
+def with_ones(inputs: Sequence[Array]) -> list[Array]:
+    """Return every layer's inputs with the bias' input as one more column, (N, I + 1)."""
+    return [np.column_stack([a, np.ones(len(a))]) for a in inputs]
+
+
+def outer_sum(M: Array, u: Array, v: Array) -> Array:
+    """Return sum_n M_n (x) (u_n v_n^T), einsum("nhg,ni,nj->higj"), as one matrix product."""
+    (N, H, G), I, J = M.shape, u.shape[1], v.shape[1]
+    table = np.empty((I * J, H * G))
+    for piece, outer in _outer_pieces(u, v, *_rectangle(I, J)):
+        np.matmul(outer, M.reshape(N, -1), out=table[piece])
+    return table.reshape(I, J, H, G).transpose(2, 0, 3, 1)
+
+
+def symmetric_outer_sum(M: Array, u: Array) -> Array:
+    """Return `outer_sum(M, u, u)` for symmetric M_n, at a quarter of its cost: h >= g and i >= j are enough."""
+    (h, g, units), (i, j, inputs) = _triangle(M.shape[1]), _triangle(u.shape[1])
+    table, M = np.empty((len(i), len(h))), M[:, h, g]
+    for piece, outer in _outer_pieces(u, u, i, j):
+        np.matmul(outer, M, out=table[piece])
+    return table[inputs[None, :, None, :], units[:, None, :, None]]
+
+
+def add_gram(matrix: Array, inputs: Sequence[Array], deltas: Sequence[Array]) -> None:
+    """Add sum_n (R_n J_n)^T (R_n J_n) to the blocks l >= m of a (P, P) matrix, in place."""
+    shapes, a = [(D.shape[2], a.shape[1]) for a, D in zip(inputs, deltas, strict=True)], with_ones(inputs)
+    for l, m in _pairs(shapes):
+        K = deltas[l].transpose(0, 2, 1) @ deltas[m]  # (N, H_l, H_m)
+        add_block(matrix, shapes, l, m, symmetric_outer_sum(K, a[l]) if l == m else outer_sum(K, a[l], a[m]))
+
+
+class PairQuadratic:
+    """J_n Sigma J_n^T for every sample, from the blocks of Sigma (P, P).
+
+    With Q_n[h, g] = a_n^T Sigma_(h.)(g.) a'_n, one matrix product for all samples, a pair of layers adds
+    D_l Q D_m^T, and its transpose for m < l.
+    """
+
+    def __init__(self, Sigma: Array, shapes: Sequence[Shape]) -> None:
+        self._shapes = shapes
+        self._tables: dict[tuple[int, int], Array] = {}  # (I_l I_m, H_l H_m), or of l = m the triangles of both
+        for l, m in _pairs(shapes):
+            E = block(Sigma, shapes, l, m).transpose(1, 3, 0, 2)  # (I_l + 1, I_m + 1, H_l, H_m)
+            if l == m:
+                (i, j, _), (h, g, _) = _triangle(E.shape[0]), _triangle(E.shape[2])
+                E = E[:, :, h, g]
+                self._tables[l, m] = np.where((i == j)[:, None], E[i, j], E[i, j] + E[j, i])  # a_i a_j and a_j a_i
+            else:
+                self._tables[l, m] = E.reshape(E.shape[0] * E.shape[1], -1)
+
+    def __call__(self, inputs: Sequence[Array], deltas: Sequence[Array], diagonal: bool = False) -> Array:
+        """Return J Sigma J^T, (N, K, K), or its `diagonal` alone, (N, K)."""
+        a, (N, K, _) = with_ones(inputs), deltas[0].shape
+        V = np.zeros((N, K) if diagonal else (N, K, K))
+        for (l, m), table in self._tables.items():
+            I, J = a[l].shape[1], a[m].shape[1]
+            Q = np.zeros((N, table.shape[1]))
+            for piece, outer in _outer_pieces(a[l], a[m], *(_triangle(I)[:2] if l == m else _rectangle(I, J))):
+                Q += outer.T @ table[piece]
+            (H, _), (G, _) = self._shapes[l], self._shapes[m]
+            left = deltas[l] @ (Q[:, _triangle(H)[2]] if l == m else Q.reshape(N, H, G))  # (N, K, H_m)
+            if diagonal:
+                V += (1 + (l != m)) * np.einsum("nkh,nkh->nk", left, deltas[m])
+            else:
+                part = left @ deltas[m].transpose(0, 2, 1)
+                V += part if l == m else part + part.transpose(0, 2, 1)
+        return V
+
+
+def block(matrix: Array, shapes: Sequence[Shape], l: int, m: int) -> Array:
+    """Return a copy of the block between layers l and m, E (H_l, I_l + 1, H_m, I_m + 1)."""
+    at = parameter_positions(shapes)
+    return matrix[np.ix_(at[l].ravel(), at[m].ravel())].reshape(*at[l].shape, *at[m].shape)
+
+
+def add_block(matrix: Array, shapes: Sequence[Shape], l: int, m: int, E: Array) -> None:
+    """Add E to the block between layers l and m, in place; slices, for an index array would take twice as long."""
+    for (rows, of_rows), (columns, of_columns) in [(r, c) for r in _tensors(shapes, l) for c in _tensors(shapes, m)]:
+        part = E[:, of_rows][:, :, :, of_columns]
+        matrix[rows, columns].reshape(part.shape)[...] += part
+
+
+def pairs_are_cheaper(shapes: Sequence[Shape], n_rows: int) -> bool:
+    """Return whether pairs of layers beat K rows a sample of the Jacobian written out.
+
+    Counted are operations of matrix products, and `WRITTEN` for every number that has to be written first.
+    """
+    P = n_parameters(shapes)
+    rows = n_rows * P * P + WRITTEN * n_rows * P
+    pairs = sum(2 * units * inputs + WRITTEN * (2 * units + inputs) for units, inputs in _pair_sizes(shapes))
+    return pairs < rows
+
+
+def pair_floats(shapes: Sequence[Shape]) -> int:
+    """Return how many numbers the largest pair of layers needs for each sample."""
+    return max(2 * units for units, _ in _pair_sizes(shapes))
+
+
+def _pair_sizes(shapes: Sequence[Shape]) -> Iterator[tuple[int, int]]:
+    """Yield for every pair of layers the sizes of its two factors."""
+    for l, m in _pairs(shapes):
+        (H, I), (G, J) = shapes[l], shapes[m]
+        yield (H * G, (I + 1) * (J + 1)) if l != m else (H * (H + 1) // 2, (I + 1) * (I + 2) // 2)
+
+
+def _pairs(shapes: Sequence[Shape]) -> Iterator[tuple[int, int]]:
+    """Yield all (l, m) with l >= m."""
+    return ((l, m) for l in range(len(shapes)) for m in range(l + 1))
+
+
+def _tensors(shapes: Sequence[Shape], l: int) -> list[tuple[slice, slice]]:
+    """Return for a layer's W and b where it stands in theta, and which of the I + 1 columns it is."""
+    start, (H, I) = n_parameters(shapes[:l]), shapes[l]
+    edges = [start, start + H * I, start + H * (I + 1)]
+    return [(slice(*edge), columns) for edge, columns in zip(pairwise(edges), (slice(I), slice(I, None)), strict=True)]
+
+
+def _outer_pieces(u: Array, v: Array, i: Indices, j: Indices) -> Iterator[tuple[slice, Array]]:
+    """Yield u_ni v_nj for all pairs (i, j), (pairs, N), in pieces that stay near the cache."""
+    step, u, v = max(1, PIECE_FLOATS // len(u)), np.ascontiguousarray(u.T), np.ascontiguousarray(v.T)
+    for start in range(0, len(i), step):
+        piece = slice(start, start + step)
+        yield piece, u[i[piece]] * v[j[piece]]
+
+
+def _rectangle(I: int, J: int) -> tuple[Indices, Indices]:
+    """Return all pairs (i, j), row by row."""
+    return np.repeat(np.arange(I), J), np.tile(np.arange(J), I)
+
+
+def _triangle(n: int) -> tuple[Indices, Indices, Indices]:
+    """Return the i and j with i >= j, and for each entry of a symmetric (n, n) matrix which of them it equals."""
+    i, j = np.tril_indices(n)
+    same = np.empty((n, n), dtype=np.intp)
+    same[i, j] = same[j, i] = np.arange(len(i))
+    return i, j, same
