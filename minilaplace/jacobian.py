@@ -51,13 +51,21 @@ class FactoredRows:
 
     def dense(self) -> Array:
         """Return the rows written out, (N, K, P): D_l (x) a_{l-1} for W_l, then D_l for b_l."""
+        return self.written().transpose(2, 1, 0)
+
+    def written(self) -> Array:
+        """Return the rows written out with samples last, (P, K, N): memory is then filled in long strides."""
         N, K, _ = self.deltas[0].shape
-        rows = np.empty((N, K, n_parameters(self.shapes)))
-        for a, D, (W, b) in zip(self.inputs, self.deltas, layer_views(rows, self.shapes), strict=True):
-            np.multiply(D[:, :, :, None], a[:, None, None, :], out=W)
-            b[...] = D
-        rows = self._of_pairs(rows)
-        return rows if self.columns is None else rows[:, :, self.columns]
+        rows, start = np.empty((n_parameters(self.shapes), K, N)), 0
+        for a, D in zip(self.inputs, self.deltas, strict=True):
+            a, D = np.ascontiguousarray(a.T), np.ascontiguousarray(D.transpose(2, 1, 0))  # (I, N), (H, K, N)
+            end = start + len(D) * len(a)
+            np.multiply(D[:, None], a[:, None], out=rows[start:end].reshape(len(D), len(a), K, N))
+            rows[end : end + len(D)] = D
+            start = end + len(D)
+        if self.paired:
+            rows = rows[:, :, 0::2] + rows[:, :, 1::2]
+        return rows if self.columns is None else rows[self.columns]
 
     def sum(self) -> Array:
         """Return the sum of all rows over samples and k, (P,)."""
@@ -99,9 +107,9 @@ class FactoredRows:
         if self.in_pairs:
             add_gram(lower, self.inputs, self.deltas)
         else:
-            rows = self.dense()
-            rows = rows.reshape(-1, rows.shape[2]).T
-            dsyrk(1.0, rows, 1.0, lower.T, lower=0, overwrite_c=1)  # BLAS sees the transpose, and its upper triangle
+            rows = self.written()
+            rows = rows.reshape(len(rows), -1).T  # BLAS sees transposes: of the rows, and of the lower triangle
+            dsyrk(1.0, rows, 1.0, lower.T, trans=1, lower=0, overwrite_c=1)
 
     @property
     def in_pairs(self) -> bool:

@@ -147,7 +147,9 @@ class BradleyTerry(Bernoulli):
 class Categorical(Likelihood):
     """C logits f, C classes: p(y = c | f) = softmax(f)_c.
 
-    With p = softmax(f): gradient = p - onehot(y), Lambda = diag(p) - p p^T = R^T R for R = diag(sqrt p) (I - 1 p^T).
+    With p = softmax(f): gradient = p - onehot(y), Lambda = diag(p) - p p^T. A vector of ones is in its null space, so
+    C - 1 rows are enough: given that y is none of the classes before c, the odds of c against s = sum_{j > c} p_j are
+    what is left to know, R_c = sqrt(p_c s / (p_c + s)) (e_c - sum_{j > c} p_j / s e_j).
     """
 
     def nll(self, f: Array, y: Any) -> Array:
@@ -161,8 +163,11 @@ class Categorical(Likelihood):
         return p
 
     def factor(self, f: Array) -> Array:
-        p = self.mean(f)
-        return np.sqrt(p)[:, :, None] * (np.eye(f.shape[1]) - p[:, None, :])  # (N, C, C)
+        p, C = self.mean(f), f.shape[1]
+        s = np.cumsum(p[:, ::-1], axis=1)[:, ::-1]  # sum_{j >= c} p_j
+        share = p[:, None, :] / np.maximum(s, np.finfo(float).tiny)[:, :, None]  # (N, C, C); 0 where no class is left
+        R = np.eye(C - 1, C) - np.triu(share[:, 1:], k=1)  # (N, C - 1, C)
+        return np.sqrt(np.diagonal(share, axis1=1, axis2=2)[:, :-1] * s[:, 1:])[:, :, None] * R
 
     def mean(self, f: Array) -> Array:
         return softmax(f, axis=1)

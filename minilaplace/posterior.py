@@ -113,23 +113,23 @@ class FullPosterior(Posterior):
         """Return J_n Sigma J_n^T, (N, C, C), by pairs of layers or, where that is cheaper, rows J times Sigma."""
         if jacobian.in_pairs:
             return self._by_pairs(jacobian)(jacobian.inputs, jacobian.deltas)
-        J = jacobian.dense()  # (N, C, P_s)
-        return self._times_covariance(J) @ J.transpose(0, 2, 1)
+        J = jacobian.written()  # (P_s, C, N)
+        return np.einsum("pcn,pdn->ncd", self._covariance_times(J), J)
 
     def functional_variance(self, jacobian: FactoredRows) -> Array:
         """Return the diagonals of `functional_covariance`, (N, C)."""
         if jacobian.in_pairs:
             return self._by_pairs(jacobian)(jacobian.inputs, jacobian.deltas, diagonal=True)
-        J = jacobian.dense()
-        return np.einsum("ncp,ncp->nc", self._times_covariance(J), J)
+        J = jacobian.written()
+        return np.einsum("pcn,pcn->nc", self._covariance_times(J), J)
 
     def _inverse(self) -> Array:
         """Return the lower triangle of the covariance."""
         upper, _ = dpotri(self._factor.T, lower=0)
         return upper.T
 
-    def _times_covariance(self, J: Array) -> Array:
-        return (J.reshape(-1, J.shape[2]) @ self._whole_covariance).reshape(J.shape)
+    def _covariance_times(self, J: Array) -> Array:
+        return (self._whole_covariance @ J.reshape(len(J), -1)).reshape(J.shape)
 
     @cached_property
     def _whole_covariance(self) -> Array:
