@@ -68,7 +68,7 @@ def test_every_recorded_path_is_tested():
 
 @pytest.mark.parametrize("path", RAW)
 def test_raw_curvature(path):
-    likelihood, curvature, structure, subset = path.split("/")
+    _, curvature, structure, subset = path.split("/")
     la, data = unfitted(path)
     H = as_matrix(FILE[path]["H"]) / (2 if is_twice_too_large(path) else 1)
     if curvature == "hessian":  # not positive definite here: no posterior, but a matrix
