@@ -154,25 +154,38 @@ def tune(evidence: Tunable, method: str) -> BayesianModel:
         If an optimum sits on the edge of what is searched, 1e-8 to 1e8, or the iteration does not settle.
     """
     x = np.clip(evidence.start, *LOG_BOUNDS)
-    if option("method", method, METHODS) == "marglik":
-        options = {"maxiter": 1000, "ftol": 1e-15, "gtol": 1e-8}
-
-        def negative(x: Array) -> tuple[float, Array]:
-            value, gradient = evidence.value_and_gradient(x)
-            return -value, -gradient
-
-        x = minimize(negative, x, jac=True, method="L-BFGS-B", bounds=[LOG_BOUNDS] * len(x), options=options).x
-    else:
-        for _ in range(10_000):
-            before, x = x, evidence.mackay(x)
-            if np.abs(x - before).max() <= 1e-10:
-                break
-        else:
-            _warn("MacKay's iteration has not settled in 10,000 steps; method='marglik' may")
+    x = (_climb if option("method", method, METHODS) == "marglik" else _iterate)(evidence, x)
     at_edge = np.count_nonzero((x <= LOG_BOUNDS[0]) | (x >= LOG_BOUNDS[1]))
     if at_edge:
         _warn(f"the evidence still rises at the edge of 1e-8 to 1e8 for {at_edge} of {len(x)} tuned numbers")
     return evidence.model_at(x)
+
+
+def _climb(evidence: Tunable, x: Array) -> Array:
+    """Return the maximum by L-BFGS-B, in boxes: a long first step would end where rounding outweighs the prior."""
+    options = {"maxiter": 1000, "ftol": 1e-15, "gtol": 1e-8}
+
+    def negative(x: Array) -> tuple[float, Array]:
+        value, gradient = evidence.value_and_gradient(x)
+        return -value, -gradient
+
+    at_side = True
+    while at_side:
+        low, high = np.maximum(x - 3, LOG_BOUNDS[0]), np.minimum(x + 3, LOG_BOUNDS[1])
+        bounds = list(zip(low, high, strict=True))
+        x = minimize(negative, x, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
+        at_side = bool(np.any(((x <= low) & (low > LOG_BOUNDS[0])) | ((x >= high) & (high < LOG_BOUNDS[1]))))
+    return x
+
+
+def _iterate(evidence: Tunable, x: Array) -> Array:
+    """Return MacKay's fixed point."""
+    for _ in range(10_000):
+        before, x = x, evidence.mackay(x)
+        if np.abs(x - before).max() <= 1e-10:
+            return x
+    _warn("MacKay's iteration has not settled in 10,000 steps; method='marglik' may")
+    return x
 
 
 def marglik_training(

@@ -65,7 +65,10 @@ class Kron(Structure):
     def _decomposed(self) -> list[tuple[tuple[Array, Array], tuple[Array, Array]]]:
         """The eigenvalues and eigenvectors of B and of A for every layer."""
         n_samples, *factors = self.parts
-        return [(eigh(B, driver="evd"), eigh(A / n_samples, driver="evd")) for B, A in zip(factors[::2], factors[1::2], strict=True)]
+        return [
+            (eigh(B, driver="evd"), eigh(A / n_samples, driver="evd"))
+            for B, A in zip(factors[::2], factors[1::2], strict=True)
+        ]
 
 
 class Diag(Structure):

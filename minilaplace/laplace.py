@@ -232,6 +232,8 @@ class Laplace:
         if option("method", method, (*METHODS, "held_out")) == "held_out":
             if prior_structure != "scalar" or optimize_noise:
                 raise ValueError(refusal("prior_structure", "'scalar' and no noise with 'held_out'", prior_structure))
+            if X is None or y is None:
+                raise ValueError(refusal("X" if X is None else "y", "held-out data for method='held_out'", None))
             model = self._tuned_on(*self.model.check_data(X, y), link_approx)
         else:
             model = tune(tunable(fit, self.model, self.theta, prior_structure, optimize_noise), method)

@@ -103,7 +103,9 @@ class Structure(ABC):
         if prior.ndim == 2 or varying:
             posterior = self.posterior(np.zeros(len(self.subset)), prior, scale)
             return posterior.log_det_precision, posterior.variance()
-        eigenvalues = scale * self.eigenvalues + prior
+        found = self.eigenvalues
+        rounding = len(found) * np.finfo(float).eps * np.abs(found).max()
+        eigenvalues = scale * np.where(np.abs(found) <= rounding, 0, found) + prior
         if not np.all(eigenvalues > 0):
             raise not_positive_definite(eigenvalues.min())
         return float(np.log(eigenvalues).sum()), 1 / eigenvalues

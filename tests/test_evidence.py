@@ -1,0 +1,391 @@
+"""The evidence is exact where it can be, its gradient is its derivative, and priors chosen by it are stationary."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.linalg
+from problems import assert_is_derivative, random_problem
+from scipy.optimize import minimize_scalar
+from scipy.stats import multivariate_normal, norm
+
+import minilaplace.structure
+from minilaplace import (
+    MLP,
+    BayesianModel,
+    Bernoulli,
+    Categorical,
+    ConvergenceWarning,
+    Gaussian,
+    Laplace,
+    fit_map,
+    marglik_training,
+    toy_data_linear,
+    toy_data_non_linear,
+    toy_data_regression,
+)
+from minilaplace.evidence import LOG_BOUNDS, tunable
+from minilaplace.fit import STRUCTURES
+
+each_structure = pytest.mark.parametrize("structure", STRUCTURES)
+BLOCKS = {
+    "full": "scalar",
+    "blockdiag": "layerwise",
+    "kron": "layerwise",
+    "diag": "diag",
+    "lowrank": "scalar",
+    "gp": "scalar",
+}
+
+
+def linear_data(C=1, N=30, sigma=0.4):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(N, 3))
+    return X, X @ rng.normal(size=(3, C)) - 0.4 + sigma * rng.normal(size=(N, C))
+
+
+def exact_log_evidence(model, X, Y):
+    """Return log N(y | J mu0, J Lambda0^-1 J^T + noise) of a linear network with f = J theta."""
+    J = model.network.jacobian(np.zeros(model.network.n_params), X).reshape(Y.size, -1)
+    everything = np.arange(model.network.n_params)
+    prior = model.prior_over(everything)
+    covariance = J @ np.linalg.inv(np.diag(prior) if prior.ndim == 1 else prior) @ J.T
+    noise = np.tile(np.broadcast_to(np.square(model.likelihood.sigma_noise), Y.shape[1]), len(Y))
+    return multivariate_normal.logpdf(Y.ravel(), J @ model.prior_mean_over(everything), covariance + np.diag(noise))
+
+
+@pytest.mark.parametrize("structure", ["full", "gp"])
+@pytest.mark.parametrize("prior", ["scalar", "vector", "matrix"])
+@pytest.mark.parametrize("sigma", [0.4, (0.3, 0.8)])
+def test_it_is_exact_for_bayesian_linear_regression(structure, prior, sigma):
+    # A prior of zero precision would be no prior: the closed form holds at the exact MAP, which is solved for here.
+    rng, network = np.random.default_rng(1), MLP(3, 2)
+    X, Y = linear_data(C=2)
+    A = rng.normal(size=(8, 8))
+    precision = {"scalar": 0.7, "vector": rng.uniform(0.3, 3, size=8), "matrix": A @ A.T + np.eye(8)}[prior]
+    model = BayesianModel(network, Gaussian(sigma), precision, rng.normal(size=8))
+    zero = np.zeros(8)
+    P0 = model.prior_over(np.arange(8))
+    P0 = np.diag(P0) if P0.ndim == 1 else P0
+    J = network.jacobian(zero, X).reshape(Y.size, 8)
+    w = np.tile(np.broadcast_to(1 / np.square(sigma), 2), len(X))
+    theta = np.linalg.solve((J.T * w) @ J + P0, (J.T * w) @ Y.ravel() + P0 @ model.prior_mean)
+    la = Laplace(model, theta, hessian_structure=structure).fit(X, Y)
+    assert la.log_marginal_likelihood() == pytest.approx(exact_log_evidence(model, X, Y), rel=1e-10, abs=0)
+
+
+@pytest.mark.parametrize("curvature", ["ggn", "empirical_fisher"])
+@each_structure
+def test_another_prior_or_noise_is_that_of_a_fit_under_it(structure, curvature):
+    model, theta, X, y = random_problem("gaussian", (3,), "tanh", 2, n_samples=20, prior_precision=1.3)
+
+    def fitted(model):
+        return Laplace(model, theta, temperature=0.8, hessian_structure=structure, curvature=curvature).fit(X, y)
+
+    la = fitted(model)
+    before = la.log_marginal_likelihood()
+    for prior, sigma in [(5.0, None), (None, 0.2), (0.3, 1.7), ([2.0, 9.0], 0.4)]:
+        other = replace(model, prior_precision=1.3 if prior is None else prior, likelihood=Gaussian(sigma or 0.6))
+        expected = fitted(other).log_marginal_likelihood()
+        assert la.log_marginal_likelihood(prior, sigma) == pytest.approx(expected, rel=1e-11, abs=0)
+    assert la.log_marginal_likelihood() == before
+
+
+@pytest.mark.parametrize("noise", [False, True])
+@pytest.mark.parametrize("prior_structure", ["scalar", "layerwise", "diag"])
+@each_structure
+def test_its_gradient_is_its_derivative(structure, prior_structure, noise):
+    if (structure, prior_structure) == ("kron", "diag"):
+        prior_structure = "layerwise"  # kron takes no finer prior
+    model, theta, X, y = random_problem("gaussian", (3,), "tanh", 2, n_samples=20, prior_precision=1.3)
+    la = Laplace(model, theta, hessian_structure=structure).fit(X, y)
+    evidence = tunable(la._fit, model, theta, prior_structure, noise)
+    x = evidence.start + 0.3 * np.random.default_rng(0).normal(size=len(evidence.start))
+    assert_is_derivative(evidence.value_and_gradient(x)[1], lambda x: evidence.value_and_gradient(x)[0], x)
+
+
+@each_structure
+def test_100_evaluations_need_one_eigendecomposition(structure, monkeypatch):
+    model, theta, X, y = random_problem("categorical", (3,), "tanh", 3, n_samples=20)
+    la = Laplace(model, theta, hessian_structure=structure).fit(X, y)
+    calls = []
+    for name in ("eigvalsh", "eigh"):
+        for module in (minilaplace.structure, minilaplace.kronecker, minilaplace.low_rank):
+            if hasattr(module, name):
+                counted = getattr(scipy.linalg, name)
+                monkeypatch.setattr(module, name, lambda *a, f=counted, **k: (calls.append(1), f(*a, **k))[1])
+    monkeypatch.setattr(type(la._fit.structure), "posterior", None)  # and no posterior
+    first = la.log_marginal_likelihood(1.0)
+    n_first = len(calls)
+    assert len({la.log_marginal_likelihood(delta) for delta in np.geomspace(0.1, 10, 100)} | {first}) >= 100
+    assert len(calls) == n_first <= 4
+
+
+# --- tuning
+
+
+@pytest.mark.parametrize("noise", [False, True])
+@each_structure
+def test_evidence_and_mackay_agree_and_are_stationary(structure, noise):
+    # MacKay's iteration stops at steps of 1e-10, L-BFGS where the evidence is flat to rounding: 1e-5 in log precision.
+    X, y = toy_data_regression(60, rng=0)
+    model = BayesianModel(MLP(1, 4, 1), Gaussian(0.4), prior_precision=1.0)
+    theta = fit_map(model, X, y, rng=0)
+    for prior_structure in {"scalar", "layerwise", BLOCKS[structure]} - {"diag"}:
+        tuned = [
+            Laplace(model, theta, hessian_structure=structure, rank=6 if structure == "lowrank" else None)
+            .fit(X, y)
+            .optimize_prior_precision(method, prior_structure=prior_structure, optimize_noise=noise)
+            for method in ("marglik", "mackay")
+        ]
+        priors = [np.log(la.model.prior_precision) for la in tuned]
+        np.testing.assert_allclose(priors[0], priors[1], rtol=0, atol=1e-5)
+        sigmas = [la.model.likelihood.sigma_noise for la in tuned]
+        assert sigmas[0] == pytest.approx(sigmas[1], rel=1e-5)
+        assert (sigmas[0] != 0.4) == noise
+        for la in tuned:
+            evidence = tunable(la._fit, la.model, theta, prior_structure, noise)
+            gradient = evidence.value_and_gradient(evidence.start)[1]
+            np.testing.assert_allclose(gradient, 0, atol=1e-4)  # of terms that are some tens
+            assert la.log_marginal_likelihood() > Laplace(model, theta).fit(X, y).log_marginal_likelihood() - 50
+
+
+def test_a_prior_for_each_parameter_prunes_and_says_so():
+    # Two of the four inputs do nothing: their precision runs away, the others' does not.
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4))
+    y = X[:, 0] - 2 * X[:, 1] + 0.1 * rng.normal(size=200)
+    model = BayesianModel(MLP(4, 1), Gaussian(0.1), prior_precision=1.0)
+    la = Laplace(model, fit_map(model, X, y, rng=0)).fit(X, y)
+    la.optimize_prior_precision("marglik", prior_structure="diag")
+    assert np.all(la.model.prior_precision[:2] < 2)
+    assert np.all(la.model.prior_precision[2:] > 50)
+
+
+def test_the_tuned_prior_of_a_linear_regression_is_the_exact_evidences():
+    # Tuning alternates with the MAP; where both stand still, the exact evidence has its maximum.
+    X, Y = linear_data()
+    start = BayesianModel(MLP(3, 1), Gaussian(0.4), prior_precision=5.0)
+    model, theta = marglik_training(start, X, Y, rng=0, tol=1e-8)
+
+    def loss(log_delta):
+        return -exact_log_evidence(replace(start, prior_precision=float(np.exp(log_delta))), X, Y)
+
+    best = minimize_scalar(loss, bounds=(-5, 5), method="bounded", options={"xatol": 1e-9}).x
+    assert np.log(model.prior_precision) == pytest.approx(best, abs=1e-5)
+    assert np.abs(model.gradient(theta, X, Y)).max() < 1e-6 * max(1, model.loss(theta, X, Y))
+
+
+@pytest.mark.parametrize(("method", "direction"), [("marglik", 1), ("mackay", 1), ("marglik", -1)])
+def test_an_optimum_on_the_edge_is_a_warning(method, direction):
+    # At theta = prior_mean nothing speaks for any width: the precision runs up. A theta of 1e6 wants it below 1e-8.
+    X, y = toy_data_linear(40, rng=0)
+    model = BayesianModel(MLP(2, 1), Bernoulli())
+    theta = np.zeros(3) if direction == 1 else np.full(3, 1e6)
+    la = Laplace(model, theta).fit(X, y)
+    with pytest.warns(ConvergenceWarning, match="at the edge of 1e-8 to 1e8 for 1 of 1"):
+        la.optimize_prior_precision(method)
+    assert np.log(la.model.prior_precision) == pytest.approx(LOG_BOUNDS[direction == 1])
+
+
+def test_held_out_data_chooses_what_predicts_it_best():
+    X, y = toy_data_non_linear(80, rng=0)
+    X_new, y_new = toy_data_non_linear(80, rng=1)
+    model = BayesianModel(MLP(2, 8, 1), Bernoulli(), prior_precision=1.0)
+    theta = fit_map(model, X, y, rng=0)
+
+    def score(la):
+        p = la.predict(X_new)
+        return np.log(np.where(y_new == 1, p, 1 - p)).mean()
+
+    la = Laplace(model, theta).fit(X, y).optimize_prior_precision("held_out", X=X_new, y=y_new)
+    grid = [score(Laplace(replace(model, prior_precision=d), theta).fit(X, y)) for d in np.geomspace(1e-3, 1e6, 40)]
+    assert score(la) >= max(grid) - 1e-6
+
+
+def test_held_out_regression_is_scored_by_its_density():
+    X, y = toy_data_regression(60, rng=0)
+    X_new, y_new = toy_data_regression(60, rng=1)
+    model = BayesianModel(MLP(1, 6, 1), Gaussian(0.3), prior_precision=1.0)
+    theta = fit_map(model, X, y, rng=0)
+
+    def score(la):
+        mean, variance = la.predict(X_new)
+        return norm.logpdf(y_new, mean[:, 0], np.sqrt(variance[:, 0])).mean()
+
+    la = Laplace(model, theta).fit(X, y).optimize_prior_precision("held_out", X=X_new, y=y_new)
+    grid = [score(Laplace(replace(model, prior_precision=d), theta).fit(X, y)) for d in np.geomspace(1e-3, 1e6, 40)]
+    assert score(la) >= max(grid) - 1e-6
+
+
+@pytest.mark.parametrize("noise", [False, True])
+@each_structure
+def test_nothing_is_stale_after_tuning(structure, noise):
+    X, y = toy_data_regression(40, rng=0)
+    X_more, y_more = toy_data_regression(20, rng=1)
+    model = BayesianModel(MLP(1, 4, 1), Gaussian(0.5), prior_precision=1.0)
+    theta = fit_map(model, X, y, rng=0)
+    la = Laplace(model, theta, hessian_structure=structure).fit(X, y)
+    la.predict(X)
+    la.optimize_prior_precision(optimize_noise=noise)
+    fresh = Laplace(la.model, theta, hessian_structure=structure).fit(X, y)
+
+    def assert_same():
+        for received, expected in [
+            (la.posterior.precision(), fresh.posterior.precision()),
+            (la.predict(X).variance, fresh.predict(X).variance),
+            (la.sample(3, rng=0), fresh.sample(3, rng=0)),
+            (la.log_marginal_likelihood(), fresh.log_marginal_likelihood()),
+        ]:
+            np.testing.assert_allclose(received, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
+
+    assert_same()
+    for twin in (la, fresh):
+        twin.fit(X_more, y_more, override=False)
+    assert_same()
+
+
+# --- training by the evidence
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"prior_structure": "layerwise"},
+        {"optimize_noise": True},
+        {"hessian_structure": "kron", "prior_structure": "layerwise"},
+        {"hessian_structure": "diag", "optimize_noise": True},
+    ],
+    ids=str,
+)
+def test_training_by_the_evidence_ends_where_map_and_prior_agree(options):
+    X, y = toy_data_regression(80, rng=0)
+    start = BayesianModel(MLP(1, 6, 1), Gaussian(0.5), prior_precision=1.0)
+    rounds = []
+    model, theta = marglik_training(start, X, y, rng=0, tol=1e-4, callback=lambda *call: rounds.append(call), **options)
+    prior_structure, noise = options.get("prior_structure", "scalar"), options.get("optimize_noise", False)
+    structure = options.get("hessian_structure", "full")
+
+    def moves(model, theta):
+        """Return how far MacKay's next step would go."""
+        la = Laplace(model, theta, hessian_structure=structure).fit(X, y)
+        evidence = tunable(la._fit, model, theta, prior_structure, noise)
+        return np.abs(evidence.mackay(evidence.start) - evidence.start).max()
+
+    assert np.abs(model.gradient(theta, X, y)).max() <= 1e-6 * max(1, model.loss(theta, X, y))
+    assert moves(model, theta) < 2e-4
+    assert [call[0] for call in rounds] == list(range(1, len(rounds) + 1))
+    np.testing.assert_array_equal(rounds[-1][2], theta)
+    # Tuning once after MAP alone does not end there: the tuned prior's MAP is another theta.
+    once = fit_map(start, X, y, rng=0)
+    la = Laplace(start, once, hessian_structure=structure).fit(X, y)
+    la.optimize_prior_precision(prior_structure=prior_structure, optimize_noise=noise)
+    assert moves(la.model, fit_map(la.model, X, y, theta0=once)) > 1e-2
+
+
+def test_training_by_the_evidence_finds_the_noise():
+    # The standard error of a standard deviation from 400 residuals is 0.3 / sqrt(800); three of them are allowed.
+    X, Y = linear_data(N=400, sigma=0.3)
+    model, _ = marglik_training(BayesianModel(MLP(3, 1), Gaussian(1.0)), X, Y, optimize_noise=True, rng=0)
+    assert model.likelihood.sigma_noise == pytest.approx(0.3, abs=3 * 0.3 / np.sqrt(800))
+
+
+def test_too_few_rounds_are_a_warning():
+    X, y = toy_data_non_linear(80, rng=0)
+    model = BayesianModel(MLP(2, 4, 1), Bernoulli(), prior_precision=10.0)
+    with pytest.warns(ConvergenceWarning, match="still move by .* after 1 rounds"):
+        marglik_training(model, X, y, rng=0, max_rounds=1)
+
+
+# --- yesterday's posterior
+
+
+@pytest.mark.parametrize("structure", ["full", "gp", "lowrank", "diag"])
+def test_yesterdays_posterior_is_todays_prior(structure):
+    X, Y = linear_data()
+    model = BayesianModel(MLP(3, 1), Gaussian(0.4), prior_precision=0.7, prior_mean=0.2)
+    whole = Laplace(model, np.zeros(4), hessian_structure=structure, rank=4 if structure == "lowrank" else None)
+    whole.fit(X, Y)
+    first = Laplace(model, np.zeros(4), hessian_structure=structure, rank=whole.options.rank).fit(X[:11], Y[:11])
+    today = first.as_prior()
+    assert np.ndim(today.prior_precision) == (1 if structure == "diag" else 2)
+    np.testing.assert_array_equal(today.prior_mean, np.zeros(4))
+    second = Laplace(today, np.zeros(4), hessian_structure=structure, rank=whole.options.rank).fit(X[11:], Y[11:])
+    np.testing.assert_allclose(second.posterior.precision(), whole.posterior.precision(), rtol=1e-10, atol=1e-9)
+
+
+def test_of_a_linear_regression_two_days_are_one():
+    X, Y = linear_data()
+    model = BayesianModel(MLP(3, 1), Gaussian(0.4), prior_precision=0.7)
+    theta = fit_map(model, X, Y, rng=0)
+    today = Laplace(model, fit_map(model, X[:11], Y[:11], rng=0)).fit(X[:11], Y[:11]).as_prior()
+    np.testing.assert_allclose(fit_map(today, X[11:], Y[11:], rng=0), theta, rtol=0, atol=1e-5)  # both end at 1e-6
+
+
+def test_outside_the_subset_the_prior_stays():
+    model, theta, X, y = random_problem("categorical", (3,), "tanh", 3, prior_precision=2.0, prior_mean=0.5)
+    la = Laplace(model, theta, subset_of_weights="last_layer").fit(X, y)
+    today, at = la.as_prior(), la.subset.indices
+    rest = np.setdiff1d(np.arange(len(theta)), at)
+    np.testing.assert_array_equal(today.prior_precision[np.ix_(rest, rest)], 2 * np.eye(len(rest)))
+    assert not today.prior_precision[np.ix_(rest, at)].any()
+    np.testing.assert_array_equal(today.prior_mean[rest], 0.5)
+    np.testing.assert_array_equal(today.prior_mean[at], theta[at])
+
+
+# --- bad input
+
+NOISE = "sigma_noise: expected None for Bernoulli, which has no such noise, received 0.3"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda la: la.optimize_prior_precision("bayes"), "method: expected one of 'marglik', 'mackay', 'held_out'"),
+        (lambda la: la.optimize_prior_precision(prior_structure="block"), "prior_structure: expected one of 'scalar'"),
+        (lambda la: la.optimize_prior_precision(optimize_noise=True), "optimize_noise: expected False but for a Gaus"),
+        (lambda la: la.optimize_prior_precision("held_out"), "X: expected held-out data"),
+        (lambda la: la.optimize_prior_precision("held_out", prior_structure="diag"), "prior_structure: expected 'sc"),
+        (lambda la: la.log_marginal_likelihood(-1.0), "prior_precision: expected a finite number greater than 0"),
+        (lambda la: la.log_marginal_likelihood(np.ones(4)), r"prior_precision: expected shape \(3,\)"),
+        (lambda la: la.log_marginal_likelihood(sigma_noise=0.3), NOISE),
+        (lambda la: Laplace(la.model, la.theta).log_marginal_likelihood(), "Laplace: expected a fit to data before"),
+        (lambda la: Laplace(la.model, la.theta).optimize_prior_precision(), "Laplace: expected a fit to data before"),
+        (lambda la: Laplace(la.model, la.theta).as_prior(), "Laplace: expected a fit to data before"),
+        (lambda la: marglik_training(la.model, np.ones((3, 2)), [0, 1, 1], tol=0.0), "tol: expected a finite number"),
+        (lambda la: marglik_training(la.model, np.ones((3, 2)), [0, 1, 1], max_rounds=0), "max_rounds: expected"),
+        (lambda la: marglik_training(la.model, np.ones((3, 2)), [0, 1, 2]), "y: expected"),
+        (lambda la: marglik_training(la.model, np.ones((3, 2)), [0, 1, 1], curvature="x"), "curvature: expected one"),
+    ],
+)
+def test_bad_input_is_named_and_changes_nothing(call, message):
+    X, y = toy_data_linear(20, rng=0)
+    model = BayesianModel(MLP(2, 1), Bernoulli())
+    la = Laplace(model, np.ones(3)).fit(X, y)
+    before = la.predict(X)
+    with pytest.raises(ValueError, match=f"^{message}"):
+        call(la)
+    assert la.model is model
+    np.testing.assert_array_equal(la.predict(X), before)
+
+
+def test_noise_of_several_outputs_is_tuned_in_proportion():
+    X, Y = linear_data(C=2)
+    model = BayesianModel(MLP(3, 2), Gaussian((0.2, 0.4)))
+    la = Laplace(model, fit_map(model, X, Y, rng=0)).fit(X, Y)
+    with pytest.raises(ValueError, match="sigma_noise: expected the noise of the fit"):
+        la.log_marginal_likelihood(sigma_noise=(0.2, 0.5))
+    la.optimize_prior_precision(optimize_noise=True)
+    one, two = la.model.likelihood.sigma_noise
+    assert two == pytest.approx(2 * one, rel=1e-12)
+    assert one != 0.2
+
+
+def test_a_categorical_model_is_tuned_too():
+    model, theta, X, y = random_problem("categorical", (3,), "tanh", 3, n_samples=40)
+    theta = fit_map(model, X, y, theta0=theta)
+    la = Laplace(model, theta).fit(X, y)
+    before = la.log_marginal_likelihood()
+    assert la.optimize_prior_precision().log_marginal_likelihood() > before
+    assert isinstance(la.model.likelihood, Categorical)
