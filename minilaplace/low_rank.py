@@ -16,7 +16,7 @@ from scipy.linalg import eigh, eigvalsh, solve_triangular
 from .jacobian import FactoredRows
 from .posterior import Posterior, cholesky
 from .structure import Full, Structure
-from .validation import Array
+from .validation import Array, refusal
 
 DEFAULT_RANK = 10
 
@@ -56,6 +56,12 @@ class FunctionSpace(Structure):
 
     def add(self, other: Structure) -> None:
         self.parts = self.parts + other.parts
+
+    def restore(self, parts: list[Array]) -> None:
+        P = len(self.subset)
+        if any(part.shape[1:] != (P,) for part in parts):
+            raise ValueError(refusal("parts", f"shapes (N K, {P})", [part.shape for part in parts]))
+        self.parts = parts
 
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
         return LowRankPosterior(mean, np.sqrt(scale) * np.concatenate(self.parts), prior)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zipfile
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -61,40 +60,46 @@ def save(model: BayesianModel, theta: Array, options: Options, fit: Fit, path: P
 def load(path: Path) -> tuple[BayesianModel, Array, Options, Fit]:
     """Return what `save` wrote to `path`, or raise a ValueError that says why that is not what is there."""
     contents = _read(path)
-    header = json.loads(str(contents["header"]))
-    if header.get("format") != FORMAT or header.get("version") != VERSION:
-        found = f"{header.get('format')!r} version {header.get('version')!r}"
-        raise ValueError(refusal("path", f"a file of format {FORMAT!r} version {VERSION}", f"{path}, {found}"))
-    network = MLP(*header["network"]["sizes"], activation=header["network"]["activation"])
-    prior = {name: contents[name] for name in ("prior_precision", "prior_mean")}
-    model = BayesianModel(network, _restored(header["likelihood"]), **prior)
-    options = Options(**header["options"] | {"subnetwork_indices": contents.get("subnetwork_indices")})
-    empty = options.no_data(model)
-    empty.structure.parts = [contents[f"part_{i}"] for i in range(sum(name.startswith("part_") for name in contents))]
-    fit = header["fit"] | {"likelihood": _restored(header["fit"]["likelihood"])}
-    return model, contents["theta"], options, replace(empty, **fit)
+    try:
+        header = json.loads(str(contents["header"]))
+        found = header["format"], header["version"]
+        if found == (FORMAT, VERSION):
+            return _restored(header, contents)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _refusal(path, f"whose contents do not fit together ({error})") from None
+    raise _refusal(path, f"of format {found[0]!r} version {found[1]!r}, not {FORMAT!r} version {VERSION}")
 
 
 def _read(path: Path) -> dict[str, Any]:
     """Return the arrays of the file, all of them as they were written."""
-    expected = "a file that Laplace.save wrote"
     try:
-        with np.load(path, allow_pickle=False) as file:
-            contents = dict(file)
-    except OSError as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise ValueError(refusal("path", expected, f"{path}, which cannot be read")) from None
-    except (ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError):
-        raise ValueError(refusal("path", expected, f"{path}, which is damaged or something else")) from None
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            contents = dict(arrays)
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
+        raise
+    except Exception as error:  # zip and array headers fail in many ways, all of which mean the same
+        raise _refusal(path, f"which is damaged or something else ({type(error).__name__})") from None
     if not {"header", "checksum"} <= contents.keys():
-        raise ValueError(refusal("path", expected, f"{path}, a file of something else"))
-    checksum = str(contents.pop("checksum"))
-    if checksum != _checksum(contents):
-        raise ValueError(
-            refusal("path", expected, f"{path}, which is damaged: its checksum is not that of its contents")
-        )
+        raise _refusal(path, "which holds something else")
+    if str(contents.pop("checksum")) != _checksum(contents):
+        raise _refusal(path, "which is damaged: its checksum is not that of its contents")
     return contents
+
+
+def _restored(header: dict[str, Any], contents: dict[str, Any]) -> tuple[BayesianModel, Array, Options, Fit]:
+    network = MLP(*header["network"]["sizes"], activation=header["network"]["activation"])
+    prior = {name: contents[name] for name in ("prior_precision", "prior_mean")}
+    model = BayesianModel(network, _likelihood(header["likelihood"]), **prior)
+    options = Options(**header["options"] | {"subnetwork_indices": contents.get("subnetwork_indices")})
+    empty = options.no_data(model)
+    n_parts = sum(name.startswith("part_") for name in contents)
+    empty.structure.restore([contents[f"part_{i}"] for i in range(n_parts)])
+    fit = header["fit"] | {"likelihood": _likelihood(header["fit"]["likelihood"])}
+    return model, model.check_theta(contents["theta"]), options, replace(empty, **fit)
+
+
+def _refusal(path: Path, why: str) -> ValueError:
+    return ValueError(refusal("path", "a file that Laplace.save wrote", f"{path}, {why}"))
 
 
 def _checksum(contents: dict[str, Any]) -> str:
@@ -110,6 +115,6 @@ def _described(likelihood: Likelihood) -> dict[str, Any]:
     return {"name": type(likelihood).__name__, **vars(likelihood)}
 
 
-def _restored(described: dict[str, Any]) -> Likelihood:
+def _likelihood(described: dict[str, Any]) -> Likelihood:
     arguments = dict(described)
     return LIKELIHOODS[arguments.pop("name")](**arguments)

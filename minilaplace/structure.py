@@ -76,6 +76,13 @@ class Structure(ABC):
         """Add what another shard of the data has accumulated."""
         self.parts = [mine + yours for mine, yours in zip(self.parts, other.parts, strict=True)]
 
+    def restore(self, parts: list[Array]) -> None:
+        """Take over the parts of a sum that was saved, or raise a ValueError if they are not of this structure."""
+        expected, received = ([part.shape for part in some] for some in (self.parts, parts))
+        if received != expected:
+            raise ValueError(refusal("parts", f"shapes {expected}", received))
+        self.parts = parts
+
     @abstractmethod
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
         """Return N(mean, (scale * H + prior)^-1) for a prior precision (P_s,) or (P_s, P_s)."""
