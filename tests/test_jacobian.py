@@ -1,0 +1,168 @@
+"""What factored rows answer is what the rows written out answer, and pairs of layers are the rows' Gram matrix."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minilaplace import MLP
+from minilaplace.jacobian import FactoredRows
+from minilaplace.layer_pairs import (
+    PairQuadratic,
+    add_gram,
+    block,
+    layer_views,
+    n_parameters,
+    outer_sum,
+    pairs_are_cheaper,
+    parameter_positions,
+    symmetric,
+    symmetric_outer_sum,
+)
+
+SHAPES = [(4, 2), (3, 4), (2, 3)]  # of three layers 2-4-3-2
+
+
+def factored(N=6, K=3, columns=None, paired=False, shapes=SHAPES):
+    rng = np.random.default_rng(0)
+    inputs = [rng.normal(size=(N, I)) for _, I in shapes]
+    deltas = [rng.normal(size=(N, K, H)) for H, _ in shapes]
+    return FactoredRows(inputs, deltas, columns, paired)
+
+
+CASES = {
+    "all": {},
+    "one row": {"K": 1},
+    "columns": {"columns": np.array([30, 2, 17, 9])},
+    "pairs": {"paired": True},
+    "columns of pairs": {"columns": np.array([30, 2, 17, 9]), "paired": True},
+}
+
+
+@pytest.fixture(params=CASES)
+def rows(request):
+    return factored(**CASES[request.param])
+
+
+def written(rows):
+    """Return the rows by Kronecker products, one at a time."""
+    every = np.array(
+        [
+            [
+                np.concatenate([part for a, D in layers for part in (np.kron(D, a), D)])
+                for layers in (
+                    [(a[n], D[n, k]) for a, D in zip(rows.inputs, rows.deltas, strict=True)] for k in range(K)
+                )
+            ]
+            for K in [rows.deltas[0].shape[1]]
+            for n in range(len(rows.inputs[0]))
+        ]
+    )
+    every = every[0::2] + every[1::2] if rows.paired else every
+    return every if rows.columns is None else every[:, :, rows.columns]
+
+
+def assert_close(received, expected):
+    """Equal to 1e-13 of the largest entry: sums of some tens of products."""
+    assert np.shape(received) == np.shape(expected)
+    np.testing.assert_allclose(received, expected, rtol=0, atol=1e-13 * max(1, np.abs(expected).max()))
+
+
+def test_dense_rows_are_kronecker_products(rows):
+    np.testing.assert_array_equal(rows.dense(), written(rows))
+    np.testing.assert_array_equal(rows.written().transpose(2, 1, 0), rows.dense())
+
+
+def test_sums_products_and_quadratic_forms_are_those_of_the_dense_rows(rows):
+    J, rng = written(rows), np.random.default_rng(1)
+    v, vectors = rng.uniform(1, 2, size=J.shape[2]), rng.normal(size=(5, J.shape[2]))
+    assert_close(rows.sum(), J.sum(axis=(0, 1)))
+    assert_close(rows.squares(), (J**2).sum(axis=(0, 1)))
+    assert_close(rows.dot(vectors), np.einsum("nkp,sp->snk", J, vectors))
+    assert_close(rows.quadratic(v), np.einsum("nkp,p,nlp->nkl", J, v, J))
+    assert_close(rows.quadratic_diagonal(v), np.einsum("nkp,p,nkp->nk", J, v, J))
+
+
+@pytest.mark.parametrize("in_pairs", [True, False])
+def test_gram_matrices_by_either_way_are_those_of_the_dense_rows(rows, in_pairs, monkeypatch):
+    monkeypatch.setattr("minilaplace.jacobian.pairs_are_cheaper", lambda *_: in_pairs)
+    J = written(rows)
+    start = np.random.default_rng(1).normal(size=(J.shape[2],) * 2)
+    start = start + start.T
+    lower = start.copy()
+    rows.add_gram(lower)
+    assert_close(symmetric(lower), start + np.einsum("nkp,nkq->pq", J, J))
+    assert rows.in_pairs == (in_pairs and rows.columns is None and not rows.paired)
+
+
+def test_layers_are_their_columns_of_the_dense_rows(rows):
+    J, sizes = written(rows), [H * (I + 1) for H, I in SHAPES]
+    columns = np.arange(sum(sizes)) if rows.columns is None else rows.columns
+    layer = np.repeat(np.arange(3), sizes)[columns]
+    for l, part in zip(np.unique(layer), rows.layers(), strict=True):
+        np.testing.assert_array_equal(part.dense(), J[:, :, layer == l])
+
+
+# --- pairs of layers
+
+
+@given(st.lists(st.integers(1, 4), min_size=2, max_size=4), st.integers(1, 3), st.integers(1, 5))
+def test_pairs_are_the_rows_for_any_architecture(sizes, K, N):
+    rng = np.random.default_rng(0)
+    shapes = MLP(*sizes).shapes
+    rows = factored(N, K, shapes=shapes)
+    P, J = n_parameters(shapes), written(rows)
+    lower = np.zeros((P, P))
+    add_gram(lower, rows.inputs, rows.deltas)
+    assert_close(symmetric(lower), np.einsum("nkp,nkq->pq", J, J))
+    A = rng.normal(size=(P, P))
+    quadratic = PairQuadratic(A @ A.T, shapes)
+    V = np.einsum("nkp,pq,nlq->nkl", J, A @ A.T, J)
+    assert_close(quadratic(rows.inputs, rows.deltas), V)
+    assert_close(quadratic(rows.inputs, rows.deltas, diagonal=True), np.diagonal(V, axis1=1, axis2=2))
+
+
+@pytest.mark.parametrize("n_floats", [1, 20, 2**20])
+def test_outer_sums_are_their_einsum_in_pieces_of_any_size(n_floats, monkeypatch):
+    monkeypatch.setattr("minilaplace.layer_pairs.PIECE_FLOATS", n_floats)
+    rng = np.random.default_rng(0)
+    M, u, v = rng.normal(size=(7, 3, 2)), rng.normal(size=(7, 4)), rng.normal(size=(7, 5))
+    assert_close(outer_sum(M, u, v), np.einsum("nhg,ni,nj->higj", M, u, v))
+    S = rng.normal(size=(7, 3, 3))
+    S = S + S.transpose(0, 2, 1)
+    assert_close(symmetric_outer_sum(S, u), np.einsum("nhg,ni,nj->higj", S, u, u))
+
+
+def test_a_block_is_cut_where_the_layers_parameters_stand():
+    P, at = n_parameters(SHAPES), parameter_positions(SHAPES)
+    matrix = np.arange(P * P).reshape(P, P)
+    E = block(matrix, SHAPES, 2, 0)
+    assert E.shape == (2, 4, 4, 3)
+    assert E[1, 3, 2, 0] == matrix[at[2][1, 3], at[0][2, 0]]
+
+
+def test_theta_is_ordered_w_row_by_row_then_b():
+    theta = np.arange(float(n_parameters(SHAPES)))
+    (W1, b1), (W2, b2), (W3, b3) = layer_views(theta, SHAPES)
+    np.testing.assert_array_equal(np.concatenate([part.ravel() for part in (W1, b1, W2, b2, W3, b3)]), theta)
+    np.testing.assert_array_equal(W1, [[0, 1], [2, 3], [4, 5], [6, 7]])
+    W1[0, 0] = -1
+    assert theta[0] == -1  # a view
+    stacked = layer_views(np.tile(theta, (3, 1)), SHAPES)
+    assert [W.shape for W, _ in stacked] == [(3, 4, 2), (3, 3, 4), (3, 2, 3)]
+    for (W, b), positions in zip(layer_views(theta, SHAPES), parameter_positions(SHAPES), strict=True):
+        np.testing.assert_array_equal(theta[positions], np.column_stack([W, b]))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "K", "cheaper"),
+    [
+        ((2, 32, 1), 1, False),
+        ((2, 32, 2), 2, False),
+        ((64, 32, 10), 9, True),
+        ((256, 10), 9, True),
+        ((784, 100, 10), 1, True),
+    ],
+)
+def test_many_rows_a_sample_are_taken_by_pairs_and_few_of_a_small_network_are_not(sizes, K, cheaper):
+    assert pairs_are_cheaper(MLP(*sizes).shapes, K) == cheaper

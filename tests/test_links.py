@@ -1,0 +1,212 @@
+"""Averages over samples converge as they should, the bridge is its formula, and uncertainty adds up."""
+
+import numpy as np
+import pytest
+from problems import random_problem
+from scipy.special import softmax
+
+from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian, HeteroscedasticGaussian, Laplace
+from minilaplace.predictive import LINKS, bridge, quadrature
+
+
+class Known:
+    """Outputs with the mean (N, C) and covariance (N, C, C) one likes."""
+
+    def __init__(self, mean, V):
+        self.mean, self.V = mean, V
+
+    def covariance(self):
+        return self.V
+
+    def variance(self):
+        return np.diagonal(self.V, axis1=1, axis2=2)
+
+
+def fitted(name="bernoulli", **options):
+    n_outputs = {"bernoulli": 1, "categorical": 3, "gaussian": 2}[name]
+    model, theta, X, y = random_problem(name, (4,), "tanh", n_outputs, n_samples=20, prior_precision=2.0)
+    return Laplace(model, theta, **options).fit(X, y), X
+
+
+def gaussian_outputs(C, n=6, scale=1.0):
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(n, C, C))
+    return Known(3 * rng.normal(size=(n, C)), scale * A @ A.transpose(0, 2, 1))
+
+
+# --- the Laplace bridge
+
+
+@pytest.mark.parametrize("normalise", [False, True])
+@pytest.mark.parametrize("C", [2, 3, 5])
+def test_the_bridge_is_its_formula(C, normalise):
+    f = gaussian_outputs(C)
+    for p, m, V in zip(bridge(Categorical(), f, normalise=normalise), f.mean, f.V, strict=True):
+        ones = np.ones(C)
+        total = ones @ V @ ones
+        m = m - V @ ones * (ones @ m) / total
+        V = V - np.outer(V @ ones, V @ ones) / total
+        assert ones @ m == pytest.approx(0, abs=1e-12)
+        np.testing.assert_allclose(V @ ones, 0, atol=1e-12)
+        v = np.diag(V)
+        if normalise:
+            s = v.mean() / np.sqrt(C / 2)
+            m, v = m / np.sqrt(s), v / s
+        alpha = np.array([(1 - 2 / C + np.exp(m[c]) / C**2 * np.exp(-m).sum()) / v[c] for c in range(C)])
+        np.testing.assert_allclose(p, alpha / alpha.sum(), rtol=1e-11)
+
+
+@pytest.mark.parametrize("link", ["bridge", "bridge_norm"])
+def test_the_bridge_survives_extremes(link):
+    of_outputs = LINKS[Categorical][link]
+    huge = of_outputs(Categorical(), Known(np.array([[1e4, -1e4, 0.0]]), np.eye(3)[None]))
+    np.testing.assert_allclose(huge, [[1, 0, 0]], atol=1e-12)
+    certain = of_outputs(Categorical(), Known(np.zeros((1, 3)), np.zeros((1, 3, 3))))
+    np.testing.assert_allclose(certain, [[1 / 3] * 3], rtol=1e-15)
+
+
+def test_with_equal_rows_of_the_covariance_a_shift_of_all_logits_is_invisible():
+    V = np.tile(2 * np.eye(3) + 0.5, (4, 1, 1))
+    m = np.random.default_rng(0).normal(size=(4, 3))
+    np.testing.assert_allclose(bridge(Categorical(), Known(m + 7, V)), bridge(Categorical(), Known(m, V)), rtol=1e-12)
+
+
+# --- Monte Carlo
+
+
+def test_monte_carlo_errors_shrink_with_the_root_of_the_number_of_samples():
+    # Root mean square error over 20 points and 30 repetitions; 16 times the samples make it 4 times smaller, and its
+    # own relative error is about 1 / sqrt(2 * 30 * 3) = 8%, with some 3 independent directions among the points.
+    la, X = fitted()
+    exact = la.predict(X, "quadrature")
+    rms = [
+        np.sqrt(np.mean([(la.predict(X, "mc", n_samples=S, rng=seed) - exact) ** 2 for seed in range(30)]))
+        for S in (25, 400)
+    ]
+    assert rms[0] / rms[1] == pytest.approx(4, rel=0.3)
+    assert rms[1] < 0.03
+
+
+@pytest.mark.parametrize("link", ["mc", "nn"])
+@pytest.mark.parametrize("name", ["bernoulli", "categorical", "gaussian"])
+def test_the_seed_is_honoured(name, link):
+    la, X = fitted(name)
+    draws = [np.asarray(la.predict(X, link, n_samples=7, rng=rng)) for rng in (3, np.random.default_rng(3), 4)]
+    np.testing.assert_array_equal(draws[1], draws[0])
+    assert not np.any(draws[2][..., 0] == draws[0][..., 0])
+
+
+@pytest.mark.parametrize("subset", ["all", "last_layer"])
+def test_nn_is_the_average_of_the_network_at_the_samples(subset):
+    la, X = fitted("categorical", subset_of_weights=subset)
+    p = [softmax(la.model.network.forward(theta, X), axis=1) for theta in la.sample(9, rng=2)]
+    np.testing.assert_allclose(la.predict(X, "nn", n_samples=9, rng=2), np.mean(p, axis=0), rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["bernoulli", "categorical", "gaussian"])
+def test_mc_is_the_average_over_functional_samples(name):
+    la, X = fitted(name)
+    f = la.functional_samples(X, 9, rng=2)
+    prediction = la.predict(X, "mc", n_samples=9, rng=2)
+    if name == "gaussian":
+        np.testing.assert_allclose(prediction.mean, f.mean(axis=0), rtol=1e-12)
+        np.testing.assert_allclose(prediction.variance, f.var(axis=0, ddof=1) + 0.6**2, rtol=1e-12)
+    else:
+        p = 1 / (1 + np.exp(-f[:, :, 0])) if name == "bernoulli" else softmax(f, axis=2)
+        np.testing.assert_allclose(prediction, p.mean(axis=0), rtol=1e-12)
+
+
+def test_of_a_linear_network_nothing_is_linearised():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(20, 3)), rng.integers(0, 3, size=20)
+    la = Laplace(BayesianModel(MLP(3, 3), Categorical()), rng.normal(size=12)).fit(X, y)
+    mc, nn = (la.predict(X, link, n_samples=50, rng=1) for link in ("mc", "nn"))
+    np.testing.assert_allclose(nn, mc, rtol=0, atol=1e-14)
+
+
+def test_many_samples_of_a_regression_are_its_exact_prediction():
+    # Five standard errors: of a mean sqrt(V / S), of a variance V sqrt(2 / S).
+    la, X = fitted("gaussian")
+    S, exact = 20_000, la.predict(X)
+    V = exact.variance - 0.6**2
+    sampled = la.predict(X, "mc", n_samples=S, rng=0)
+    assert np.all(np.abs(sampled.mean - exact.mean) < 5 * np.sqrt(V / S))
+    assert np.all(np.abs(sampled.variance - exact.variance) < 5 * V * np.sqrt(2 / S))
+
+
+def test_one_sample_has_no_spread_of_its_own():
+    la, X = fitted("gaussian")
+    np.testing.assert_allclose(la.predict(X, "mc", n_samples=1, rng=0).variance, 0.36, rtol=1e-15)
+
+
+def test_averages_do_not_depend_on_the_blocks_of_inputs():
+    la, X = fitted("categorical")
+    many = np.tile(X, (500, 1))
+    p = la.predict(many, "mc", n_samples=500, rng=0)
+    np.testing.assert_allclose(p[-20:], la.predict(X, "mc", n_samples=500, rng=0), rtol=1e-12)
+
+
+# --- where uncertainty comes from
+
+
+@pytest.mark.parametrize("name", ["bernoulli", "categorical"])
+def test_entropy_is_average_entropy_plus_mutual_information(name):
+    la, X = fitted(name)
+    f = la.functional_samples(X, 200, rng=5)
+    p = softmax(f, axis=2) if name == "categorical" else np.stack([1 / (1 + np.exp(f)), 1 / (1 + np.exp(-f))])[..., 0]
+    p = p if name == "categorical" else p.transpose(1, 2, 0)  # (S, N, C)
+    total, aleatoric, epistemic = la.uncertainty(X, n_samples=200, rng=5)
+    mean = p.mean(axis=0)
+    np.testing.assert_allclose(total, -(mean * np.log(mean)).sum(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(aleatoric, -(p * np.log(p)).sum(axis=2).mean(axis=0), rtol=1e-12)
+    divergence = (p * (np.log(p) - np.log(mean))).sum(axis=2).mean(axis=0)  # the mutual information, another way
+    np.testing.assert_allclose(epistemic, divergence, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(total, aleatoric + epistemic, rtol=1e-12)
+
+
+def test_what_is_certain_has_no_epistemic_uncertainty():
+    la, X = fitted("categorical", temperature=1e-9)
+    sharp = Laplace(BayesianModel(la.model.network, Categorical(), 1e9), la.theta).fit(X, la.predict(X).argmax(axis=1))
+    assert sharp.uncertainty(X, rng=0).epistemic.max() < 1e-6
+    assert fitted("categorical")[0].uncertainty(X, rng=0).epistemic.min() > 1e-3
+
+
+def test_a_regressions_uncertainty_is_variances():
+    la, X = fitted("gaussian")
+    total, aleatoric, epistemic = la.uncertainty(X)
+    np.testing.assert_allclose(aleatoric, 0.36, rtol=1e-15)
+    np.testing.assert_array_equal(total, la.predict(X).variance)
+    np.testing.assert_allclose(
+        epistemic, np.diagonal(la.glm_predictive_distribution(X)[1], axis1=1, axis2=2), rtol=1e-12
+    )
+
+
+def test_a_predicted_noise_is_averaged_over_too():
+    # E[exp(s)] for s ~ N(m, v) is exp(m + v / 2): by Gauss-Hermite quadrature of 60 points.
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 2)), rng.normal(size=(30, 1))
+    la = Laplace(BayesianModel(MLP(2, 3, 2), HeteroscedasticGaussian(), 5.0), rng.normal(size=17)).fit(X, y)
+    m, V = la.glm_predictive_distribution(X)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    noise = np.exp(m[:, 1:] + np.sqrt(V[:, 1, 1])[:, None] * nodes) @ weights / weights.sum()
+    prediction = la.predict(X)
+    np.testing.assert_array_equal(prediction.mean, m[:, :1])
+    np.testing.assert_allclose(prediction.variance[:, 0], V[:, 0, 0] + noise, rtol=1e-12)
+    np.testing.assert_allclose(la.uncertainty(X).aleatoric[:, 0], noise, rtol=1e-12)
+    np.testing.assert_allclose(la.predict(X, "plugin").variance[:, 0], np.exp(m[:, 1]), rtol=1e-15)
+
+
+@pytest.mark.parametrize("call", ["predict", "functional_samples", "uncertainty"])
+def test_too_few_samples_are_named(call):
+    la, X = fitted()
+    arguments = {"link_approx": "mc"} if call == "predict" else {}
+    with pytest.raises(ValueError, match=r"^n_samples: expected a whole number of at least 1, received 0"):
+        getattr(la, call)(X, n_samples=0, **arguments)
+
+
+def test_a_regressions_probit_is_exact():
+    la, X = fitted("gaussian")
+    for probit, exact in zip(la.predict(X, "probit"), la.predict(X, "exact"), strict=True):
+        np.testing.assert_array_equal(probit, exact)
+    assert quadrature in LINKS[Bernoulli].values()
+    assert "quadrature" not in LINKS[Gaussian]

@@ -1,0 +1,123 @@
+"""A subset is the parameters it names, and the ready-made choices choose what they say."""
+
+import numpy as np
+import pytest
+from problems import random_problem
+
+from minilaplace import MLP, BayesianModel, Gaussian, Laplace
+from minilaplace.curvature import ggn
+from minilaplace.subnetwork import largest_magnitude, largest_variance, random_weights, weights_of_layers
+from minilaplace.subset import select
+
+NETWORK = MLP(2, 4, 3, 2)  # layers of 12, 15 and 8 parameters
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "indices", "n_layers"),
+    [
+        ("all", None, range(35), 3),
+        ("last_layer", None, range(27, 35), 1),
+        ("subnetwork", [34, 30], [34, 30], 1),
+        ("subnetwork", [34, 12], [34, 12], 2),
+        ("subnetwork", [20.0, 11, 27], [20, 11, 27], 3),
+    ],
+)
+def test_a_subset_knows_its_parameters_and_how_far_back_they_are(name, given, indices, n_layers):
+    subset = select(NETWORK, name, given)
+    np.testing.assert_array_equal(subset.indices, list(indices))
+    assert subset.n_layers == n_layers
+    assert subset.shapes == NETWORK.shapes[-n_layers:]
+    assert len(subset) == len(list(indices))
+
+
+def test_tensors_and_layers_label_the_parameters():
+    whole = select(NETWORK, "all")
+    np.testing.assert_array_equal(whole.tensors(), np.repeat(range(6), [8, 4, 12, 3, 6, 2]))
+    some = select(NETWORK, "subnetwork", [34, 0, 12, 33, 11])
+    np.testing.assert_array_equal(some.tensors(), [5, 0, 2, 5, 1])
+    assert [at.tolist() for at in some.layers()] == [[1, 4], [2], [0, 3]]
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "error", "message"),
+    [
+        (
+            "some",
+            None,
+            ValueError,
+            "subset_of_weights: expected one of 'all', 'last_layer', 'subnetwork', received 'some'",
+        ),
+        ("subnetwork", None, ValueError, "subnetwork_indices: expected indices with subset_of_weights='subnetwork'"),
+        ("all", [1, 2], ValueError, "subnetwork_indices: expected indices with subset_of_weights='subnetwork'"),
+        ("subnetwork", [], ValueError, r"subnetwork_indices: expected shape \(P_s,\) of .*, received shape \(0,\)"),
+        ("subnetwork", 3, ValueError, r"subnetwork_indices: expected shape \(P_s,\) of .*, received shape \(\)"),
+        (
+            "subnetwork",
+            [[1]],
+            ValueError,
+            r"subnetwork_indices: expected shape \(P_s,\) of .*, received shape \(1, 1\)",
+        ),
+        ("subnetwork", [1, 35], ValueError, "subnetwork_indices: expected .* from 0 to 34, received 35 at index 1"),
+        ("subnetwork", [-1], ValueError, "subnetwork_indices: expected .* from 0 to 34, received -1 at index 0"),
+        ("subnetwork", [0.5], ValueError, "subnetwork_indices: expected .* from 0 to 34, received 0.5 at index 0"),
+        ("subnetwork", [3, 1, 3], ValueError, "subnetwork_indices: expected different .*, received an index twice"),
+        ("subnetwork", ["a"], TypeError, "subnetwork_indices: expected real numbers, different whole numbers"),
+    ],
+)
+def test_impossible_subsets_are_named(name, given, error, message):
+    with pytest.raises(error, match=f"^{message}"):
+        Laplace(BayesianModel(NETWORK, Gaussian()), np.zeros(35), subset_of_weights=name, subnetwork_indices=given)
+
+
+# --- choices
+
+
+def test_largest_magnitude_is_farthest_from_zero():
+    assert largest_magnitude([0.1, -5.0, 2.0, 0.0, -0.3], 3).tolist() == [1, 2, 4]
+
+
+def test_largest_variance_is_where_curvature_and_prior_are_least():
+    model, theta, X, y = random_problem("categorical", (3,), "tanh", 3, n_samples=10)
+    prior = np.random.default_rng(0).uniform(1, 5, size=len(theta))
+    model = BayesianModel(model.network, model.likelihood, prior)
+    variance = 1 / (np.diag(ggn(model, theta, X, y)) + prior)
+    chosen = largest_variance(model, theta, X, y, 5)
+    assert sorted(chosen) == chosen.tolist()
+    assert variance[chosen].min() >= np.delete(variance, chosen).max()
+
+
+def test_random_weights_are_different_seeded_and_evenly_spread():
+    chosen = [random_weights(NETWORK, 7, rng=seed) for seed in range(2000)]
+    assert all(len(set(indices.tolist())) == 7 for indices in chosen)
+    np.testing.assert_array_equal(chosen[3], random_weights(NETWORK, 7, rng=np.random.default_rng(3)))
+    counts = np.bincount(np.concatenate(chosen), minlength=35)
+    assert np.all(np.abs(counts - 400) < 5 * np.sqrt(2000 * 0.2 * 0.8))  # five standard errors of a share of 7 / 35
+
+
+def test_weights_of_layers_are_theirs():
+    assert weights_of_layers(NETWORK, [0]).tolist() == list(range(12))
+    assert weights_of_layers(NETWORK, [-1, 1]).tolist() == list(range(12, 35))
+
+
+def test_the_last_layer_as_a_subnetwork_is_the_last_layer():
+    model, theta, X, y = random_problem("categorical", (3,), "tanh", 3, n_samples=10)
+    at = weights_of_layers(model.network, [-1])
+    chosen = Laplace(model, theta, subset_of_weights="subnetwork", subnetwork_indices=at).fit(X, y)
+    last = Laplace(model, theta, subset_of_weights="last_layer").fit(X, y)
+    np.testing.assert_allclose(chosen.predict(X), last.predict(X), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: largest_magnitude(np.ones(3), 4), "n_weights: expected a whole number up to 3, received 4"),
+        (lambda: largest_magnitude(np.ones((3, 1)), 1), r"theta: expected shape \(P,\), received shape \(3, 1\)"),
+        (lambda: random_weights(NETWORK, 0), "n_weights: expected a whole number of at least 1, received 0"),
+        (lambda: weights_of_layers(NETWORK, [3]), "layers: expected layers below 3, received 3"),
+        (lambda: weights_of_layers(NETWORK, [-4]), "layers: expected a whole number of at least -3, received -4"),
+        (lambda: weights_of_layers(NETWORK, []), "layers: expected at least one layer, received none"),
+    ],
+)
+def test_impossible_choices_are_named(call, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        call()
