@@ -8,9 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from problems import EPS, LIKELIHOODS, assert_close, assert_is_derivative, log_density, random_targets
+from scipy import stats
 from scipy.special import expit, softmax
 
-from minilaplace import Bernoulli, Categorical, Gaussian
+from minilaplace import (
+    MLP,
+    BayesianModel,
+    Bernoulli,
+    BradleyTerry,
+    Categorical,
+    Gaussian,
+    HeteroscedasticGaussian,
+    Laplace,
+    fit_map,
+)
+from minilaplace.curvature import empirical_fisher, ggn, hessian
 
 METHODS = ["nll", "gradient", "hessian"]
 SHAPES = [("bernoulli", 1), *(("categorical", C) for C in (2, 3, 4)), *(("gaussian", C) for C in (1, 2, 3))]
@@ -220,3 +232,118 @@ def test_noise_that_is_not_a_positive_number_is_refused(sigma):
 def test_likelihoods_are_frozen():
     with pytest.raises(FrozenInstanceError):
         Gaussian().sigma_noise = 2.0
+
+
+# --- a noise that the network predicts, a noise for each output, and preferences
+
+
+def heteroscedastic(C=2):
+    rng = np.random.default_rng(0)
+    return HeteroscedasticGaussian(), rng.normal(size=(5, 2 * C)), rng.normal(size=(5, C))
+
+
+def test_predicted_noise_has_scipys_density():
+    likelihood, f, y = heteroscedastic()
+    expected = -stats.norm.logpdf(y, f[:, :2], np.exp(f[:, 2:] / 2)).sum(axis=1)
+    assert_close(likelihood.nll(f, y), expected)
+    np.testing.assert_array_equal(likelihood.mean(f), f[:, :2])
+    np.testing.assert_array_equal(likelihood.noise_variance(f), np.exp(f[:, 2:]))
+
+
+@pytest.mark.parametrize("n", range(5))
+def test_predicted_noise_has_the_derivatives_of_its_nll(n):
+    likelihood, f, y = heteroscedastic()
+    gradient = likelihood.gradient(f, y)[n]
+    assert_is_derivative(gradient, lambda t: likelihood.nll(t[None], y[[n]])[0], f[n])
+    assert_is_derivative(likelihood.hessian(f, y)[n], lambda t: likelihood.gradient(t[None], y[[n]])[0], f[n])
+
+
+def test_the_expected_hessian_of_a_predicted_noise_is_its_factor_squared():
+    # E over y ~ N(m, exp(s)) by Gauss-Hermite quadrature, exact for the quadratic that the Hessian is in y.
+    likelihood, f, _ = heteroscedastic(1)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(5)
+    expected = np.zeros((5, 2, 2))
+    for node, weight in zip(nodes, weights / weights.sum(), strict=True):
+        expected += weight * likelihood.hessian(f, f[:, :1] + np.exp(f[:, 1:] / 2) * node)
+    R = likelihood.factor(f)
+    assert_close(R.transpose(0, 2, 1) @ R, expected)
+
+
+def test_a_noise_for_each_output_is_that_of_independent_outputs():
+    rng = np.random.default_rng(0)
+    f, y, sigma = rng.normal(size=(4, 3)), rng.normal(size=(4, 3)), (0.3, 1.0, 2.5)
+    likelihood = Gaussian(np.array(sigma))
+    assert likelihood == Gaussian(sigma)
+    parts = [Gaussian(s) for s in sigma]
+    assert_close(likelihood.nll(f, y), sum(p.nll(f[:, [c]], y[:, [c]]) for c, p in enumerate(parts)))
+    assert_close(likelihood.gradient(f, y), np.hstack([p.gradient(f[:, [c]], y[:, [c]]) for c, p in enumerate(parts)]))
+    assert_close(likelihood.hessian(f, y), np.tile(np.diag(1 / np.square(sigma)), (4, 1, 1)))
+    assert likelihood.log_normalizer(3) == pytest.approx(sum(p.log_normalizer(1) for p in parts), rel=1e-15)
+
+
+@pytest.mark.parametrize("curvature", [ggn, hessian, empirical_fisher])
+@pytest.mark.parametrize("likelihood", [HeteroscedasticGaussian(), BradleyTerry()], ids=str)
+def test_their_models_curvatures_are_their_definitions(likelihood, curvature):
+    rng = np.random.default_rng(0)
+    network = MLP(2, 3, 1 if likelihood.paired else 2)
+    model, theta = BayesianModel(network, likelihood, 0.7), rng.normal(size=network.n_params)
+    X = rng.normal(size=(6, 2, 2) if likelihood.paired else (6, 2))
+    y = rng.integers(0, 2, size=6) if likelihood.paired else rng.normal(size=(6, 1))
+    assert_is_derivative(model.gradient(theta, X, y), lambda t: model.loss(t, X, y), theta)
+    H = curvature(model, theta, X, y)
+    if curvature is hessian:
+        assert_is_derivative(H, lambda t: model.loss_and_gradient(t, X, y, share=0.0)[1], theta)
+        return
+    J = network.jacobian(theta, X)
+    f = network.forward(theta, X)
+    R = likelihood.factor(f) if curvature is ggn else likelihood.gradient(f, y)[:, None, :]
+    rows = np.einsum("nkc,ncp->nkp", R, J)
+    assert_close(H, np.einsum("nkp,nkq->pq", rows, rows))
+
+
+def test_preferences_are_a_bernoulli_on_the_difference_of_rewards():
+    rng = np.random.default_rng(0)
+    network = MLP(3, 4, 1)
+    theta, pairs, y = rng.normal(size=network.n_params), rng.normal(size=(7, 2, 3)), rng.integers(0, 2, size=7)
+    rewards = network.forward(theta, pairs.reshape(14, 3)).reshape(7, 2)
+    f = network.forward(theta, pairs)
+    assert_close(f[:, 0], rewards[:, 0] - rewards[:, 1])
+    np.testing.assert_array_equal(BradleyTerry().nll(f, y), Bernoulli().nll(f, y))
+    model = BayesianModel(network, BradleyTerry())
+    la = Laplace(model, fit_map(model, pairs, y, rng=0)).fit(pairs, y)
+    assert_close(la.predict(pairs) + la.predict(pairs[:, ::-1]), np.ones(7))  # a preference, seen from either side
+    assert la.predict(pairs).shape == (7,)
+
+
+def test_of_a_linear_reward_only_the_difference_of_inputs_counts():
+    rng = np.random.default_rng(0)
+    pairs, y = rng.normal(size=(20, 2, 3)), rng.integers(0, 2, size=20)
+    difference = BayesianModel(MLP(3, 1), Bernoulli(), prior_precision=2.0)
+    preference = BayesianModel(MLP(3, 1), BradleyTerry(), prior_precision=2.0)
+    theta = np.append(rng.normal(size=3), 0.0)
+    H = ggn(preference, theta, pairs, y)
+    assert_close(H[:3, :3], ggn(difference, theta, pairs[:, 0] - pairs[:, 1], y)[:3, :3])
+    assert not H[3].any()  # the bias is in every reward and in no difference
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: BayesianModel(MLP(2, 3), HeteroscedasticGaussian()), "network: expected an even number of outputs"),
+        (lambda: BayesianModel(MLP(2, 2), BradleyTerry()),
+            r"network: expected 1 output \(one logit\) for BradleyTerry, received 2 outputs"),
+        (lambda: ggn(BayesianModel(MLP(2, 1), BradleyTerry()), np.ones(3), np.ones((4, 2)), [0, 1, 1, 0]),
+            r"X: expected shape \(N, 2, 2\) with N >= 1, received shape \(4, 2\)"),
+        (lambda: ggn(BayesianModel(MLP(2, 1), BradleyTerry()), np.ones(3), np.ones((4, 3, 2)), [0, 1, 1, 0]),
+            r"X: expected shape \(N, 2, 2\) with N >= 1, received shape \(4, 3, 2\)"),
+        (lambda: ggn(BayesianModel(MLP(2, 1), Bernoulli()), np.ones(3), np.ones((4, 2, 2)), [0, 1, 1, 0]),
+            r"X: expected shape \(N, 2\) with N >= 1, received shape \(4, 2, 2\)"),
+        (lambda: BayesianModel(MLP(2, 4), HeteroscedasticGaussian()).check_data(np.ones((4, 2)), np.ones((4, 4))),
+            r"y: expected shape \(4, 2\), received shape \(4, 4\)"),
+        (lambda: Laplace(BayesianModel(MLP(2, 1), BradleyTerry()), np.ones(3), hessian_structure="kron"),
+            "hessian_structure: expected another structure for pairs, received 'kron'"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_them_is_named(call, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        call()
