@@ -85,6 +85,15 @@ def symmetric_outer_sum(M: Array, u: Array) -> Array:
     return table[inputs[None, :, None, :], units[:, None, :, None]]
 
 
+def diagonal_outer_sum(c: Array, u: Array) -> Array:
+    """Return `outer_sum(M, u, u)` for M_n = diag(c_n), c (N, H)."""
+    (i, j, inputs), (H, I) = _triangle(u.shape[1]), (c.shape[1], u.shape[1])
+    E = np.zeros((H, I, H, I))
+    table = np.concatenate([outer @ c for _, outer in _outer_pieces(u, u, i, j)])  # (pairs, H)
+    np.einsum("hihj->hij", E)[...] = table[inputs].transpose(2, 0, 1)
+    return E
+
+
 def add_gram(matrix: Array, inputs: Sequence[Array], deltas: Sequence[Array]) -> None:
     """Add sum_n (R_n J_n)^T (R_n J_n) to the blocks l >= m of a (P, P) matrix, in place."""
     shapes, a = [(D.shape[2], a.shape[1]) for a, D in zip(inputs, deltas, strict=True)], with_ones(inputs)

@@ -25,7 +25,17 @@ import numpy as np
 
 from .activation import ACTIVATIONS, Activation
 from .jacobian import FactoredRows
-from .layer_pairs import Shape, layer_views, n_parameters, outer_sum, parameter_positions
+from .layer_pairs import (
+    Shape,
+    add_block,
+    diagonal_outer_sum,
+    layer_views,
+    n_parameters,
+    outer_sum,
+    symmetric,
+    symmetric_outer_sum,
+    with_ones,
+)
 from .validation import Array, Seed, option, refusal, sampler, whole_number
 
 
@@ -172,38 +182,53 @@ class Trace:
 
         With `top` (N, C, C), symmetric, sum_n J_n^T top_n J_n is added: it is the bending of the outputs themselves.
 
-        With g_l = W_{l+1}^T delta_{l+1} the gradient at a_l, T_lk = d z_l / d z_k and U_lk = d a_l / d z_k:
+        With S_l = d z_{l+1} / d z_l = W_{l+1} diag(act'_l), T_lk = d z_l / d z_k and U_lk = d a_l / d z_k:
 
-        - *bending*: z_l bends through its activation by diag(act''(z_l) * g_l). Collected from the top,
-          B_l = act'_l W_{l+1}^T B_{l+1} W_{l+1} act'_l + diag(act''_l * g_l), B_L = 0, is the second derivative in
-          z_l, and layers l >= k share sum_n (B_l T_lk) (x) a_{l-1} a_{k-1}^T, the bias' input being 1;
+        - *bending*: z_l bends through its activation by diag(act''_l * W_{l+1}^T delta_{l+1}). Collected from the top,
+          B_l = S_l^T B_{l+1} S_l + that diagonal, B_L = top, is the second derivative in z_l, and layers l >= k share
+          sum_n (B_l T_lk) (x) a_{l-1} a_{k-1}^T, the bias' input being 1;
         - *bilinear*: z_l = W_l a_{l-1} is a product, which adds sum_n delta_l (x) U_{l-1,k} (x) a_{k-1} for l > k.
         """
         first = 0 if n_layers is None else len(self.weights) - n_layers
-        N, W, L = len(self.inputs[0]), self.weights[first:], len(self.weights) - first
+        W, L = self.weights[first:], len(self.weights) - first
         delta = [D[:, 0] for D in self.pull_back_one(G, n_layers).deltas]  # (N, H_l)
-        slope = [self.slope(first + l)[:, :, None] for l in range(L - 1)]  # (N, H_l, 1)
-        inputs = [np.column_stack([a, np.ones(N)]) for a in self.inputs[first:]]  # (N, I_l + 1)
+        slope = [self.slope(first + l) for l in range(L - 1)]  # (N, H_l)
+        S = [W[l + 1] * slope[l][:, None, :] for l in range(L - 1)]  # (N, H_{l+1}, H_l)
+        inputs = with_ones(self.inputs[first:])  # (N, I_l + 1)
 
-        B = [np.zeros((N, *self.output.shape[1:] * 2)) if top is None else top]  # (N, H_l, H_l)
+        bend = [self.bend(first + l) * (delta[l + 1] @ W[l + 1]) for l in range(L - 1)]  # (N, H_l)
+        B = [top]  # (N, H_l, H_l) without the diagonal `bend`, or None for zeros
         for l in reversed(range(L - 1)):
-            through = slope[l] * (W[l + 1].T @ B[0] @ W[l + 1]) * slope[l].transpose(0, 2, 1)
-            np.einsum("nhh->nh", through)[...] += self.bend(first + l) * (delta[l + 1] @ W[l + 1])
-            B.insert(0, through)
+            above = _with_diagonal(B[0], bend[l + 1] if l < L - 2 else None)
+            B.insert(0, None if above is None else S[l].transpose(0, 2, 1) @ above @ S[l])
 
-        at = parameter_positions([(len(w), w.shape[1]) for w in W])
-        H = np.zeros((sum(p.size for p in at),) * 2)
+        shapes = [(len(w), w.shape[1]) for w in W]
+        lower = np.zeros((n_parameters(shapes),) * 2)
         for k in range(L):
-            T = np.broadcast_to(np.eye(len(W[k])), (N, len(W[k]), len(W[k])))  # d z_l / d z_k (N, H_l, H_k)
-            for l in range(k, L):
-                block = np.zeros((*at[l].shape, *at[k].shape))  # (H_l, I_l + 1, H_k, I_k + 1)
-                if l > k:
-                    U = slope[l - 1] * T  # d a_{l-1} / d z_k (N, I_l, H_k)
-                    T = W[l] @ U
-                    block[:, :-1] += outer_sum(U, delta[l], inputs[k]).transpose(1, 0, 2, 3)
-                if l < L - 1 or top is not None:
-                    block += outer_sum(B[l] @ T, inputs[l], inputs[k])
-                block = block.reshape(at[l].size, at[k].size)
-                H[np.ix_(at[l].ravel(), at[k].ravel())] = block
-                H[np.ix_(at[k].ravel(), at[l].ravel())] = block.T
-        return H
+            if k < L - 1:
+                add_block(lower, shapes, k, k, diagonal_outer_sum(bend[k], inputs[k]))
+            if (dense := B[k]) is not None:
+                add_block(lower, shapes, k, k, symmetric_outer_sum(dense, inputs[k]))
+            T = np.empty(0)  # d z_l / d z_k (N, H_l, H_k)
+            for l in range(k + 1, L):
+                E = np.zeros((len(W[l]), inputs[l].shape[1], len(W[k]), inputs[k].shape[1]))
+                if l == k + 1:  # d a_k / d z_k is diagonal
+                    T = S[k]
+                    product = (delta[l][:, :, None] * slope[k][:, None, :]).reshape(len(T), -1).T @ inputs[k]
+                    np.einsum("ghhj->ghj", E[:, :-1])[...] = product.reshape(len(W[l]), len(W[k]), -1)
+                else:
+                    E[:, :-1] = outer_sum(slope[l - 1][:, :, None] * T, delta[l], inputs[k]).transpose(1, 0, 2, 3)
+                    T = S[l - 1] @ T
+                bent = _with_diagonal(B[l], bend[l] if l < L - 1 else None)
+                if bent is not None:
+                    E += outer_sum(bent @ T, inputs[l], inputs[k])
+                add_block(lower, shapes, l, k, E)
+        return symmetric(lower)
+
+
+def _with_diagonal(B: Array | None, diagonal: Array | None) -> Array | None:
+    """Return B_n + diag(diagonal_n), (N, H, H), where None stands for zeros."""
+    if diagonal is None:
+        return B
+    H = diagonal.shape[1]
+    return diagonal[:, :, None] * np.eye(H) + (0.0 if B is None else B)

@@ -1,0 +1,172 @@
+"""Measure minilaplace beside laplace-torch, where that is installed, on the same work in the same run.
+
+    python -m tests.benchmarks            # the whole table, some minutes with the peer
+    python -m tests.benchmarks --quick    # ours alone
+
+Ratios of one run are what to look at: machines are noisy, and this is no test. A fit includes the factorisation that
+the first prediction needs, on both sides; the peer is called in the batches that suit it best, and both must give the
+same numbers. `of BLAS` compares a fit's GGN with `dsyrk` on rows of the Jacobian that are already there, the textbook's
+limit. `memory` is what fit and prediction add at their peak, NumPy's arrays counted by `tracemalloc`.
+"""
+
+import argparse
+import os
+import platform
+import time
+import tracemalloc
+from importlib.util import find_spec
+from itertools import pairwise
+
+import numpy as np
+from scipy.linalg.blas import dsyrk
+
+from minilaplace import MLP, BayesianModel, Categorical, Laplace
+from minilaplace.curvature import ggn, hessian
+
+TASKS = [  # sizes, N, points to predict, structure, subset, the peer's batch sizes in fit and prediction
+    ((2, 32, 2), 100, 2_500, "full", "all", 100, 500),
+    ((2, 32, 2), 10_000, 10_000, "full", "all", 2_000, 500),
+    ((64, 32, 10), 1_797, 1_797, "full", "all", 1_797, 500),
+    ((64, 32, 10), 1_797, 1_797, "kron", "all", 1_797, 500),
+    ((64, 32, 10), 1_797, 1_797, "diag", "all", 1_797, 500),
+    ((64, 256, 10), 1_797, 1_797, "full", "last_layer", 1_797, 500),
+    ((784, 100, 10), 10_000, 500, "kron", "all", 2_000, 100),
+]
+
+
+def seconds(work, at_least=0.5):
+    """Return the best of several runs, and what the work returns."""
+    best, start = np.inf, time.perf_counter()
+    while time.perf_counter() - start < at_least or best == np.inf:
+        before = time.perf_counter()
+        result = work()
+        best = min(best, time.perf_counter() - before)
+    return best, result
+
+
+def peak_megabytes(work):
+    """Return how much memory the work adds at its peak."""
+    tracemalloc.start()
+    work()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / 1e6
+
+
+def problem(sizes, N, n_points=0):
+    """Draw a classifier's parameters, its data, and points to predict."""
+    rng = np.random.default_rng(0)
+    model = BayesianModel(MLP(*sizes), Categorical(), prior_precision=1.0)
+    X, y = rng.normal(size=(N, sizes[0])), rng.integers(0, sizes[-1], size=N)
+    return model, model.network.init(0), X, y, rng.normal(size=(n_points, sizes[0]))
+
+
+def ours(sizes, N, n_points, structure, subset):
+    """Return seconds to fit and to predict, the peak memory of both, and the prediction."""
+    model, theta, X, y, points = problem(sizes, N, n_points)
+
+    def fit():
+        la = Laplace(model, theta, hessian_structure=structure, subset_of_weights=subset).fit(X, y)
+        la.predict(points[:1])
+        return la
+
+    to_fit, la = seconds(fit)
+    to_predict, p = seconds(lambda: la.predict(points))
+    return to_fit, to_predict, peak_megabytes(lambda: fit().predict(points)), p
+
+
+def peers(sizes, N, n_points, structure, subset, fit_batch, predict_batch):
+    """Return laplace-torch's seconds to fit and to predict the same, and its prediction."""
+    import torch
+    from laplace import Laplace as Peer
+    from torch.utils.data import DataLoader, TensorDataset
+
+    torch.set_default_dtype(torch.float64)
+    _, theta, X, y, points = problem(sizes, N, n_points)
+    layers = [part for n_in, n_out in pairwise(sizes) for part in (torch.nn.Linear(n_in, n_out), torch.nn.Tanh())]
+    network = torch.nn.Sequential(*layers[:-1])
+    torch.nn.utils.vector_to_parameters(torch.tensor(theta), network.parameters())
+    loader = DataLoader(TensorDataset(torch.tensor(X), torch.tensor(y)), batch_size=fit_batch)
+    points = torch.tensor(points).split(predict_batch)
+
+    def fit():
+        la = Peer(network, "classification", subset, structure, prior_precision=1.0)
+        la.fit(loader)
+        la(points[0][:1])
+        return la
+
+    to_fit, la = seconds(fit)
+    to_predict, p = seconds(lambda: torch.cat([la(batch) for batch in points]).detach().numpy())
+    return to_fit, to_predict, p
+
+
+def of_blas(sizes, N):
+    """Return how many times faster our GGN is than `dsyrk` on the explicit rows."""
+    model, theta, X, y, _ = problem(sizes, min(N, 2_000))
+    R, J = model.likelihood.factor(model.network.forward(theta, X)), model.network.jacobian(theta, X)
+    rows = np.asfortranarray((R @ J).reshape(-1, J.shape[2]).T)
+    return seconds(lambda: dsyrk(1.0, rows))[0] / seconds(lambda: ggn(model, theta, X, y))[0]
+
+
+def exponent(sizes, axis, values):
+    """Return the power with which a full fit's time grows along the axis, N or the hidden units, hence P."""
+    times = []
+    for value in values:
+        N, shape = (value, sizes) if axis == "N" else (1_000, (sizes[0], value, sizes[-1]))
+        times.append((value if axis == "N" else MLP(*shape).n_params, ours(shape, N, 1, "full", "all")[0]))
+    return np.polyfit(*np.log(np.array(times)).T, 1)[0]
+
+
+def main():
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="leave the peer out")
+    with_peer = find_spec("laplace") is not None and not parser.parse_args().quick
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    threads = os.environ.get("OPENBLAS_NUM_THREADS", "all")
+    print(f"{os.cpu_count()} cores, {threads} BLAS threads, {blas['name']} {blas['version']}, NumPy {np.__version__}, "
+          f"Python {platform.python_version()}", flush=True)  # fmt: skip
+    columns = "work", "N", "fit, ms", "peer", "ratio", "predict, ms", "peer", "ratio", "of BLAS", "memory, MB"
+    print("| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|", flush=True)
+    for sizes, N, n_points, structure, subset, *batches in TASKS:
+        to_fit, to_predict, memory, p = ours(sizes, N, n_points, structure, subset)
+        peer, ratio = ["", ""], ["", ""]
+        if with_peer:
+            *times, q = peers(sizes, N, n_points, structure, subset, *batches)
+            np.testing.assert_allclose(p, q, rtol=0, atol=1e-10)
+            peer = [f"{1e3 * t:.0f}" for t in times]
+            ratio = [f"{t / mine:.0f}x" for t, mine in zip(times, (to_fit, to_predict), strict=True)]
+        limit = f"{of_blas(sizes, N):.1f}x" if (structure, subset) == ("full", "all") else ""
+        work = f"{'-'.join(map(str, sizes))}, {structure}{', last layer' * (subset == 'last_layer')}"
+        row = work, N, f"{1e3 * to_fit:.1f}", peer[0], ratio[0], f"{1e3 * to_predict:.1f}", peer[1], ratio[1], limit
+        print("| " + " | ".join(map(str, row)) + f" | {memory:.0f} |", flush=True)
+
+    model, theta, X, y, _ = problem((2, 32, 2), 200)
+    both = [seconds(lambda f=f: f(model, theta, X, y))[0] for f in (hessian, ggn)]
+    print(
+        f"exact Hessian of 2-32-2, N = 200: {1e3 * both[0]:.1f} ms, {both[0] / both[1]:.1f} times the GGN", flush=True
+    )
+    if with_peer:
+        print(f"torch.func.hessian takes {torch_hessian(model, theta, X, y) / both[0]:.0f} times as long", flush=True)
+    print(f"a full fit's time grows with N to the power {exponent((2, 32, 2), 'N', [10_000, 30_000, 100_000]):.2f}, "
+          f"with P to the power {exponent((64, 32, 10), 'P', [16, 24, 32]):.2f}")  # fmt: skip
+
+
+def torch_hessian(model, theta, X, y):
+    """Return the seconds that `torch.func.hessian` takes for the Hessian of the summed nll."""
+    import torch
+
+    X, y, shapes = torch.tensor(X), torch.tensor(y), model.network.shapes
+
+    def loss(t):
+        a, start = X, 0
+        for l, (H, I) in enumerate(shapes):
+            z = a @ t[start : start + H * I].reshape(H, I).T + t[start + H * I : start + H * (I + 1)]
+            a, start = torch.tanh(z) if l < len(shapes) - 1 else z, start + H * (I + 1)
+        return torch.nn.functional.cross_entropy(a, y, reduction="sum")
+
+    return seconds(lambda: torch.func.hessian(loss)(torch.tensor(theta)))[0]
+
+
+if __name__ == "__main__":
+    main()
