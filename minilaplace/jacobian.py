@@ -29,6 +29,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.blas import dsyrk
 
 from .layer_pairs import Shape, add_gram, layer_views, n_parameters, pairs_are_cheaper
 from .validation import Array
@@ -101,13 +102,14 @@ class FactoredRows:
         """Add J^T J = sum_n (R_n J_n)^T (R_n J_n) to the lower triangle of a (P, P) matrix, in place.
 
         By pairs of layers where that is cheaper (`layer_pairs.py`), or as it is defined: one symmetric rank-k update of
-        the rows written out. What stands above the diagonal afterwards has no meaning.
+        one triangle by the rows written out. What stands above the diagonal afterwards has no meaning.
         """
         if self.in_pairs:
             add_gram(lower, self.inputs, self.deltas)
         else:
-            rows = self.written().reshape(len(lower), -1)
-            lower += rows @ rows.T  # of a matrix and its own transpose NumPy makes BLAS' `dsyrk`
+            rows = self.written()
+            rows = rows.reshape(len(rows), -1).T  # BLAS sees transposes: of the rows, and of the lower triangle
+            dsyrk(1.0, rows, 1.0, lower.T, trans=1, lower=0, overwrite_c=1)
 
     @property
     def in_pairs(self) -> bool:
