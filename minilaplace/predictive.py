@@ -26,7 +26,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import entr, expit, logsumexp, ndtr, roots_hermitenorm
-from scipy.stats import norm
 
 from .jacobian import FactoredRows
 from .likelihood import Bernoulli, BradleyTerry, Categorical, Gaussian, HeteroscedasticGaussian, Likelihood, Regression
@@ -173,7 +172,8 @@ def nn(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
 def log_score(prediction: Array | Prediction, y: Any) -> Array:
     """Return the log density that a prediction gave to the targets, (N,)."""
     if isinstance(prediction, Prediction):
-        return norm.logpdf(y, prediction.mean, np.sqrt(prediction.variance)).sum(axis=1)
+        mean, variance = prediction
+        return -0.5 * ((y - mean) ** 2 / variance + np.log(2 * np.pi * variance)).sum(axis=1)
     p = np.column_stack([1 - prediction, prediction]) if prediction.ndim == 1 else prediction
     return np.log(np.maximum(p[np.arange(len(y)), y], np.finfo(float).tiny))
 
