@@ -39,3 +39,13 @@ def test_every_quantity_of_the_post_names_an_object_that_exists():
         value = getattr(importlib.import_module(f"minilaplace.{module}"), name)
         for attribute in filter(None, rest.split(".")):
             value = getattr(value, attribute)
+
+
+def test_every_row_of_the_comparison_names_a_test_that_exists():
+    rows = README.split("| minilaplace | test |\n")[1].split("\n\n")[0].splitlines()[1:]
+    tests = "".join(path.read_text("utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    assert len(rows) >= 20
+    for row in rows:
+        *_, name = re.findall(r"`(\w+)`", row)
+        assert row.count("|") == 6
+        assert f"\ndef {name}(" in tests
