@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 from .checks import check_gradient, check_hessian, check_jacobian
 from .data import toy_data_linear, toy_data_multi, toy_data_non_linear, toy_data_regression
-from .evidence import marglik_training
+from .heteroscedastic import HeteroscedasticGaussian
 from .laplace import Laplace
-from .likelihood import Bernoulli, BradleyTerry, Categorical, Gaussian, HeteroscedasticGaussian
+from .likelihood import Bernoulli, BradleyTerry, Categorical, Gaussian
 from .model import BayesianModel
 from .network import MLP
 from .predictive import Prediction, Uncertainty
 from .training import ConvergenceWarning, fit_map
+from .tuning import marglik_training
 
 if TYPE_CHECKING:
     from .plotting import plot_contour

@@ -13,30 +13,22 @@ precisions delta_g of groups of parameters, and of the noise, its derivatives ne
 
 gamma is how many parameters the data determines, E the tempered squared error over 2 sigma^2, and H goes with
 sigma^-k. Setting them to zero is MacKay's (1992) fixed point: delta_g = gamma_g / sum_g (theta_p - mu0_p)^2.
-
-`tune` maximises the evidence at a given theta. The MAP itself moves with the prior, though, and the theta of one prior
-is no mode under another: `marglik_training` alternates the two until both stand still.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
-from .fit import NOISE_POWERS, Fit, Options, add_up
+from .fit import NOISE_POWERS, Fit
 from .likelihood import Gaussian
 from .model import BayesianModel
-from .training import ConvergenceWarning, fit_map
-from .validation import Array, Seed, instance, option, real_number, refusal, sampler, truth, whole_number
+from .validation import Array, option, refusal, truth
 
 PRIOR_STRUCTURES = ("scalar", "layerwise", "diag")
-METHODS = ("marglik", "mackay")
 LOG_BOUNDS = float(np.log(1e-8)), float(np.log(1e8))  # of prior precisions and noise
 
 
@@ -141,115 +133,3 @@ def tunable(fit: Fit, model: BayesianModel, theta: Array, prior_structure: str, 
     layers = np.unique(subset.tensors() // 2, return_inverse=True)[1]
     groups = {"scalar": np.zeros(len(subset), dtype=np.intp), "layerwise": layers, "diag": np.arange(len(subset))}
     return Tunable(fit, model, theta, groups[prior_structure], noise)
-
-
-def tune(evidence: Tunable, method: str) -> BayesianModel:
-    """Return the model whose prior, and noise, maximise the evidence at theta.
-
-    `"marglik"` is SciPy's L-BFGS-B on the evidence and its gradient, `"mackay"` the fixed-point iteration.
-
-    Warns
-    -----
-    ConvergenceWarning
-        If an optimum sits on the edge of what is searched, 1e-8 to 1e8, or the iteration does not settle.
-    """
-    x = np.clip(evidence.start, *LOG_BOUNDS)
-    x = (_climb if option("method", method, METHODS) == "marglik" else _iterate)(evidence, x)
-    at_edge = np.count_nonzero((x <= LOG_BOUNDS[0]) | (x >= LOG_BOUNDS[1]))
-    if at_edge:
-        _warn(f"the evidence still rises at the edge of 1e-8 to 1e8 for {at_edge} of {len(x)} tuned numbers")
-    return evidence.model_at(x)
-
-
-def _climb(evidence: Tunable, x: Array) -> Array:
-    """Return the maximum by L-BFGS-B, in boxes: a long first step would end where rounding outweighs the prior."""
-    options = {"maxiter": 1000, "ftol": 1e-15, "gtol": 1e-8}
-
-    def negative(x: Array) -> tuple[float, Array]:
-        value, gradient = evidence.value_and_gradient(x)
-        return -value, -gradient
-
-    at_side = True
-    while at_side:
-        low, high = np.maximum(x - 3, LOG_BOUNDS[0]), np.minimum(x + 3, LOG_BOUNDS[1])
-        bounds = list(zip(low, high, strict=True))
-        x = minimize(negative, x, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
-        at_side = bool(np.any(((x <= low) & (low > LOG_BOUNDS[0])) | ((x >= high) & (high < LOG_BOUNDS[1]))))
-    return x
-
-
-def _iterate(evidence: Tunable, x: Array) -> Array:
-    """Return MacKay's fixed point."""
-    for _ in range(10_000):
-        before, x = x, evidence.mackay(x)
-        if np.abs(x - before).max() <= 1e-10:
-            return x
-    _warn("MacKay's iteration has not settled in 10,000 steps; method='marglik' may")
-    return x
-
-
-def marglik_training(
-    model: BayesianModel,
-    X: Any,
-    y: Any,
-    *,
-    prior_structure: str = "scalar",
-    optimize_noise: bool = False,
-    theta0: Any = None,
-    rng: Seed = None,
-    tol: float = 1e-3,
-    max_rounds: int = 200,
-    callback: Callable[[int, BayesianModel, Array], object] | None = None,
-    **options: Any,
-) -> tuple[BayesianModel, Array]:
-    """Return a model and its MAP estimate (P,), where the prior is the evidence's choice *at that very theta*.
-
-    Alternates `fit_map` and one of MacKay's updates until no log precision, nor the log noise, moves by more than
-    `tol`. (Tuning once after training does not give this: the tuned prior's MAP is another theta.)
-
-    Parameters
-    ----------
-    model, X, y
-        Where to start, and the data.
-    prior_structure
-        `"scalar"`, `"layerwise"` or `"diag"`: what shares one precision.
-    optimize_noise
-        Whether to tune a Gaussian's `sigma_noise` too.
-    theta0, rng
-        As in `fit_map`, for the first round; later ones start where the last one ended.
-    tol, max_rounds
-        When to stop.
-    callback
-        Called as `callback(round, model, theta)`.
-    options
-        How the curvature is approximated, as in `Laplace`; by default the full GGN.
-
-    Warns
-    -----
-    ConvergenceWarning
-        If `max_rounds` do not suffice.
-
-    Source: Immer et al. (2021), algorithm 1, with MacKay's update in place of a gradient step.
-    """
-    instance("model", model, BayesianModel, "a BayesianModel")
-    tol, chosen = real_number("tol", tol, above=0.0), Options(**options)
-    rng = sampler(rng)
-    X, y = model.check_data(X, y)
-    tunable(chosen.no_data(model), model, np.zeros(model.network.n_params), prior_structure, optimize_noise)
-    theta = fit_map(model, X, y, theta0=theta0, rng=rng)
-    for step in range(1, whole_number("max_rounds", max_rounds, least=1) + 1):
-        evidence = tunable(add_up(chosen, model, theta, X, y), model, theta, prior_structure, optimize_noise)
-        x = evidence.mackay(evidence.start)
-        moved = np.abs(x - evidence.start).max()
-        model = evidence.model_at(x)
-        theta = fit_map(model, X, y, theta0=theta)
-        if callback is not None:
-            callback(step, model, theta)
-        if moved <= tol:
-            return model, theta
-    _warn(f"prior and MAP still move by {moved:.2g} > {tol:g} after {max_rounds} rounds")
-    return model, theta
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, ConvergenceWarning, stacklevel=4)

@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from .curvature import blocks
-from .evidence import LOG_BOUNDS, METHODS, log_evidence, tunable, tune
+from .evidence import log_evidence, tunable
 from .fit import Fit, Options, add_up, merged
 from .likelihood import Regression
 from .model import BayesianModel
 from .posterior import Posterior
 from .predictive import Outputs, Prediction, Uncertainty, decompose, link_of, log_score
 from .storage import load, save
+from .tuning import METHODS, tune, tune_on_held_out
 from .validation import Array, Seed, instance, option, refusal, sampler, truth, whole_number
 
 
@@ -234,7 +234,14 @@ class Laplace:
                 raise ValueError(refusal("prior_structure", "'scalar' and no noise with 'held_out'", prior_structure))
             if X is None or y is None:
                 raise ValueError(refusal("X" if X is None else "y", "held-out data for method='held_out'", None))
-            model = self._tuned_on(*self.model.check_data(X, y), link_approx)
+            X, y = self.model.check_data(X, y)
+            trial = copy(self)
+
+            def score(model: BayesianModel) -> float:
+                trial.model, trial._posterior = model, None
+                return float(log_score(trial.predict(X, link_approx, rng=0), y).mean())
+
+            model = tune_on_held_out(self.model, score)
         else:
             model = tune(tunable(fit, self.model, self.theta, prior_structure, optimize_noise), method)
         self.model, self._posterior = model, None
@@ -245,15 +252,7 @@ class Laplace:
 
         The precision is a (P, P) matrix, or (P,) if the posterior's is diagonal.
         """
-        at, P = self.subset.indices, self.model.network.n_params
-        prior = self.model.prior_over(np.arange(P))
-        prior = np.diag(prior) if prior.ndim == 1 else prior.copy()
-        prior[np.ix_(at, at)] = self.posterior.precision()
-        mean = self.model.prior_mean_over(np.arange(P)).copy()
-        mean[at] = self.posterior.mean
-        diagonal = np.diagonal(prior).copy()
-        is_diagonal = not np.any(prior - np.diag(diagonal))
-        return replace(self.model, prior_precision=diagonal if is_diagonal else prior, prior_mean=mean)
+        return self.model.with_prior_over(self.subset.indices, self.posterior.precision(), self.posterior.mean)
 
     def save(self, path: str | Path) -> None:
         """Write model, theta and fit to `path`, one `.npz` without pickle; a file there is replaced as a whole."""
@@ -290,17 +289,6 @@ class Laplace:
         if sigma_noise is not None:
             model = replace(model, likelihood=model.likelihood.with_noise(sigma_noise))
         return model
-
-    def _tuned_on(self, X: Array, y: Any, link_approx: str | None) -> BayesianModel:
-        """Return the model whose scalar prior precision predicts held-out data best."""
-        trial = copy(self)
-
-        def loss(log_delta: float) -> float:
-            trial.model, trial._posterior = replace(self.model, prior_precision=float(np.exp(log_delta))), None
-            return -float(log_score(trial.predict(X, link_approx, rng=0), y).mean())
-
-        best = minimize_scalar(loss, bounds=LOG_BOUNDS, method="bounded", options={"xatol": 1e-4})
-        return replace(self.model, prior_precision=float(np.exp(best.x)))
 
 
 def _joined(parts: list[Any]) -> Any:

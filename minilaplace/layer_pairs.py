@@ -31,7 +31,7 @@ from .validation import Array
 
 Indices = NDArray[np.intp]
 Shape = tuple[int, int]  # of a layer's W: (H, I)
-PIECE_FLOATS = 2**20  # of a product's factor that is made piece by piece, about 8 MB
+PIECE_FLOATS = 2**18  # of a product's factor that is made piece by piece, about 2 MB
 WRITTEN = 30  # operations of a matrix product that take as long as writing one number to memory
 
 
@@ -59,7 +59,9 @@ def parameter_positions(shapes: Sequence[Shape]) -> list[NDArray[np.intp]]:
 
 def symmetric(lower: Array) -> Array:
     """Return the symmetric matrix with this lower triangle; what stands above it does not count."""
-    return np.tril(lower) + np.tril(lower, -1).T
+    whole = np.tril(lower)
+    whole += np.tril(lower, -1).T
+    return whole
 
 
 def with_ones(inputs: Sequence[Array]) -> list[Array]:

@@ -11,10 +11,9 @@ rule that joins them is in `model.py` and `curvature.py`.
 | `BradleyTerry` | (N, 1) difference of rewards | (N,) of 0/1 | the same |
 | `Categorical` | (N, C) logits | (N,) of 0..C-1 | -log softmax(f)_y |
 | `Gaussian` | (N, C) means | (N, C), or (N,) when C = 1 | |y - f|^2 / (2 sigma^2) + C log(sigma sqrt(2 pi)) |
-| `HeteroscedasticGaussian` | (N, 2C) means, log-variances | (N, C), or (N,) when C = 1 | the same, sigma^2 = exp(f) |
 
-`factor` gives rows R_n whose R_n^T R_n = Lambda_n is the Fisher information, the expected Hessian in f. For the first
-four the Hessian does not depend on y, and is its own expectation.
+`factor` gives rows R_n whose R_n^T R_n = Lambda_n is the Fisher information, the expected Hessian in f. For these the
+Hessian does not depend on y, and is its own expectation; `heteroscedastic.py` has a likelihood whose is not.
 """
 
 from __future__ import annotations
@@ -165,9 +164,12 @@ class Categorical(Likelihood):
     def factor(self, f: Array) -> Array:
         p, C = self.mean(f), f.shape[1]
         s = np.cumsum(p[:, ::-1], axis=1)[:, ::-1]  # sum_{j >= c} p_j
-        share = p[:, None, :] / np.maximum(s, np.finfo(float).tiny)[:, :, None]  # (N, C, C); 0 where no class is left
-        R = np.eye(C - 1, C) - np.triu(share[:, 1:], k=1)  # (N, C - 1, C)
-        return np.sqrt(np.diagonal(share, axis1=1, axis2=2)[:, :-1] * s[:, 1:])[:, :, None] * R
+        floor = np.maximum(s, np.finfo(float).tiny)  # where no class is left, no numerator is either
+        scale = np.sqrt(p[:, :-1] / floor[:, :-1] * s[:, 1:])  # (N, C - 1)
+        R = p[:, None, :] * (-scale / floor[:, 1:])[:, :, None]  # (N, C - 1, C)
+        R *= np.triu(np.ones((C - 1, C)), k=1)
+        np.einsum("ncc->nc", R[:, :, :-1])[...] = scale
+        return R
 
     def mean(self, f: Array) -> Array:
         return softmax(f, axis=1)
@@ -245,63 +247,10 @@ class Gaussian(Regression):
         return real_targets("y", y, n_samples, n_outputs)
 
     def _matched(self, f: Array, y: Any) -> Array:
-        return _columns(y, f.shape)
+        return columns(y, f.shape)
 
 
-@dataclass(frozen=True)
-class HeteroscedasticGaussian(Regression):
-    """Real targets whose noise the network predicts too: y_c ~ N(m_c, exp(s_c)), f = (m, s) of 2C outputs.
-
-    With r = m - y and w = exp(-s): nll = sum_c (r_c^2 w_c + s_c + log 2 pi) / 2, its gradient (r w, (1 - r^2 w) / 2),
-    the Fisher information diag(w, 1/2). The Hessian depends on y, has -r w off the diagonal, and need not be positive.
-    """
-
-    def nll(self, f: Array, y: Any) -> Array:
-        r, w = self._residual_and_weight(f, y)
-        return 0.5 * np.sum(r**2 * w - np.log(w) + np.log(2 * np.pi), axis=1)
-
-    def gradient(self, f: Array, y: Any) -> Array:
-        r, w = self._residual_and_weight(f, y)
-        return np.hstack([r * w, 0.5 * (1 - r**2 * w)])
-
-    def factor(self, f: Array) -> Array:
-        s = np.split(f, 2, axis=1)[1]
-        rows = np.hstack([np.exp(-0.5 * s), np.full_like(s, np.sqrt(0.5))])
-        return rows[:, :, None] * np.eye(f.shape[1])
-
-    def excess(self, f: Array, y: Any) -> Array:
-        r, w = self._residual_and_weight(f, y)
-        E = np.zeros((*f.shape, f.shape[1]))
-        C = r.shape[1]
-        c = np.arange(C)
-        E[:, c, C + c] = E[:, C + c, c] = -r * w
-        E[:, C + c, C + c] = 0.5 * (r**2 * w - 1)
-        return E
-
-    def mean(self, f: Array) -> Array:
-        return np.split(f, 2, axis=1)[0]
-
-    def noise_variance(self, f: Array) -> Array:
-        return np.exp(np.split(f, 2, axis=1)[1])
-
-    def check_outputs(self, n_outputs: int) -> None:
-        if n_outputs % 2:
-            expected = "an even number of outputs, means and then log-variances, for HeteroscedasticGaussian"
-            raise ValueError(refusal("network", expected, n_outputs))
-
-    def check_targets(self, y: ArrayLike, n_samples: int, n_outputs: int) -> Any:
-        return real_targets("y", y, n_samples, n_outputs // 2)
-
-    def _residual_and_weight(self, f: Array, y: Any) -> tuple[Array, Array]:
-        y = self._matched(f, y)
-        m, s = np.split(f, 2, axis=1)
-        return m - y, np.exp(-s)
-
-    def _matched(self, f: Array, y: Any) -> Array:
-        return _columns(y, (len(f), f.shape[1] // 2))
-
-
-def _columns(y: Any, shape: tuple[int, ...]) -> Array:
+def columns(y: Any, shape: tuple[int, ...]) -> Array:
     """Return y in this shape; for one column (N,) counts as one."""
     y = np.asarray(y)
     if shape[1] == 1 and y.ndim == 1:

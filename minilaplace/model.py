@@ -18,7 +18,7 @@ the log joint density, up to the prior's normaliser:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -91,6 +91,19 @@ class BayesianModel:
     def prior_mean_over(self, indices: NDArray[np.intp]) -> Array:
         """Return the prior mean of some parameters, (P_s,)."""
         return np.broadcast_to(self.prior_mean, self.network.n_params)[indices]
+
+    def with_prior_over(self, indices: NDArray[np.intp], precision: Array, mean: Array) -> BayesianModel:
+        """Return the model with another prior N(mean, precision^-1) of some parameters, the others' as it is.
+
+        `precision` is (P_s, P_s); the whole is kept as a vector if it is diagonal.
+        """
+        everything = np.arange(self.network.n_params)
+        prior, means = self.prior_over(everything), np.array(self.prior_mean_over(everything))
+        prior = np.diag(prior) if prior.ndim == 1 else prior.copy()
+        prior[np.ix_(indices, indices)], means[indices] = precision, mean
+        diagonal = np.diagonal(prior)
+        is_diagonal = np.array_equal(prior, np.diag(diagonal))
+        return replace(self, prior_precision=diagonal if is_diagonal else prior, prior_mean=means)
 
     def check_theta(self, theta: Any, name: str = "theta") -> Array:
         """Return a copy of theta as (P,) finite floats, or raise a ValueError."""

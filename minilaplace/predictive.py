@@ -27,8 +27,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import entr, expit, logsumexp, ndtr, roots_hermitenorm
 
+from .heteroscedastic import HeteroscedasticGaussian
 from .jacobian import FactoredRows
-from .likelihood import Bernoulli, BradleyTerry, Categorical, Gaussian, HeteroscedasticGaussian, Likelihood, Regression
+from .likelihood import Bernoulli, BradleyTerry, Categorical, Gaussian, Likelihood, Regression
 from .network import MLP
 from .posterior import Posterior
 from .subset import Subset

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from .fit import Fit, Options
-from .likelihood import Bernoulli, BradleyTerry, Categorical, Gaussian, HeteroscedasticGaussian, Likelihood
+from .heteroscedastic import HeteroscedasticGaussian
+from .likelihood import Bernoulli, BradleyTerry, Categorical, Gaussian, Likelihood
 from .model import BayesianModel
 from .network import MLP
 from .validation import Array, refusal
