@@ -168,7 +168,8 @@ class Trace:
         for l in reversed(range(first, L - 1)):
             n, K, H = D[0].shape
             back = (D[0].reshape(n * K, H) @ self.weights[l + 1]).reshape(n, K, -1)
-            D.insert(0, back * self.slope(l)[:, None, :])
+            back *= self.slope(l)[:, None, :]
+            D.insert(0, back)
         return FactoredRows(self.inputs[first:], D, paired=self.paired)
 
     def pull_back_one(self, G: Array, n_layers: int | None = None) -> FactoredRows:

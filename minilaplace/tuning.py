@@ -36,9 +36,7 @@ def tune(evidence: Tunable, method: str) -> BayesianModel:
     """
     x = np.clip(evidence.start, *LOG_BOUNDS)
     x = (_climb if option("method", method, METHODS) == "marglik" else _iterate)(evidence, x)
-    at_edge = np.count_nonzero((x <= LOG_BOUNDS[0]) | (x >= LOG_BOUNDS[1]))
-    if at_edge:
-        _warn(f"the evidence still rises at the edge of 1e-8 to 1e8 for {at_edge} of {len(x)} tuned numbers")
+    _warn_at_edge("evidence", x)
     return evidence.model_at(x)
 
 
@@ -70,13 +68,20 @@ def _iterate(evidence: Tunable, x: Array) -> Array:
 
 
 def tune_on_held_out(model: BayesianModel, score: Callable[[BayesianModel], float]) -> BayesianModel:
-    """Return the model whose scalar prior precision has the best score on held-out data."""
+    """Return the model whose scalar prior precision has the best score on held-out data.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If that sits on the edge of what is searched, 1e-8 to 1e8.
+    """
 
     def loss(log_delta: float) -> float:
         return -score(replace(model, prior_precision=float(np.exp(log_delta))))
 
-    best = minimize_scalar(loss, bounds=LOG_BOUNDS, method="bounded", options={"xatol": 1e-4})
-    return replace(model, prior_precision=float(np.exp(best.x)))
+    best = minimize_scalar(loss, bounds=LOG_BOUNDS, method="bounded", options={"xatol": 1e-4}).x
+    _warn_at_edge("held-out score", np.array([best]))
+    return replace(model, prior_precision=float(np.exp(best)))
 
 
 def marglik_training(
@@ -140,6 +145,13 @@ def marglik_training(
             return model, theta
     _warn(f"prior and MAP still move by {moved:.2g} > {tol:g} after {max_rounds} rounds")
     return model, theta
+
+
+def _warn_at_edge(what: str, x: Array) -> None:
+    """Warn if an optimum in log numbers is within 0.1% of the edge of what is searched."""
+    at_edge = np.count_nonzero((x <= LOG_BOUNDS[0] + 1e-3) | (x >= LOG_BOUNDS[1] - 1e-3))
+    if at_edge:
+        _warn(f"the {what} still rises at the edge of 1e-8 to 1e8 for {at_edge} of {len(x)} tuned numbers")
 
 
 def _warn(message: str) -> None:

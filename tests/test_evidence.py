@@ -203,6 +203,15 @@ def test_held_out_data_chooses_what_predicts_it_best():
     assert score(la) >= max(grid) - 1e-6
 
 
+def test_held_out_data_that_wants_certainty_is_a_warning():
+    # Held-out labels that the plugin gets right beyond doubt speak for any precision, the larger the better.
+    X, y = toy_data_linear(40, rng=0)
+    model = BayesianModel(MLP(2, 1), Bernoulli(), prior_precision=1.0)
+    la = Laplace(model, np.array([5.0, 5.0, 0.0])).fit(X, y)
+    with pytest.warns(ConvergenceWarning, match="the held-out score still rises at the edge of 1e-8 to 1e8 for 1 of 1"):
+        la.optimize_prior_precision("held_out", X=X, y=y)
+
+
 def test_held_out_regression_is_scored_by_its_density():
     X, y = toy_data_regression(60, rng=0)
     X_new, y_new = toy_data_regression(60, rng=1)
