@@ -79,7 +79,10 @@ def tune_on_held_out(model: BayesianModel, score: Callable[[BayesianModel], floa
     def loss(log_delta: float) -> float:
         return -score(replace(model, prior_precision=float(np.exp(log_delta))))
 
-    best = minimize_scalar(loss, bounds=LOG_BOUNDS, method="bounded", options={"xatol": 1e-4}).x
+    grid = np.linspace(*LOG_BOUNDS, 33)  # the score may have several maxima: find the best one's surroundings first
+    k = int(np.argmin([loss(x) for x in grid]))
+    bounds = grid[max(k - 1, 0)], grid[min(k + 1, 32)]
+    best = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4}).x
     _warn_at_edge("held-out score", np.array([best]))
     return replace(model, prior_precision=float(np.exp(best)))
 
