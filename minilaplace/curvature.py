@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .jacobian import FactoredRows
-from .layer_pairs import symmetric
+from .layer_pairs import symmetrise
 from .likelihood import Likelihood
 from .model import BayesianModel
 from .subset import Subset, select
@@ -63,7 +63,7 @@ def _dense(curvature: str, model: BayesianModel, theta: Any, X: Any, y: Any) -> 
         part.rows.add_gram(lower)
         if part.second_order is not None:
             lower += part.second_order
-    return symmetric(lower)
+    return symmetrise(lower)
 
 
 def _fisher_rows(likelihood: Likelihood, f: Array, y: Any) -> Array:

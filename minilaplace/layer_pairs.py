@@ -21,7 +21,7 @@ A bias is the weight of an input that is always 1: inputs carry a column of ones
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from .validation import Array
 Indices = NDArray[np.intp]
 Shape = tuple[int, int]  # of a layer's W: (H, I)
 PIECE_FLOATS = 2**18  # of a product's factor that is made piece by piece, about 2 MB
+BAND = 128  # rows of a matrix that are transposed at a time: they stay in the cache
 WRITTEN = 30  # operations of a matrix product that take as long as writing one number to memory
 
 
@@ -57,11 +58,13 @@ def parameter_positions(shapes: Sequence[Shape]) -> list[NDArray[np.intp]]:
     return [np.column_stack([W, b]) for W, b in layer_views(index, shapes)]
 
 
-def symmetric(lower: Array) -> Array:
-    """Return the symmetric matrix with this lower triangle; what stands above it does not count."""
-    whole = np.tril(lower)
-    whole += np.tril(lower, -1).T
-    return whole
+def symmetrise(lower: Array) -> Array:
+    """Write a matrix' lower triangle over its upper one, in place, and return it; a band of rows at a time."""
+    for start in range(0, len(lower), BAND):
+        corner, below = slice(start, start + BAND), slice(start + BAND, None)
+        lower[corner, corner] = np.tril(lower[corner, corner]) + np.tril(lower[corner, corner], -1).T
+        lower[corner, below] = lower[below, corner].T
+    return lower
 
 
 def with_ones(inputs: Sequence[Array]) -> list[Array]:
@@ -73,25 +76,16 @@ def outer_sum(M: Array, u: Array, v: Array) -> Array:
     """Return sum_n M_n (x) (u_n v_n^T), einsum("nhg,ni,nj->higj"), as one matrix product."""
     (N, H, G), I, J = M.shape, u.shape[1], v.shape[1]
     table = np.empty((I * J, H * G))
-    for piece, outer in _outer_pieces(u, v, *_rectangle(I, J)):
+    for piece, outer in _outer_pieces(u, v):
         np.matmul(outer, M.reshape(N, -1), out=table[piece])
     return table.reshape(I, J, H, G).transpose(2, 0, 3, 1)
 
 
-def symmetric_outer_sum(M: Array, u: Array) -> Array:
-    """Return `outer_sum(M, u, u)` for symmetric M_n, at a quarter of its cost: h >= g and i >= j are enough."""
-    (h, g, units), (i, j, inputs) = _triangle(M.shape[1]), _triangle(u.shape[1])
-    table, M = np.empty((len(i), len(h))), M[:, h, g]
-    for piece, outer in _outer_pieces(u, u, i, j):
-        np.matmul(outer, M, out=table[piece])
-    return table[inputs[None, :, None, :], units[:, None, :, None]]
-
-
 def diagonal_outer_sum(c: Array, u: Array) -> Array:
     """Return `outer_sum(M, u, u)` for M_n = diag(c_n), c (N, H)."""
-    (i, j, inputs), (H, I) = _triangle(u.shape[1]), (c.shape[1], u.shape[1])
+    (_, _, inputs), (H, I) = _triangle(u.shape[1]), (c.shape[1], u.shape[1])
     E = np.zeros((H, I, H, I))
-    table = np.concatenate([outer @ c for _, outer in _outer_pieces(u, u, i, j)])  # (pairs, H)
+    table = np.concatenate([outer @ c for _, outer in _outer_pieces(u)])  # (pairs, H)
     np.einsum("hihj->hij", E)[...] = table[inputs].transpose(2, 0, 1)
     return E
 
@@ -101,7 +95,10 @@ def add_gram(matrix: Array, inputs: Sequence[Array], deltas: Sequence[Array]) ->
     shapes, a = [(D.shape[2], a.shape[1]) for a, D in zip(inputs, deltas, strict=True)], with_ones(inputs)
     for l, m in _pairs(shapes):
         K = deltas[l].transpose(0, 2, 1) @ deltas[m]  # (N, H_l, H_m)
-        add_block(matrix, shapes, l, m, symmetric_outer_sum(K, a[l]) if l == m else outer_sum(K, a[l], a[m]))
+        if l == m:
+            add_symmetric_block(matrix, shapes, l, K, a[l])
+        else:
+            add_block(matrix, shapes, l, m, outer_sum(K, a[l], a[m]))
 
 
 class PairQuadratic:
@@ -128,9 +125,8 @@ class PairQuadratic:
         a, (N, K, _) = with_ones(inputs), deltas[0].shape
         V = np.zeros((N, K) if diagonal else (N, K, K))
         for (l, m), table in self._tables.items():
-            I, J = a[l].shape[1], a[m].shape[1]
             Q = np.zeros((N, table.shape[1]))
-            for piece, outer in _outer_pieces(a[l], a[m], *(_triangle(I)[:2] if l == m else _rectangle(I, J))):
+            for piece, outer in _outer_pieces(a[l], None if l == m else a[m]):
                 Q += outer.T @ table[piece]
             (H, _), (G, _) = self._shapes[l], self._shapes[m]
             left = deltas[l] @ (Q[:, _triangle(H)[2]] if l == m else Q.reshape(N, H, G))  # (N, K, H_m)
@@ -144,15 +140,41 @@ class PairQuadratic:
 
 def block(matrix: Array, shapes: Sequence[Shape], l: int, m: int) -> Array:
     """Return a copy of the block between layers l and m, E (H_l, I_l + 1, H_m, I_m + 1)."""
-    at = parameter_positions(shapes)
-    return matrix[np.ix_(at[l].ravel(), at[m].ravel())].reshape(*at[l].shape, *at[m].shape)
+    (H, I), (G, J) = shapes[l], shapes[m]
+    E = np.empty((H, I + 1, G, J + 1))
+    for (rows, of_rows), (columns, of_columns) in product(_tensors(shapes, l), _tensors(shapes, m)):
+        part = E[:, of_rows, :, of_columns]
+        part[...] = matrix[rows, columns].reshape(part.shape)
+    return E
 
 
 def add_block(matrix: Array, shapes: Sequence[Shape], l: int, m: int, E: Array) -> None:
     """Add E to the block between layers l and m, in place; slices, for an index array would take twice as long."""
-    for (rows, of_rows), (columns, of_columns) in [(r, c) for r in _tensors(shapes, l) for c in _tensors(shapes, m)]:
-        part = E[:, of_rows][:, :, :, of_columns]
+    for (rows, of_rows), (columns, of_columns) in product(_tensors(shapes, l), _tensors(shapes, m)):
+        part = E[:, of_rows, :, of_columns]
         matrix[rows, columns].reshape(part.shape)[...] += part
+
+
+def add_symmetric_block(matrix: Array, shapes: Sequence[Shape], l: int, M: Array, u: Array) -> None:
+    """Add `outer_sum(M, u, u)` for symmetric M_n to the lower triangle of the block of layer l, in place.
+
+    A quarter of the products is enough, those of h >= g and i >= j, and the block itself is never made: unit by unit,
+    what stands below the diagonal is read from the table of products.
+    """
+    (h, g, units), (i, _, inputs), (H, I) = _triangle(M.shape[1]), _triangle(u.shape[1]), shapes[l]
+    table, M = np.empty((len(i), len(h))), M[:, h, g]
+    for piece, outer in _outer_pieces(u):
+        np.matmul(outer, M, out=table[piece])
+    table = np.ascontiguousarray(table.T)
+    (W, _), (b, _) = _tensors(shapes, l)
+    of_weights = matrix[W, W]
+    for unit in range(H):
+        E = table[units[unit, : unit + 1]][:, inputs[:-1, :-1]]  # (unit + 1, I, I)
+        rows, columns = slice(unit * I, (unit + 1) * I), slice((unit + 1) * I)
+        of_weights[rows, columns].reshape(I, unit + 1, I)[...] += E.transpose(1, 0, 2)
+    of_bias = table[units][:, :, inputs[-1]]  # (H, H, I + 1)
+    matrix[b, W] += of_bias[:, :, :-1].reshape(H, -1)
+    matrix[b, b] += of_bias[:, :, -1]
 
 
 def pairs_are_cheaper(shapes: Sequence[Shape], n_rows: int) -> bool:
@@ -190,17 +212,23 @@ def _tensors(shapes: Sequence[Shape], l: int) -> list[tuple[slice, slice]]:
     return [(slice(*edge), columns) for edge, columns in zip(pairwise(edges), (slice(I), slice(I, None)), strict=True)]
 
 
-def _outer_pieces(u: Array, v: Array, i: Indices, j: Indices) -> Iterator[tuple[slice, Array]]:
-    """Yield u_ni v_nj for all pairs (i, j), (pairs, N), in pieces that stay near the cache."""
-    step, u, v = max(1, PIECE_FLOATS // len(u)), np.ascontiguousarray(u.T), np.ascontiguousarray(v.T)
-    for start in range(0, len(i), step):
-        piece = slice(start, start + step)
-        yield piece, u[i[piece]] * v[j[piece]]
+def _outer_pieces(u: Array, v: Array | None = None) -> Iterator[tuple[slice, Array]]:
+    """Yield u_ni v_nj for all pairs (i, j), or without v u_ni u_nj for those of i >= j, row by row, (pairs, N).
 
-
-def _rectangle(I: int, J: int) -> tuple[Indices, Indices]:
-    """Return all pairs (i, j), row by row."""
-    return np.repeat(np.arange(I), J), np.tile(np.arange(J), I)
+    The pairs come in pieces that stay near the cache; each is written over the one before.
+    """
+    left = np.ascontiguousarray(u.T)  # (I, N)
+    right = left if v is None else np.ascontiguousarray(v.T)
+    (I, N), J = left.shape, len(right)
+    piece, start, filled = np.empty((max(J, PIECE_FLOATS // N), N)), 0, 0
+    for i in range(I):
+        width = i + 1 if v is None else J
+        if filled + width > len(piece):
+            yield slice(start, start + filled), piece[:filled]
+            start, filled = start + filled, 0
+        np.multiply(left[i], right[:width], out=piece[filled : filled + width])
+        filled += width
+    yield slice(start, start + filled), piece[:filled]
 
 
 def _triangle(n: int) -> tuple[Indices, Indices, Indices]:

@@ -28,12 +28,12 @@ from .jacobian import FactoredRows
 from .layer_pairs import (
     Shape,
     add_block,
+    add_symmetric_block,
     diagonal_outer_sum,
     layer_views,
     n_parameters,
     outer_sum,
-    symmetric,
-    symmetric_outer_sum,
+    symmetrise,
     with_ones,
 )
 from .validation import Array, Seed, option, refusal, sampler, whole_number
@@ -209,7 +209,7 @@ class Trace:
             if k < L - 1:
                 add_block(lower, shapes, k, k, diagonal_outer_sum(bend[k], inputs[k]))
             if (dense := B[k]) is not None:
-                add_block(lower, shapes, k, k, symmetric_outer_sum(dense, inputs[k]))
+                add_symmetric_block(lower, shapes, k, dense, inputs[k])
             T = np.empty(0)  # d z_l / d z_k (N, H_l, H_k)
             for l in range(k + 1, L):
                 E = np.zeros((len(W[l]), inputs[l].shape[1], len(W[k]), inputs[k].shape[1]))
@@ -224,7 +224,7 @@ class Trace:
                 if bent is not None:
                     E += outer_sum(bent @ T, inputs[l], inputs[k])
                 add_block(lower, shapes, l, k, E)
-        return symmetric(lower)
+        return symmetrise(lower)
 
 
 def _with_diagonal(B: Array | None, diagonal: Array | None) -> Array | None:

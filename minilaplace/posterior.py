@@ -31,7 +31,7 @@ from scipy.linalg import eigvalsh, solve_triangular
 from scipy.linalg.lapack import dpotri
 
 from .jacobian import FactoredRows
-from .layer_pairs import PairQuadratic, symmetric
+from .layer_pairs import PairQuadratic, symmetrise
 from .validation import Array
 
 
@@ -103,7 +103,7 @@ class FullPosterior(Posterior):
 
     def covariance(self) -> Array:
         """Return (L L^T)^-1, (P_s, P_s)."""
-        return symmetric(self._inverse())
+        return symmetrise(self._inverse())
 
     def variance(self) -> Array:
         """Return the diagonal of the covariance, (P_s,)."""

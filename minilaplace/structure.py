@@ -27,7 +27,7 @@ from scipy.linalg import eigvalsh
 
 from .curvature import Contribution
 from .jacobian import FactoredRows
-from .layer_pairs import symmetric
+from .layer_pairs import symmetrise
 from .posterior import BlockPosterior, FullPosterior, Posterior, not_positive_definite
 from .subset import Subset
 from .validation import Array, refusal
@@ -132,7 +132,7 @@ class Full(Structure):
 
     def matrix(self) -> Array:
         """Return H, (P_s, P_s)."""
-        return symmetric(self.parts[0])
+        return symmetrise(self.parts[0].copy())
 
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
         return FullPosterior(mean, with_prior(scale * self.parts[0], prior))

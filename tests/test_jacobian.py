@@ -9,15 +9,17 @@ from minilaplace import MLP
 from minilaplace.jacobian import FactoredRows
 from minilaplace.layer_pairs import (
     PairQuadratic,
+    add_block,
     add_gram,
+    add_symmetric_block,
     block,
+    diagonal_outer_sum,
     layer_views,
     n_parameters,
     outer_sum,
     pairs_are_cheaper,
     parameter_positions,
-    symmetric,
-    symmetric_outer_sum,
+    symmetrise,
 )
 
 SHAPES = [(4, 2), (3, 4), (2, 3)]  # of three layers 2-4-3-2
@@ -91,7 +93,7 @@ def test_gram_matrices_by_either_way_are_those_of_the_dense_rows(rows, in_pairs,
     start = start + start.T
     lower = start.copy()
     rows.add_gram(lower)
-    assert_close(symmetric(lower), start + np.einsum("nkp,nkq->pq", J, J))
+    assert_close(symmetrise(lower), start + np.einsum("nkp,nkq->pq", J, J))
     assert rows.in_pairs == (in_pairs and rows.columns is None and not rows.paired)
 
 
@@ -114,7 +116,7 @@ def test_pairs_are_the_rows_for_any_architecture(sizes, K, N):
     P, J = n_parameters(shapes), written(rows)
     lower = np.zeros((P, P))
     add_gram(lower, rows.inputs, rows.deltas)
-    assert_close(symmetric(lower), np.einsum("nkp,nkq->pq", J, J))
+    assert_close(symmetrise(lower), np.einsum("nkp,nkq->pq", J, J))
     A = rng.normal(size=(P, P))
     quadratic = PairQuadratic(A @ A.T, shapes)
     V = np.einsum("nkp,pq,nlq->nkl", J, A @ A.T, J)
@@ -128,9 +130,29 @@ def test_outer_sums_are_their_einsum_in_pieces_of_any_size(n_floats, monkeypatch
     rng = np.random.default_rng(0)
     M, u, v = rng.normal(size=(7, 3, 2)), rng.normal(size=(7, 4)), rng.normal(size=(7, 5))
     assert_close(outer_sum(M, u, v), np.einsum("nhg,ni,nj->higj", M, u, v))
-    S = rng.normal(size=(7, 3, 3))
-    S = S + S.transpose(0, 2, 1)
-    assert_close(symmetric_outer_sum(S, u), np.einsum("nhg,ni,nj->higj", S, u, u))
+    c = rng.normal(size=(7, 3))
+    assert_close(diagonal_outer_sum(c, u), np.einsum("nh,hg,ni,nj->higj", c, np.eye(3), u, u))
+
+
+@pytest.mark.parametrize("n_floats", [1, 20, 2**20])
+def test_a_symmetric_block_is_its_einsum_in_pieces_of_any_size(n_floats, monkeypatch):
+    monkeypatch.setattr("minilaplace.layer_pairs.PIECE_FLOATS", n_floats)
+    rng = np.random.default_rng(0)
+    shapes, S, u = [(2, 3), (3, 4)], rng.normal(size=(7, 3, 3)), rng.normal(size=(7, 5))
+    S, P = S + S.transpose(0, 2, 1), n_parameters(shapes)
+    added, expected = np.zeros((P, P)), np.zeros((P, P))
+    add_symmetric_block(added, shapes, 1, S, u)
+    add_block(expected, shapes, 1, 1, np.einsum("nhg,ni,nj->higj", S, u, u))
+    assert_close(np.tril(added), np.tril(expected))
+
+
+@pytest.mark.parametrize("band", [1, 3, 128])
+def test_symmetrise_writes_the_lower_triangle_over_the_upper_in_bands_of_any_width(band, monkeypatch):
+    monkeypatch.setattr("minilaplace.layer_pairs.BAND", band)
+    A = np.random.default_rng(0).normal(size=(7, 7))
+    expected = np.tril(A) + np.tril(A, -1).T
+    assert symmetrise(A) is A
+    np.testing.assert_array_equal(A, expected)
 
 
 def test_a_block_is_cut_where_the_layers_parameters_stand():
