@@ -28,7 +28,7 @@ from .layer_pairs import symmetrise
 from .likelihood import Likelihood
 from .model import BayesianModel
 from .subset import Subset, select
-from .validation import Array, instance
+from .validation import Array, Rows, instance
 
 BLOCK_FLOATS = 2**22  # work arrays of about 32 MB: they stay near the cache, and memory does not grow with N
 
@@ -57,7 +57,8 @@ def empirical_fisher(model: BayesianModel, theta: Array, X: Any, y: Any) -> Arra
 def _dense(curvature: str, model: BayesianModel, theta: Any, X: Any, y: Any) -> Array:
     instance("model", model, BayesianModel, "a BayesianModel")
     theta = model.check_theta(theta)
-    X, y = model.check_data(X, y)
+    X = model.check_rows(X)
+    y = model.check_targets(y, len(X))
     lower = np.zeros((model.network.n_params,) * 2)
     for part in contributions(curvature, model, theta, X, y, select(model.network, "all")):
         part.rows.add_gram(lower)
@@ -94,7 +95,7 @@ def contributions(
     curvature: str,
     model: BayesianModel,
     theta: Array,
-    X: Array,
+    X: Array | Rows,
     y: Any,
     subset: Subset,
     batch_size: int | None = None,
@@ -120,7 +121,7 @@ def contributions(
         yield Contribution(subset.rows(trace, R), second_order, float(likelihood.nll(f, y[block]).sum()))
 
 
-def blocks(n_samples: int, floats_each: int, size: int | None = None) -> Iterator[slice]:
+def blocks(n_samples: int, floats_each: int = 1, size: int | None = None) -> Iterator[slice]:
     """Cut n samples into slices of the given size, or of as many as take about `BLOCK_FLOATS` floats of memory."""
     size = size or max(1, BLOCK_FLOATS // floats_each)
     for start in range(0, n_samples, size):

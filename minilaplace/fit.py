@@ -12,16 +12,14 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
-from .curvature import CURVATURES, contributions
+from .curvature import CURVATURES, blocks, contributions
 from .kronecker import Diag, Kron
 from .likelihood import Likelihood
 from .low_rank import FunctionSpace, LowRank
 from .model import BayesianModel
 from .structure import BlockDiag, Full, Structure
 from .subset import Subset, select
-from .validation import Array, option, real_number, refusal, whole_number
+from .validation import Array, Rows, option, real_number, refusal, whole_number
 
 STRUCTURES: dict[str, type[Structure]] = {
     "full": Full,
@@ -113,7 +111,7 @@ def add_up(
     options: Options,
     model: BayesianModel,
     theta: Array,
-    X: Array,
+    X: Array | Rows,
     y: Any,
     *,
     batch_size: int | None = None,
@@ -122,9 +120,8 @@ def add_up(
     """Return the fit of `model` at `theta` to (X, y), added up shard by shard where there is an executor."""
     if executor is None:
         return _shard(options, model, theta, X, y, batch_size)
-    n_shards = min(len(X), os.cpu_count() or 1)
-    shards = zip(np.array_split(X, n_shards), np.array_split(y, n_shards), strict=True)
-    jobs = [executor.submit(_shard, options, model, theta, *shard, batch_size) for shard in shards]
+    shards = blocks(len(X), size=-(-len(X) // (os.cpu_count() or 1)))
+    jobs = [executor.submit(_shard, options, model, theta, X[shard], y[shard], batch_size) for shard in shards]
     total, *others = [job.result() for job in jobs]
     for other in others:
         total = merged(total, other)
@@ -137,7 +134,9 @@ def merged(fit: Fit, other: Fit) -> Fit:
     return replace(fit, nll=fit.nll + other.nll, n_data=fit.n_data + other.n_data)
 
 
-def _shard(options: Options, model: BayesianModel, theta: Array, X: Array, y: Any, batch_size: int | None) -> Fit:
+def _shard(
+    options: Options, model: BayesianModel, theta: Array, X: Array | Rows, y: Any, batch_size: int | None
+) -> Fit:
     fit = options.no_data(model)
     structure = fit.structure
     parts = contributions(

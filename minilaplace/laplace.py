@@ -100,7 +100,7 @@ class Laplace:
         Parameters
         ----------
         X, y
-            Inputs (N, D) and targets.
+            Inputs (N, D), or what gives them by slices (`numpy.memmap`, h5py, zarr), and targets.
         batch_size
             Samples a block; as many as fit a fixed amount of memory if not given.
         executor
@@ -113,7 +113,8 @@ class Laplace:
         -------
         self
         """
-        X, y = self.model.check_data(X, y)
+        X = self.model.check_rows(X)
+        y = self.model.check_targets(y, len(X))
         if batch_size is not None:
             batch_size = whole_number("batch_size", batch_size, least=1)
         if executor is not None:
@@ -269,7 +270,7 @@ class Laplace:
     def _outputs(self, X: Any, thetas: Array | None = None) -> Iterator[Outputs]:
         """Yield the distribution of the outputs, block by block of X, so that memory does not grow with N."""
         posterior, network = self.posterior, self.model.network
-        X = self.model.check_inputs(X)
+        X = self.model.check_rows(X)
         C = network.n_outputs
         factored = posterior.factored and not self.model.likelihood.paired
         floats = self.subset.floats_each(C, factored) + (0 if thetas is None else 3 * C * len(thetas))

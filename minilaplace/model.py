@@ -27,7 +27,17 @@ from numpy.typing import NDArray
 from .layer_pairs import n_parameters
 from .likelihood import Likelihood
 from .network import MLP
-from .validation import Array, instance, matrix, number_or_vector, positive_definite, real_array, vector
+from .validation import (
+    Array,
+    Rows,
+    instance,
+    matrix,
+    number_or_vector,
+    positive_definite,
+    real_array,
+    rows,
+    vector,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,12 +121,24 @@ class BayesianModel:
 
     def check_inputs(self, X: Any) -> Array:
         """Return X as (N, D) finite floats, or (N, 2, D) where samples are pairs, or raise a ValueError."""
-        return matrix("X", X, (2,) * self.likelihood.paired + (self.network.n_inputs,))
+        return matrix("X", X, self._input_shape)
+
+    def check_rows(self, X: Any) -> Array | Rows:
+        """Return X as `check_inputs` does, but as `Rows` to be read in blocks where that saves a copy."""
+        return rows("X", X, self._input_shape)
 
     def check_data(self, X: Any, y: Any) -> tuple[Array, Any]:
         """Return X as (N, D) finite floats and y in the likelihood's form, or raise a ValueError."""
         X = self.check_inputs(X)
-        return X, self.likelihood.check_targets(y, len(X), self.network.n_outputs)
+        return X, self.check_targets(y, len(X))
+
+    def check_targets(self, y: Any, n_samples: int) -> Any:
+        """Return y in the likelihood's form, or raise a ValueError."""
+        return self.likelihood.check_targets(y, n_samples, self.network.n_outputs)
+
+    @property
+    def _input_shape(self) -> tuple[int, ...]:
+        return (2,) * self.likelihood.paired + (self.network.n_inputs,)
 
     def _penalty(self, theta: Array) -> float:
         return float(0.5 * (theta - self.prior_mean) @ self._pull(theta))

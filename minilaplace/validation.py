@@ -6,7 +6,8 @@ names the argument, what was expected and what was received.
 
 - `instance`, `real_number`, `whole_number`, `truth`, `option` for single values,
 - `positive_numbers`, `vector`, `number_or_vector`, `matrix`, `positive_definite` for arrays, always float64 and finite,
-- `class_labels`, `real_targets` for what a model predicts,
+- `numbers` for arrays of a given number of axes, `rows` for arrays that may be too large to convert as a whole,
+- `class_labels`, `real_targets` for what a model learns from, `probabilities` for what it predicts,
 - `sampler` for the source of randomness.
 """
 
@@ -21,6 +22,9 @@ from scipy.linalg import eigvalsh
 
 Array: TypeAlias = NDArray[np.float64]
 Seed: TypeAlias = int | np.random.Generator | None
+
+READ_FLOATS = 2**20  # numbers of a large array that are looked at together, about 8 MB
+ROUNDING = 1e-6  # a float32 softmax of 1000 classes sums to 1 within 3e-7; more is not rounding but a mistake
 
 
 def refusal(name: str, expected: object, received: object) -> str:
@@ -100,11 +104,46 @@ def positive_definite(name: str, value: ArrayLike) -> Array:
 
 def matrix(name: str, value: ArrayLike, each: tuple[int, ...]) -> Array:
     """Return `value` as a finite (N, *each) array with at least one row."""
-    expected = f"shape (N, {', '.join(map(str, each))}) with N >= 1"
-    array = real_array(name, value, expected)
-    if array.shape[1:] != each or array.shape[:1] in ((), (0,)):
-        raise ValueError(refusal(name, expected, f"shape {array.shape}"))
+    array = real_array(name, value, _expected_rows(each))
+    _check_rows(name, array.shape, each)
     return finite(name, array)
+
+
+class Rows:
+    """The rows of an array of another type, or on a disk: those that are asked for become finite float64.
+
+    What can be read so has a NumPy `dtype`, a `shape`, and slices, as `numpy.memmap`, h5py's and zarr's arrays do.
+    """
+
+    def __init__(self, name: str, source: Any, each: tuple[int, ...]) -> None:
+        _check_rows(name, source.shape, each)
+        self._name, self._source, self._each = name, source, each
+        step = max(1, READ_FLOATS // int(np.prod(each)))
+        for start in range(0, len(self), step):
+            finite(name, self[start : start + step], start)
+
+    def __len__(self) -> int:
+        return int(self._source.shape[0])
+
+    def __getitem__(self, rows: slice) -> Array:
+        return real_array(self._name, self._source[rows], _expected_rows(self._each))
+
+
+def rows(name: str, value: Any, each: tuple[int, ...]) -> Array | Rows:
+    """Return `value` as finite (N, *each) rows to be read block by block; what is float64 in memory is itself."""
+    elsewhere = isinstance(getattr(value, "dtype", None), np.dtype) and hasattr(value, "shape")
+    if not elsewhere or (isinstance(value, np.ndarray) and value.dtype == np.float64):
+        return matrix(name, value, each)
+    return Rows(name, value, each)
+
+
+def _check_rows(name: str, shape: tuple[int, ...], each: tuple[int, ...]) -> None:
+    if shape[1:] != each or shape[:1] in ((), (0,)):
+        raise ValueError(refusal(name, _expected_rows(each), f"shape {shape}"))
+
+
+def _expected_rows(each: tuple[int, ...]) -> str:
+    return f"shape (N, {', '.join(map(str, each))}) with N >= 1"
 
 
 def number_or_vector(name: str, value: ArrayLike, length: int, *, positive: bool = False) -> float | Array:
@@ -140,6 +179,36 @@ def real_targets(name: str, value: ArrayLike, n_samples: int, n_outputs: int) ->
     return finite(name, array).reshape(n_samples, n_outputs)
 
 
+def probabilities(name: str, value: ArrayLike, *, sampled: bool = False) -> Array:
+    """Return probabilities of every class, (N, C), or (S, N, C) of samples; P(y = 1) becomes the columns 1 - p, p."""
+    array = numbers(name, value, *(("S, N", "S, N, C") if sampled else ("N,", "N, C")))
+    refuse_where(name, np.abs(array - 0.5) > 0.5 + ROUNDING, "probabilities in [0, 1]", array)
+    array = np.clip(array, 0, 1)
+    if array.ndim == 1 + sampled:
+        return np.stack([1 - array, array], axis=-1)
+    if array.shape[-1] < 2:
+        raise ValueError(refusal(name, "at least two classes, or one axis less", f"shape {array.shape}"))
+    total = array.sum(axis=-1)
+    refuse_where(name, np.abs(total - 1) > ROUNDING, "rows that sum to 1", total)
+    return array
+
+
+def numbers(name: str, value: ArrayLike, *shapes: str) -> Array:
+    """Return finite numbers, at least one, with as many axes as one of the shapes, say "N, C", has."""
+    expected = " or ".join(f"({shape})" for shape in shapes) + " with nothing empty"
+    array = real_array(name, value, f"shape {expected}")
+    if array.ndim not in [len(shape.split()) for shape in shapes] or array.size == 0:
+        raise ValueError(refusal(name, f"shape {expected}", f"shape {array.shape}"))
+    return finite(name, array)
+
+
+def refuse_where(name: str, wrong: NDArray[np.bool_], expected: str, values: Array) -> None:
+    """Raise a ValueError that shows the first of the values that are wrong, if any is."""
+    if wrong.any():
+        index = tuple(map(int, np.argwhere(wrong)[0]))
+        raise ValueError(refusal(name, expected, f"{values[index]:g} at index {index}"))
+
+
 def sampler(rng: Seed) -> np.random.Generator:
     """Return a generator: the one given, a new one from a seed, or one from fresh entropy for None."""
     if isinstance(rng, np.random.Generator):
@@ -160,11 +229,15 @@ def real_array(name: str, value: Any, expected: str) -> Array:
     return array.astype(np.float64, copy=False)
 
 
-def finite(name: str, array: Array) -> Array:
-    """Return `array` if every entry is finite; the sum tells first, which needs no memory of the array's size."""
+def finite(name: str, array: Array, first: int = 0) -> Array:
+    """Return `array`, whose rows count from `first`, if every entry is finite.
+
+    The sum tells, which needs no memory of the array's size; only if it is not finite the entries are looked at.
+    """
     with np.errstate(all="ignore"):
         total = array.sum()
     if not np.isfinite(total) and not np.isfinite(array).all():
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise ValueError(refusal(name, "finite numbers", f"{array[index]} at index {index}"))
+        place = (first + index[0], *index[1:]) if index else ()
+        raise ValueError(refusal(name, "finite numbers", f"{array[index]} at index {place}"))
     return array

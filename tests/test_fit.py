@@ -1,6 +1,7 @@
-"""Data added up on any executor is data added up: threads, processes, dask; and a failure changes nothing."""
+"""Data added up on any executor, or read from a disk, is data added up; and a failure changes nothing."""
 
 import multiprocessing
+import tracemalloc
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -104,3 +105,72 @@ def test_what_is_no_executor_is_named():
     message = "^executor: expected a concurrent.futures.Executor, received 'threads'"
     with pytest.raises(TypeError, match=message):
         Laplace(model, theta).fit(X, y, executor="threads")
+
+
+# --- data that is too large to convert as a whole
+
+
+class Lazy:
+    """Rows that are read when they are asked for, as h5py and zarr have them."""
+
+    def __init__(self, array):
+        self._array, self.dtype, self.shape = array, array.dtype, array.shape
+
+    def __getitem__(self, rows):
+        return self._array[rows]
+
+
+@pytest.fixture(params=["memmap float64", "memmap float32", "memmap uint8", "lazy"])
+def stored(request, tmp_path):
+    """Return a function that stores an array, and what dtype it is stored in."""
+    kind, *dtype = request.param.split()
+    dtype = np.dtype(*dtype or ["float32"])
+
+    def store(array):
+        if kind == "lazy":
+            return Lazy(array.astype(dtype))
+        X = np.memmap(tmp_path / "X", dtype, "w+", shape=array.shape)
+        X[:] = array
+        return X
+
+    return store, dtype
+
+
+def test_rows_on_a_disk_give_the_same_as_in_memory(stored, monkeypatch):
+    monkeypatch.setattr("minilaplace.validation.READ_FLOATS", 2**6)
+    store, dtype = stored
+    model, theta, X, y = random_problem("categorical", (3,), "tanh", 3, n_samples=100)
+    X = np.abs(10 * X).astype(dtype).astype(float)
+    in_memory, on_disk = Laplace(model, theta).fit(X, y), Laplace(model, theta).fit(store(X), y)
+    np.testing.assert_array_equal(on_disk.posterior.precision(), in_memory.posterior.precision())
+    np.testing.assert_array_equal(on_disk.predict(store(X)), in_memory.predict(X))
+    on_disk.fit(store(X), y, executor=Recording())
+    np.testing.assert_allclose(on_disk.posterior.precision(), in_memory.posterior.precision(), rtol=0, atol=1e-11)
+
+
+def test_memory_does_not_grow_with_rows_on_a_disk(stored):
+    store, _ = stored
+    model, theta, X, y = random_problem(hidden=(3,), n_samples=10, n_inputs=8)
+    peaks = []
+    for repeats in (20_000, 40_000):
+        rows, labels = store(np.abs(np.tile(X, (repeats, 1)))), np.tile(y, repeats)
+        tracemalloc.start()
+        Laplace(model, theta).fit(rows, labels)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    # 200,000 rows more would be 13 MB more as float64; the labels are in memory, and copied for their check.
+    assert peaks[1] - peaks[0] < 5e6
+
+
+def test_what_is_wrong_with_rows_on_a_disk_is_named_before_any_work(stored, monkeypatch):
+    monkeypatch.setattr("minilaplace.validation.READ_FLOATS", 2**6)
+    store, dtype = stored
+    model, theta, X, y = random_problem(n_samples=100)
+    la = Laplace(model, theta)
+    with pytest.raises(ValueError, match=r"^X: expected shape \(N, 2\) with N >= 1, received shape \(100, 3\)"):
+        la.fit(store(np.ones((100, 3))), y)
+    if dtype.kind == "f":
+        X[70, 1] = np.nan
+        with pytest.raises(ValueError, match=r"^X: expected finite numbers, received nan at index \(70, 1\)"):
+            la.fit(store(X), y)
+    assert la.n_data == 0
