@@ -49,6 +49,12 @@ class FactoredRows:
         """The shapes (H, I) of the layers."""
         return [(D.shape[2], a.shape[1]) for a, D in zip(self.inputs, self.deltas, strict=True)]
 
+    @property
+    def n_rows(self) -> int:
+        """N K, the number of rows."""
+        N, K, _ = self.deltas[0].shape
+        return N * K // (1 + self.paired)
+
     def dense(self) -> Array:
         """Return the rows written out, (N, K, P): D_l (x) a_{l-1} for W_l, then D_l for b_l."""
         return self.written().transpose(2, 1, 0)

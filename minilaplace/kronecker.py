@@ -127,11 +127,11 @@ class EigenPosterior(Posterior):
             return 1 / self._eigenvalues
         return self._turned(1 / self._eigenvalues, [(U_B**2, U_A**2) for U_B, U_A in self._basis])
 
-    def functional_covariance(self, jacobian: FactoredRows) -> Array:
+    def functional_covariance(self, jacobian: FactoredRows, n_rows: int | None = None) -> Array:
         """Return J_n Sigma J_n^T, (N, C, C)."""
         return self._rows(jacobian).quadratic(1 / self._eigenvalues)
 
-    def functional_variance(self, jacobian: FactoredRows) -> Array:
+    def functional_variance(self, jacobian: FactoredRows, n_rows: int | None = None) -> Array:
         """Return the diagonals of `functional_covariance`, (N, C)."""
         return self._rows(jacobian).quadratic_diagonal(1 / self._eigenvalues)
 

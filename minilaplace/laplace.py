@@ -275,7 +275,7 @@ class Laplace:
         factored = posterior.factored and not self.model.likelihood.paired
         floats = self.subset.floats_each(C, factored) + (0 if thetas is None else 3 * C * len(thetas))
         for block in blocks(len(X), floats):
-            yield Outputs(network, self.theta, X[block], posterior, self.subset, thetas)
+            yield Outputs(network, self.theta, X[block], posterior, self.subset, thetas, len(X) * C)
 
     def _fitted(self) -> Fit:
         if self.n_data == 0:

@@ -112,7 +112,7 @@ class LowRankPosterior(Posterior):
             return np.diagonal(self.covariance()).copy()
         return 1 / self._prior - (self._unwhitened(self._U) ** 2).sum(axis=0)
 
-    def functional_covariance(self, jacobian: FactoredRows) -> Array:
+    def functional_covariance(self, jacobian: FactoredRows, n_rows: int | None = None) -> Array:
         """Return J_n Sigma J_n^T, (N, C, C): the prior's kernel less what the data tells."""
         J = jacobian.dense()  # (N, C, P_s)
         white = self._whitened(J.reshape(-1, J.shape[2]))

@@ -68,12 +68,12 @@ class Posterior(ABC):
         """Return the diagonal of Sigma, (P_s,)."""
 
     @abstractmethod
-    def functional_covariance(self, jacobian: FactoredRows) -> Array:
-        """Return J_n Sigma J_n^T, (N, C, C)."""
+    def functional_covariance(self, jacobian: FactoredRows, n_rows: int | None = None) -> Array:
+        """Return J_n Sigma J_n^T, (N, C, C); `n_rows`, if these rows are a block of so many, tells what may pay."""
 
-    def functional_variance(self, jacobian: FactoredRows) -> Array:
+    def functional_variance(self, jacobian: FactoredRows, n_rows: int | None = None) -> Array:
         """Return the diagonals of `functional_covariance`, (N, C)."""
-        return np.diagonal(self.functional_covariance(jacobian), axis1=1, axis2=2)
+        return np.diagonal(self.functional_covariance(jacobian, n_rows), axis1=1, axis2=2)
 
     def sample(self, n_samples: int, rng: np.random.Generator) -> Array:
         """Draw parameter vectors, (S, P_s)."""
@@ -87,8 +87,8 @@ class Posterior(ABC):
 class FullPosterior(Posterior):
     """One Cholesky factor, Lambda = L L^T, serves every question.
 
-    The log-determinant comes from its diagonal, 2 sum_i log L_ii, samples are L^-T times white noise. Predictions ask
-    for J Sigma J^T at many points: for these Sigma is made once, from L.
+    The log-determinant comes from its diagonal, 2 sum_i log L_ii, samples are L^-T times white noise. J Sigma J^T is
+    V^T V with V = L^-1 J^T; for many rows J, Sigma is made once, from L: see `_few`.
     """
 
     def __init__(self, mean: Array, precision: Array) -> None:
@@ -109,19 +109,33 @@ class FullPosterior(Posterior):
         """Return the diagonal of the covariance, (P_s,)."""
         return np.diagonal(self._inverse()).copy()
 
-    def functional_covariance(self, jacobian: FactoredRows) -> Array:
-        """Return J_n Sigma J_n^T, (N, C, C), by pairs of layers or, where that is cheaper, rows J times Sigma."""
+    def functional_covariance(self, jacobian: FactoredRows, n_rows: int | None = None) -> Array:
+        """Return J_n Sigma J_n^T, (N, C, C): of many rows by pairs of layers or, if that is cheaper, J times Sigma."""
+        if self._few(jacobian, n_rows):
+            V = self._solved(jacobian)
+            return np.einsum("pcn,pdn->ncd", V, V)
         if jacobian.in_pairs:
             return self._by_pairs(jacobian)(jacobian.inputs, jacobian.deltas)
         J = jacobian.written()  # (P_s, C, N)
         return np.einsum("pcn,pdn->ncd", self._covariance_times(J), J)
 
-    def functional_variance(self, jacobian: FactoredRows) -> Array:
+    def functional_variance(self, jacobian: FactoredRows, n_rows: int | None = None) -> Array:
         """Return the diagonals of `functional_covariance`, (N, C)."""
+        if self._few(jacobian, n_rows):
+            return (self._solved(jacobian) ** 2).sum(axis=0).T
         if jacobian.in_pairs:
             return self._by_pairs(jacobian)(jacobian.inputs, jacobian.deltas, diagonal=True)
         J = jacobian.written()
         return np.einsum("pcn,pcn->nc", self._covariance_times(J), J)
+
+    def _few(self, jacobian: FactoredRows, n_rows: int | None) -> bool:
+        """Return whether to solve with L, P^2 operations a row, is less work than Sigma itself is to make, 2/3 P^3."""
+        return 3 * (jacobian.n_rows if n_rows is None else n_rows) < 2 * len(self.mean)
+
+    def _solved(self, jacobian: FactoredRows) -> Array:
+        """Return V = L^-1 J^T, (P_s, C, N)."""
+        J = jacobian.written()
+        return solve_triangular(self._factor, J.reshape(len(J), -1), lower=True, overwrite_b=True).reshape(J.shape)
 
     def _inverse(self) -> Array:
         """Return the lower triangle of the covariance."""
@@ -166,10 +180,10 @@ class BlockPosterior(Posterior):
         """Return the diagonal of the covariance, (P_s,)."""
         return self._joined([part.variance() for part in self._parts])
 
-    def functional_covariance(self, jacobian: FactoredRows) -> Array:
+    def functional_covariance(self, jacobian: FactoredRows, n_rows: int | None = None) -> Array:
         """Return the sum of the layers' J_n Sigma J_n^T, (N, C, C)."""
         layers = zip(self._parts, jacobian.layers(), strict=True)
-        return np.add.reduce([part.functional_covariance(rows) for part, rows in layers])
+        return np.add.reduce([part.functional_covariance(rows, n_rows) for part, rows in layers])
 
     def _deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
         return self._joined([part._deviations(n_samples, rng) for part in self._parts])

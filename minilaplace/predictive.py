@@ -54,24 +54,33 @@ class Uncertainty(NamedTuple):
 class Outputs:
     """f(x_n) ~ N(m_n, V_n) under a posterior, for a block of inputs; only what a link asks for is computed.
 
-    `thetas` (S, P) are samples of the posterior, for the links that average over some.
+    `thetas` (S, P) are samples of the posterior, for the links that average over some; `n_rows` is how many outputs the
+    prediction is about that this block belongs to.
     """
 
     def __init__(
-        self, network: MLP, theta: Array, X: Array, posterior: Posterior, subset: Subset, thetas: Array | None = None
+        self,
+        network: MLP,
+        theta: Array,
+        X: Array,
+        posterior: Posterior,
+        subset: Subset,
+        thetas: Array | None = None,
+        n_rows: int | None = None,
     ) -> None:
         self._network, self._theta, self._X = network, theta, X
         self._posterior, self._subset, self._thetas = posterior, subset, np.array([]) if thetas is None else thetas
+        self._n_rows = n_rows
         self._trace = network.trace(theta, X)
         self.mean = self._trace.output  # (N, C)
 
     def covariance(self) -> Array:
         """Return V_n = J_n Sigma J_n^T, (N, C, C)."""
-        return self._posterior.functional_covariance(self._jacobian)
+        return self._posterior.functional_covariance(self._jacobian, self._n_rows)
 
     def variance(self) -> Array:
         """Return diag V_n, (N, C)."""
-        return self._posterior.functional_variance(self._jacobian)
+        return self._posterior.functional_variance(self._jacobian, self._n_rows)
 
     def linear_samples(self) -> Array:
         """Return m + J (theta_s - theta) for every sampled theta, (S, N, C)."""

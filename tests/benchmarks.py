@@ -4,9 +4,10 @@
     python -m tests.benchmarks --quick    # ours alone
 
 Ratios of one run are what to look at: machines are noisy, and this is no test. A fit includes the factorisation that
-the first prediction needs, on both sides; the peer is called in the batches that suit it best, and both must give the
-same numbers. `of BLAS` compares a fit's GGN with `dsyrk` on rows of the Jacobian that are already there, the textbook's
-limit. `memory` is what fit and prediction add at their peak, NumPy's arrays counted by `tracemalloc`.
+the first prediction needs, on both sides, and a prediction all that many points are worth making first; the peer is
+called in the batches that suit it best, and both must give the same numbers. `of BLAS` compares a fit's GGN with
+`dsyrk` on rows of the Jacobian that are already there, the textbook's limit. `memory` is what fit and prediction add at
+their peak, NumPy's arrays counted by `tracemalloc`.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import platform
 import time
 import tracemalloc
 from concurrent.futures import ProcessPoolExecutor
+from copy import copy
 from importlib.util import find_spec
 from itertools import pairwise
 from multiprocessing import get_context
@@ -34,6 +36,7 @@ TASKS = [  # sizes, N, points to predict, structure, subset, the peer's batch si
     ((64, 256, 10), 1_797, 1_797, "full", "last_layer", 1_797, 500),
     ((784, 100, 10), 10_000, 200, "kron", "all", 2_000, 100),
 ]
+HESSIANS = [((2, 2), 200), ((2, 32, 2), 200), ((2, 32, 2), 10_000), ((8, 16, 16, 3), 500), ((64, 16, 10), 500)]
 
 
 def alone(function, *arguments):
@@ -79,8 +82,14 @@ def ours(sizes, N, n_points, structure, subset):
         la.predict(points[:1])
         return la
 
+    def predict():
+        once = copy(la)
+        once._posterior = copy(posterior)  # as it was before the first prediction
+        return once.predict(points)
+
     to_fit, la = seconds(fit)
-    to_predict, p = seconds(lambda: la.predict(points))
+    posterior = copy(la.posterior)
+    to_predict, p = seconds(predict)
     return to_fit, to_predict, peak_megabytes(lambda: fit().predict(points)), p
 
 
@@ -150,24 +159,26 @@ def main():
         row = work, N, f"{1e3 * to_fit:.1f}", peer[0], ratio[0], f"{1e3 * to_predict:.1f}", peer[1], ratio[1], limit
         print("| " + " | ".join(map(str, row)) + f" | {memory:.0f} |", flush=True)
 
-    model, theta, X, y, _ = problem((2, 32, 2), 200)
-    both = [seconds(lambda f=f: f(model, theta, X, y))[0] for f in (hessian, ggn)]
-    print(
-        f"exact Hessian of 2-32-2, N = 200: {1e3 * both[0]:.1f} ms, {both[0] / both[1]:.1f} times the GGN", flush=True
-    )
-    if with_peer:
-        print(
-            f"torch.func.hessian takes {alone(torch_hessian, model, theta, X, y) / both[0]:.0f} times as long",
-            flush=True,
-        )
+    for sizes, N in HESSIANS:
+        exact, gauss_newton = (alone(curvature_seconds, f, sizes, N) for f in (hessian, ggn))
+        peer = f", torch.func.hessian {alone(torch_hessian, sizes, N) / exact:.0f} times as long" if with_peer else ""
+        print(f"exact Hessian of {'-'.join(map(str, sizes))}, N = {N}: {1e3 * exact:.1f} ms, "
+              f"{exact / gauss_newton:.1f} times the GGN{peer}", flush=True)  # fmt: skip
     print(f"a full fit's time grows with N to the power {exponent((2, 32, 2), 'N', [10_000, 30_000, 100_000]):.2f}, "
           f"with P to the power {exponent((64, 32, 10), 'P', [16, 24, 32]):.2f}")  # fmt: skip
 
 
-def torch_hessian(model, theta, X, y):
+def curvature_seconds(function, sizes, N):
+    """Return the seconds that `ggn` or `hessian` takes."""
+    model, theta, X, y, _ = problem(sizes, N)
+    return seconds(lambda: function(model, theta, X, y))[0]
+
+
+def torch_hessian(sizes, N):
     """Return the seconds that `torch.func.hessian` takes for the Hessian of the summed nll."""
     import torch
 
+    model, theta, X, y, _ = problem(sizes, N)
     X, y, shapes = torch.tensor(X), torch.tensor(y), model.network.shapes
 
     def loss(t):

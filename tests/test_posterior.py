@@ -5,6 +5,7 @@ The oracles are NumPy's `inv` and `slogdet`, which share no code path with a Cho
 
 import numpy as np
 import pytest
+from scipy.linalg.lapack import dpotri
 
 from minilaplace import MLP
 from minilaplace.posterior import FullPosterior
@@ -69,11 +70,22 @@ def test_log_det_does_not_overflow_where_the_determinant_does():
     np.testing.assert_allclose(posterior.log_det_precision, 800 * np.log(10), rtol=1e-14)
 
 
-def test_functional_covariance_is_the_dense_product(posterior, precision, network, mean):
+@pytest.mark.parametrize("n_rows", [1, 10_000])
+def test_functional_covariance_is_the_dense_product(posterior, precision, network, mean, n_rows):
     X = np.random.default_rng(3).normal(size=(7, network.n_inputs))
     J = network.jacobian(mean, X)
     expected = np.stack([J_n @ np.linalg.inv(precision) @ J_n.T for J_n in J])
-    assert_close(posterior.functional_covariance(network.trace(mean, X).pull_back()), expected)
+    assert_close(posterior.functional_covariance(network.trace(mean, X).pull_back(), n_rows), expected)
+
+
+def test_the_inverse_is_made_for_many_rows_alone(posterior, network, mean, monkeypatch):
+    calls = []
+    monkeypatch.setattr("minilaplace.posterior.dpotri", lambda *a, **k: calls.append(a) or dpotri(*a, **k))
+    few = -(-2 * network.n_params // (3 * network.n_outputs)) - 1
+    for n_samples, expected in [(few, 0), (few + 1, 1), (few + 1, 1)]:
+        X = np.ones((n_samples, network.n_inputs))
+        posterior.functional_variance(network.trace(mean, X).pull_back())
+        assert len(calls) == expected
 
 
 def test_sample_mean_and_covariance_are_the_posteriors():

@@ -164,7 +164,10 @@ def test_it_is_the_dense_algebra(likelihood, structure, subset, curvature):
         assert_close(f_mean, network.forward(theta, X))
         assert_close(f_cov, np.einsum("ncp,pq,ndq->ncd", J, covariance, J))
         rows = la.subset.rows(network.trace(theta, X))
-        assert_close(la.posterior.functional_variance(rows), np.einsum("ncp,pq,ncq->nc", J, covariance, J))
+        for n_rows in (1, len(at)):  # whether a prediction is about few rows or many
+            V = np.einsum("ncp,pq,ndq->ncd", J, covariance, J)
+            assert_close(la.posterior.functional_covariance(rows, n_rows), V)
+            assert_close(la.posterior.functional_variance(rows, n_rows), np.einsum("ncc->nc", V))
 
         normaliser = len(X) * likelihood.log_normalizer(network.n_outputs)
         log_likelihood = -(likelihood.nll(f_mean, y).sum() - normaliser) / temperature - normaliser
