@@ -13,7 +13,10 @@ their peak, NumPy's arrays counted by `tracemalloc`.
 import argparse
 import os
 import platform
+import subprocess
+import sys
 import time
+import timeit
 import tracemalloc
 from concurrent.futures import ProcessPoolExecutor
 from copy import copy
@@ -22,6 +25,7 @@ from itertools import pairwise
 from multiprocessing import get_context
 
 import numpy as np
+from scipy.linalg import cholesky, eigvalsh
 from scipy.linalg.blas import dsyrk
 
 from minilaplace import MLP, BayesianModel, Categorical, Laplace
@@ -37,6 +41,7 @@ TASKS = [  # sizes, N, points to predict, structure, subset, the peer's batch si
     ((784, 100, 10), 10_000, 200, "kron", "all", 2_000, 100),
 ]
 HESSIANS = [((2, 2), 200), ((2, 32, 2), 200), ((2, 32, 2), 10_000), ((8, 16, 16, 3), 500), ((64, 16, 10), 500)]
+LARGE = [((2, 32, 2), 1_000_000, 100_000, "full"), ((80, 100, 16), 10_000, 10_000, "kron")]
 
 
 def alone(function, *arguments):
@@ -165,7 +170,50 @@ def main():
         print(f"exact Hessian of {'-'.join(map(str, sizes))}, N = {N}: {1e3 * exact:.1f} ms, "
               f"{exact / gauss_newton:.1f} times the GGN{peer}", flush=True)  # fmt: skip
     print(f"a full fit's time grows with N to the power {exponent((2, 32, 2), 'N', [10_000, 30_000, 100_000]):.2f}, "
-          f"with P to the power {exponent((64, 32, 10), 'P', [16, 24, 32]):.2f}")  # fmt: skip
+          f"with P to the power {exponent((64, 32, 10), 'P', [16, 24, 32]):.2f}", flush=True)  # fmt: skip
+    for sizes, N, n_points, structure in LARGE:
+        fit, predict = alone(large, sizes, N, n_points, structure)
+        print(f"{structure} of {'-'.join(map(str, sizes))}, P = {MLP(*sizes).n_params}: the fit of {N} rows adds "
+              f"{fit:.0f} MB, the prediction of {n_points} points {predict:.0f} MB", flush=True)  # fmt: skip
+    share, cost = alone(evidence)
+    print(f"100 evaluations of the evidence of 64-16-10 take {share:.2f} times as long as the eigenvalues of the "
+          f"curvature, which take {cost:.0f} times as long as a Cholesky factor", flush=True)  # fmt: skip
+    print(f"importing minilaplace takes {imports():.2f} of importing NumPy and what it uses of SciPy")
+
+
+def large(sizes, N, n_points, structure):
+    """Return how many megabytes a fit adds, and a prediction."""
+    model, theta, X, y, points = problem(sizes, N, n_points)
+    la = Laplace(model, theta, hessian_structure=structure)
+    return peak_megabytes(lambda: la.fit(X, y)), peak_megabytes(lambda: la.predict(points))
+
+
+def evidence():
+    """Return how long 100 evidences take beside the eigenvalues that they need once, and these beside Cholesky."""
+    model, theta, X, y, _ = problem((64, 16, 10), 1_000)
+    la = Laplace(model, theta).fit(X, y)
+    precision = la.posterior.precision()
+    to_factor, to_decompose = (seconds(lambda f=f: f(precision))[0] for f in (cholesky, eigvalsh))
+    before = time.perf_counter()
+    for delta in np.geomspace(1e-3, 1e3, 100):
+        la.log_marginal_likelihood(prior_precision=delta)
+    return (time.perf_counter() - before) / to_decompose, to_decompose / to_factor
+
+
+def imports():
+    """Return the seconds that the import takes, as a share of its dependencies', best of ten processes each."""
+    code = "import sys, minilaplace; print(*sorted(m for m in sys.modules if m.split('.')[0] in ('numpy', 'scipy')))"
+    parts = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    dependencies = f"import {', '.join(part for part in parts if '._' not in part)}"
+
+    def best(code):
+        def run():
+            subprocess.run([sys.executable, "-c", code], check=True)
+
+        return min(timeit.repeat(run, number=1, repeat=10))
+
+    start = best("pass")
+    return (best("import minilaplace") - start) / (best(dependencies) - start)
 
 
 def curvature_seconds(function, sizes, N):
