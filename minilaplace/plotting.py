@@ -2,6 +2,7 @@
 
 - `plot_contour` draws P(y = 1) over the plane of two inputs, with the data on top: one panel of the post's figures.
 - `plot_plugin_and_laplace` sets the plugin's panel beside Laplace's, under one colour scale: one figure.
+- `plot_reliability`, `plot_coverage`, `plot_pit` and `plot_ood` are those of `plot_calibration.py`.
 
 A class has its colour *and* its marker (Okabe and Ito's colours), probabilities are viridis from 0 to 1 everywhere.
 """
@@ -19,7 +20,17 @@ from numpy.typing import NDArray
 
 from .laplace import Laplace
 from .likelihood import Gaussian
+from .plot_calibration import plot_coverage, plot_ood, plot_pit, plot_reliability
 from .validation import Array, real_number, refusal, whole_number
+
+__all__ = [
+    "plot_contour",
+    "plot_coverage",
+    "plot_ood",
+    "plot_pit",
+    "plot_plugin_and_laplace",
+    "plot_reliability",
+]
 
 # Okabe and Ito's palette, the colours that stand out from viridis first; a class is a (colour, marker) pair.
 CLASS_STYLES = [
