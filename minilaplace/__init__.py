@@ -17,7 +17,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .checks import check_gradient, check_hessian, check_jacobian
+from .checks import check_equal, check_gradient, check_hessian, check_jacobian
 from .data import toy_data_linear, toy_data_multi, toy_data_non_linear, toy_data_regression
 from .heteroscedastic import HeteroscedasticGaussian
 from .laplace import Laplace
@@ -45,6 +45,7 @@ __all__ = [
     "Laplace",
     "Prediction",
     "Uncertainty",
+    "check_equal",
     "check_gradient",
     "check_hessian",
     "check_jacobian",

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from minilaplace.checks import DerivativeCheck, check_gradient, check_hessian, check_jacobian
+from minilaplace.checks import check_equal, check_gradient, check_hessian, check_jacobian
+from minilaplace.verdict import Check
 
 THETA = np.array([1e-3, -0.4, 1.0, -20.0, 1e3])
 UNIT = np.maximum(1.0, np.abs(THETA))  # the length on which the functions below vary
@@ -333,7 +334,7 @@ def test_rtol_is_the_relative_error_that_is_let_through() -> None:
     ],
 )
 @pytest.mark.parametrize("check", [check_gradient, check_jacobian, check_hessian])
-def test_a_bad_theta_is_named(check: Callable[..., DerivativeCheck], theta: Any, error: Any, message: str) -> None:
+def test_a_bad_theta_is_named(check: Callable[..., Check], theta: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         check(np.sum, np.ones_like, theta)
 
@@ -341,7 +342,7 @@ def test_a_bad_theta_is_named(check: Callable[..., DerivativeCheck], theta: Any,
 @pytest.mark.parametrize(
     ("check", "derivative"), [(check_gradient, "grad"), (check_jacobian, "jac"), (check_hessian, "hess")]
 )
-def test_bad_functions_are_named(check: Callable[..., DerivativeCheck], derivative: str) -> None:
+def test_bad_functions_are_named(check: Callable[..., Check], derivative: str) -> None:
     theta = np.ones(2)
     with pytest.raises(TypeError, match=r"fun: expected a function of theta, received 1\.0"):
         check(1.0, np.ones_like, theta)
@@ -355,7 +356,7 @@ def test_bad_functions_are_named(check: Callable[..., DerivativeCheck], derivati
 
 @pytest.mark.parametrize("check", [check_gradient, check_hessian])
 @pytest.mark.parametrize("shape", [(1,), (2,), (1, 1)])
-def test_a_function_that_returns_no_scalar_is_named(check: Callable[..., DerivativeCheck], shape: Any) -> None:
+def test_a_function_that_returns_no_scalar_is_named(check: Callable[..., Check], shape: Any) -> None:
     with pytest.raises(ValueError, match=r"fun\(theta\): expected one number, received shape \("):
         check(lambda t: np.ones(shape), np.ones_like, np.ones(2))
 
@@ -369,3 +370,156 @@ def test_an_empty_output_is_named() -> None:
 def test_an_rtol_that_would_let_everything_through_is_refused(rtol: float) -> None:
     with pytest.raises(ValueError, match=r"rtol: expected a number in \[0, 1\), received"):
         check_gradient(np.sum, np.ones_like, np.ones(2), rtol=rtol)
+
+
+# --- numbers that are known
+
+
+MATRIX = np.array([[2.0, 0.5, -1.0], [0.1, 3.0, 7.0]])
+
+
+@pytest.mark.parametrize("value", [3, -2.5, True, np.float32(0.5), [1, 2], MATRIX, MATRIX[:, :, None], [np.inf, -1.0]])
+def test_numbers_of_any_shape_are_equal_to_themselves(value: Any) -> None:
+    check = check_equal("it", value, value)
+    assert check.passed is True
+    assert check.error == 0.0
+    assert str(check).startswith("it agrees")
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    scale=st.sampled_from([1e-300, 1e-3, 1.0, 1e12]),
+    row=st.integers(0, 1),
+    column=st.integers(0, 2),
+    log_rtol=st.floats(-12, -1),
+    sign=st.sampled_from([-1, 1]),
+)
+def test_twice_rtol_in_one_entry_is_found_there_and_half_of_it_passes(
+    scale: float, row: int, column: int, log_rtol: float, sign: int
+) -> None:
+    expected, rtol, index = scale * MATRIX, 10**log_rtol, (row, column)
+    outside, inside = expected.copy(), expected.copy()
+    outside[index] *= 1 + 2 * sign * rtol
+    inside[index] *= 1 + 0.5 * sign * rtol
+    assert check_equal("it", inside, expected, rtol=rtol)
+    check = check_equal("it", outside, expected, rtol=rtol)
+    assert not check
+    assert (check.index, check.expected, check.received) == (index, expected[index], outside[index])
+
+
+def test_rtol_zero_asks_for_the_same_numbers() -> None:
+    assert check_equal("it", MATRIX, MATRIX, rtol=0.0)
+    assert not check_equal("it", np.nextafter(MATRIX, np.inf), MATRIX, rtol=0.0)
+    assert not check_equal("it", 5e-324, 0.0, rtol=0.0)
+
+
+def test_a_zero_is_measured_by_the_largest_entry_and_alone_by_one() -> None:
+    assert check_equal("it", [1e6, 1e-7], [1e6, 0.0])
+    assert check_equal("it", [1e6, 1e-5], [1e6, 0.0]).index == (1,)
+    assert check_equal("it", [1e-13, -1e-13], [0.0, 0.0])
+    assert not check_equal("it", 1e-11, 0.0)
+
+
+def test_an_infinity_does_not_hide_its_neighbours() -> None:
+    assert check_equal("it", [np.inf, 1.1], [np.inf, 1.0]).index == (1,)
+    for received, expected in [(np.inf, 1e308), (1e308, np.inf), (-np.inf, np.inf), (-1e308, 1e308)]:
+        assert not check_equal("it", received, expected, rtol=0.9)
+
+
+@pytest.mark.parametrize("received", [np.nan, 1.0, np.inf])
+@pytest.mark.parametrize("expected", [np.nan, 1.0, np.inf])
+def test_nan_equals_nothing_not_even_nan(received: float, expected: float) -> None:
+    if np.isnan(received) or np.isnan(expected):
+        for shape in [(), (2,)]:
+            assert not check_equal("it", np.full(shape, received), np.full(shape, expected), rtol=0.9)
+        assert check_equal("it", [1e9, received], [1.0, expected]).index == (1,)  # NaN comes first
+
+
+@pytest.mark.parametrize(
+    ("received", "expected", "message"),
+    [
+        (-2.0, 2.0, "it is wrong: expected 2, received -2; wrong sign?"),
+        (1.0, 2.0, "it is wrong: expected 2, received 1; a missing factor 2?"),
+        (4.0, 2.0, "it is wrong: expected 2, received 4; a missing factor 1/2?"),
+        ([1.0, 0.0], [1.0, 2.0], "it is wrong at (1,): expected 2, received 0; a missing term?"),
+        ([[1, 2], [3, 4]], [[1, 3], [2, 4]], "it is wrong at (1, 0): expected 2, received 3; transposed?"),
+        ([3, 1, 2], [1, 2, 3], "it is wrong at (0,): expected 1, received 3; the right numbers in another order?"),
+        (0.92, 0.9189, "it is wrong: expected 0.9189, received 0.92; rounded, or an approximation?"),
+        (2.0, 7.0, "it is wrong: expected 7, received 2"),
+        (2.0, 0.0, "it is wrong: expected 0, received 2"),
+        (MATRIX.T, MATRIX, "it has the wrong shape: expected (2, 3), received (3, 2); transposed?"),
+        ([1.0], 1.0, "it has the wrong shape: expected (), received (1,)"),
+        (1.0, [1.0, 1.0], "it has the wrong shape: expected (2,), received ()"),
+        ([[1.0, 1.0]], [1.0, 1.0], "it has the wrong shape: expected (2,), received (1, 2)"),
+        ([], [1.0], "it has the wrong shape: expected (1,), received (0,)"),
+        (2.0, 2.0, "it agrees: expected 2, received 2"),
+        ([1.0, 3.0 + 1e-12], [1.0, 3.0], "it agrees, worst at (1,): expected 3, received 3"),
+    ],
+)
+def test_what_is_printed_of_two_numbers(received: Any, expected: Any, message: str) -> None:
+    check = check_equal("it", received, expected)
+    assert str(check) == message
+    assert check.passed is ("agrees" in message)
+
+
+def test_numbers_that_differ_in_the_tenth_digit_are_printed_so_that_one_sees_it() -> None:
+    message = str(check_equal("it", 1 + 1e-12, 1.0, rtol=1e-14))
+    assert "received 1.00000000000" in message
+
+
+@pytest.mark.parametrize("gap", [..., [1.0, ...], (..., ...), [[1.0], [...]], np.array([1.0, ...]), np.array(...)])
+def test_an_open_gap_fails_and_says_so(gap: Any) -> None:
+    check = check_equal("log evidence", gap, [1.0, 2.0])
+    assert check.passed is False
+    assert str(check) == "log evidence: the gap `...` is still open"
+
+
+@pytest.mark.parametrize("name", ["gradient", "Jacobian", "Hessian"])
+def test_a_function_that_is_or_returns_a_gap_fails_and_says_so(name: str) -> None:
+    check = {"gradient": check_gradient, "Jacobian": check_jacobian, "Hessian": check_hessian}[name]
+    theta = np.ones(2)
+    for fun, derivative in [
+        (np.sum, ...),
+        (np.sum, lambda t: ...),
+        (np.sum, lambda t: [t[0], ...]),
+        (lambda t: ..., np.ones_like),
+        (..., np.ones_like),
+    ]:
+        verdict = check(fun, derivative, theta)
+        assert verdict.passed is False
+        assert str(verdict) == f"{name}: the gap `...` is still open"
+
+
+@pytest.mark.parametrize(
+    ("name", "received", "expected", "rtol", "error", "message"),
+    [
+        (1, 1, 1, 0.1, TypeError, "name: expected a string, received 1"),
+        ("it", None, 1, 0.1, TypeError, "received: expected real numbers, .*, received dtype object"),
+        ("it", "1", 1, 0.1, TypeError, "received: expected real numbers, .*, received dtype <U1"),
+        (
+            "it",
+            1j,
+            1,
+            0.1,
+            TypeError,
+            "received: expected real numbers, .*, received dtype complex128",
+        ),
+        (
+            "it",
+            [[1], [1, 2]],
+            1,
+            0.1,
+            ValueError,
+            "received: expected .*, received rows of different lengths",
+        ),
+        ("it", 1, ..., 0.1, TypeError, "expected: expected real numbers, .*, received dtype object"),
+        ("it", 1, [], 0.1, ValueError, r"expected: expected at least one number, received shape \(0,\)"),
+        ("it", 1, 1, 1.0, ValueError, r"rtol: expected a number in \[0, 1\), received 1\.0"),
+        ("it", 1, 1, np.nan, ValueError, r"rtol: expected a number in \[0, 1\), received nan"),
+    ],
+)
+def test_what_are_no_numbers_is_named(
+    name: Any, received: Any, expected: Any, rtol: float, error: Any, message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        check_equal(name, received, expected, rtol=rtol)
