@@ -23,6 +23,7 @@ from .heteroscedastic import HeteroscedasticGaussian
 from .laplace import Laplace
 from .likelihood import Bernoulli, BradleyTerry, Categorical, Gaussian
 from .model import BayesianModel
+from .model_average import average, deep_ensemble, mc_dropout
 from .network import MLP
 from .predictive import Prediction, Uncertainty
 from .training import ConvergenceWarning, fit_map
@@ -45,12 +46,15 @@ __all__ = [
     "Laplace",
     "Prediction",
     "Uncertainty",
+    "average",
     "check_equal",
     "check_gradient",
     "check_hessian",
     "check_jacobian",
+    "deep_ensemble",
     "fit_map",
     "marglik_training",
+    "mc_dropout",
     "plot_contour",
     "toy_data_linear",
     "toy_data_multi",

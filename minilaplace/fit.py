@@ -8,9 +8,11 @@ this process or, shard by shard, in those of an executor.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from .curvature import CURVATURES, blocks, contributions
 from .kronecker import Diag, Kron
@@ -20,6 +22,8 @@ from .model import BayesianModel
 from .structure import BlockDiag, Full, Structure
 from .subset import Subset, select
 from .validation import Array, Rows, option, real_number, refusal, whole_number
+
+T = TypeVar("T")
 
 STRUCTURES: dict[str, type[Structure]] = {
     "full": Full,
@@ -121,11 +125,19 @@ def add_up(
     if executor is None:
         return _shard(options, model, theta, X, y, batch_size)
     shards = blocks(len(X), size=-(-len(X) // (os.cpu_count() or 1)))
-    jobs = [executor.submit(_shard, options, model, theta, X[shard], y[shard], batch_size) for shard in shards]
-    total, *others = [job.result() for job in jobs]
+    jobs = [partial(_shard, options, model, theta, X[shard], y[shard], batch_size) for shard in shards]
+    total, *others = results(jobs, executor)
     for other in others:
         total = merged(total, other)
     return total
+
+
+def results(jobs: Iterable[partial[T]], executor: Executor | None) -> Iterator[T]:
+    """Yield what each job returns, in order: one after the other, or side by side where there is an executor."""
+    if executor is None:
+        return (job() for job in jobs)
+    futures = [executor.submit(job.func, *job.args, **job.keywords) for job in jobs]
+    return (future.result() for future in futures)
 
 
 def merged(fit: Fit, other: Fit) -> Fit:

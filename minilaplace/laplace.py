@@ -21,7 +21,7 @@ from .fit import Fit, Options, add_up, merged
 from .likelihood import Regression
 from .model import BayesianModel
 from .posterior import Posterior
-from .predictive import Outputs, Prediction, Uncertainty, decompose, link_of, log_score
+from .predictive import Outputs, Prediction, Uncertainty, decompose, joined, link_of, log_score
 from .storage import load, save
 from .tuning import METHODS, tune, tune_on_held_out
 from .validation import Array, Seed, instance, option, refusal, sampler, truth, whole_number
@@ -157,7 +157,7 @@ class Laplace:
         """
         link = link_of(self.model.likelihood, link_approx)
         thetas = self.sample(n_samples, rng) if link_approx in ("mc", "nn") else None
-        return _joined([link(self.model.likelihood, f) for f in self._outputs(X, thetas)])
+        return joined([link(self.model.likelihood, f) for f in self._outputs(X, thetas)])
 
     def uncertainty(self, X: Any, *, n_samples: int = 1000, rng: Seed = None) -> Uncertainty:
         """Return where the uncertainty of a prediction comes from: total = aleatoric + epistemic.
@@ -166,7 +166,7 @@ class Laplace:
         and parameters, (N,) in nats, over `n_samples` samples of f. Regression: variances, (N, C), exact.
         """
         thetas = None if isinstance(self.model.likelihood, Regression) else self.sample(n_samples, rng)
-        return _joined([decompose(self.model.likelihood, f) for f in self._outputs(X, thetas)])
+        return joined([decompose(self.model.likelihood, f) for f in self._outputs(X, thetas)])
 
     def glm_predictive_distribution(self, X: Any) -> tuple[Array, Array]:
         """Return mean (N, C) and covariance (N, C, C) of the linearised outputs, noise excluded."""
@@ -290,10 +290,3 @@ class Laplace:
         if sigma_noise is not None:
             model = replace(model, likelihood=model.likelihood.with_noise(sigma_noise))
         return model
-
-
-def _joined(parts: list[Any]) -> Any:
-    """Concatenate arrays, or named tuples of arrays, that belong to consecutive blocks."""
-    if isinstance(parts[0], tuple):
-        return type(parts[0])(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-    return np.concatenate(parts)

@@ -89,7 +89,14 @@ class BayesianModel:
         trace = self.network.trace(theta, X)
         nll = float(self.likelihood.nll(trace.output, y).sum())
         gradient = trace.pull_back_one(self.likelihood.gradient(trace.output, y)).sum()
-        return nll + share * self._penalty(theta), gradient + share * self._pull(theta)
+        return nll + share * self._penalty(theta), gradient + share * self.pull(theta)
+
+    def pull(self, theta: Array) -> Array:
+        """Return the gradient of the loss' second term, Lambda0 (theta - mu0), (P,)."""
+        deviation = theta - self.prior_mean
+        return (
+            self.prior_precision @ deviation if np.ndim(self.prior_precision) == 2 else self.prior_precision * deviation
+        )
 
     def prior_over(self, indices: NDArray[np.intp]) -> Array:
         """Return the prior precision of some parameters, the others given: (P_s,), or (P_s, P_s) if it is a matrix."""
@@ -141,14 +148,7 @@ class BayesianModel:
         return (2,) * self.likelihood.paired + (self.network.n_inputs,)
 
     def _penalty(self, theta: Array) -> float:
-        return float(0.5 * (theta - self.prior_mean) @ self._pull(theta))
-
-    def _pull(self, theta: Array) -> Array:
-        """Return Lambda0 (theta - mu0), (P,)."""
-        deviation = theta - self.prior_mean
-        return (
-            self.prior_precision @ deviation if np.ndim(self.prior_precision) == 2 else self.prior_precision * deviation
-        )
+        return float(0.5 * (theta - self.prior_mean) @ self.pull(theta))
 
     def _checked_precision(self, value: Any) -> float | Array:
         """Return a number, (P,) or (P, P), or raise a ValueError."""

@@ -20,7 +20,7 @@ V = J Sigma J^T. The predictive averages the likelihood's mean over them; each l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
@@ -86,9 +86,9 @@ class Outputs:
         """Return m + J (theta_s - theta) for every sampled theta, (S, N, C)."""
         return self.mean + self._jacobian.dot((self._thetas - self._theta)[:, self._subset.indices])
 
-    def network_samples(self) -> Array:
-        """Return f(x, theta_s) for every sampled theta, (S, N, C)."""
-        return np.stack([self._network.forward(theta, self._X) for theta in self._thetas])
+    def network_samples(self) -> Iterator[Array]:
+        """Yield f(x, theta_s) for every sampled theta, (N, C) each."""
+        return (self._network.forward(theta, self._X) for theta in self._thetas)
 
     @cached_property
     def _jacobian(self) -> FactoredRows:
@@ -160,13 +160,22 @@ def plugin_regression(likelihood: Regression, f: Outputs) -> Prediction:
     return Prediction(likelihood.mean(f.mean), likelihood.noise_variance(f.mean).copy())
 
 
-def average(likelihood: Likelihood, f: Array) -> Array | Prediction:
-    """Return the predictive of equally likely outputs f (S, N, C): the average mean, and for a regression variance."""
-    means = np.stack([likelihood.mean(f_s) for f_s in f])
+def average(likelihood: Likelihood, outputs: Iterable[Array]) -> Array | Prediction:
+    """Return the predictive of S equally likely outputs (N, C), each looked at once and forgotten.
+
+    The average of the means mu_s = mean(f_s); for a regression a `Prediction` whose variance is the average noise plus
+    sum_s (mu_s - their average)^2 / (S - 1), or plus nothing where S = 1. The running sums are Welford's (1962).
+    """
+    mean, squares, noise, s = np.zeros(()), np.zeros(()), np.zeros(()), 0
+    for s, f in enumerate(outputs, start=1):
+        deviation = likelihood.mean(f) - mean
+        mean = mean + deviation / s
+        if isinstance(likelihood, Regression):
+            squares = squares + deviation**2 * ((s - 1) / s)
+            noise = noise + (likelihood.noise_variance(f) - noise) / s
     if not isinstance(likelihood, Regression):
-        return means.mean(axis=0)
-    noise = np.mean([likelihood.noise_variance(f_s) for f_s in f], axis=0)
-    return Prediction(means.mean(axis=0), means.var(axis=0, ddof=min(1, len(f) - 1)) + noise)
+        return mean
+    return Prediction(mean, squares / max(1, s - 1) + noise)
 
 
 def mc(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
@@ -177,6 +186,13 @@ def mc(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
 def nn(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
     """Return the average over samples of theta, each through the network."""
     return average(likelihood, f.network_samples())
+
+
+def joined(parts: list[Any]) -> Any:
+    """Concatenate arrays, or named tuples of arrays, that belong to consecutive blocks of inputs."""
+    if isinstance(parts[0], tuple):
+        return type(parts[0])(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return np.concatenate(parts)
 
 
 def log_score(prediction: Array | Prediction, y: Any) -> Array:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize, root
 
 from .model import BayesianModel
@@ -63,16 +64,26 @@ def fit_map(
         If `lbfgs` ends where max abs gradient > 1e-6 max(1, loss).
     """
     instance("model", model, BayesianModel, "a BayesianModel")
-    kind = OPTIMIZERS[option("method", method, OPTIMIZERS)]
-    for name in options:
-        option(f"option of method {method!r}", name, [field.name for field in fields(kind)])
-    optimizer = kind(**options)
-    if callback is not None and not callable(callback):
-        raise TypeError(refusal("callback", "a function of (step, theta, loss)", repr(callback)))
+    optimizer = optimizer_of(method, options)
+    check_callback(callback, "(step, theta, loss)")
     X, y = model.check_data(X, y)
     rng = sampler(rng)
     theta = model.network.init(rng) if theta0 is None else model.check_theta(theta0, "theta0")
     return optimizer.minimise(model, X, y, theta, rng, callback or (lambda step, theta, loss: None))
+
+
+def optimizer_of(method: str, options: dict[str, Any]) -> LBFGS | Adam:
+    """Return the optimiser of this name with these options, or raise a ValueError that lists what there is."""
+    kind = OPTIMIZERS[option("method", method, OPTIMIZERS)]
+    for name in options:
+        option(f"option of method {method!r}", name, [field.name for field in fields(kind)])
+    return kind(**options)
+
+
+def check_callback(callback: Any, arguments: str) -> None:
+    """Raise a TypeError unless `callback` is None or a function."""
+    if callback is not None and not callable(callback):
+        raise TypeError(refusal("callback", f"a function of {arguments}", repr(callback)))
 
 
 def is_mode(loss: float, gradient: Array) -> bool:
@@ -159,8 +170,26 @@ class Adam:
         self, model: BayesianModel, X: Array, y: Any, theta: Array, rng: np.random.Generator, callback: Callback
     ) -> Array:
         """Return where theta stands after the last epoch."""
-        beta1, beta2, epsilon = 0.9, 0.999, 1e-8
         N = len(X)
+
+        def gradient(theta: Array, batch: NDArray[np.intp]) -> Array:
+            return model.loss_and_gradient(theta, X[batch], y[batch], share=len(batch) / N)[1]
+
+        def report(epoch: int, theta: Array) -> None:
+            callback(epoch, theta.copy(), model.loss(theta, X, y))
+
+        return self.descend(gradient, N, theta, rng, report)
+
+    def descend(
+        self,
+        gradient: Callable[[Array, NDArray[np.intp]], Array],
+        N: int,
+        theta: Array,
+        rng: np.random.Generator,
+        report: Callable[[int, Array], object],
+    ) -> Array:
+        """Follow `gradient(theta, batch)`, a sum over the samples at these positions, and return where that ends."""
+        beta1, beta2, epsilon = 0.9, 0.999, 1e-8
         mean, square = np.zeros_like(theta), np.zeros_like(theta)  # running moments of the gradient
         step = 0
         for epoch in range(1, self.epochs + 1):
@@ -168,12 +197,12 @@ class Adam:
             for start in range(0, N, self.batch_size):
                 batch = order[start : start + self.batch_size]
                 step += 1
-                g = model.loss_and_gradient(theta, X[batch], y[batch], share=len(batch) / N)[1] / len(batch)
+                g = gradient(theta, batch) / len(batch)
                 mean = beta1 * mean + (1 - beta1) * g
                 square = beta2 * square + (1 - beta2) * g**2
                 corrected = mean / (1 - beta1**step), square / (1 - beta2**step)
                 theta = theta - self.learning_rate * corrected[0] / (np.sqrt(corrected[1]) + epsilon)
-            callback(epoch, theta.copy(), model.loss(theta, X, y))
+            report(epoch, theta)
         return theta
 
 
