@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from .checks import check_equal, check_gradient, check_hessian, check_jacobian
 from .data import toy_data_linear, toy_data_multi, toy_data_non_linear, toy_data_regression
 from .heteroscedastic import HeteroscedasticGaussian
+from .interchange import from_layers, from_torch, to_layers, to_state_dict
 from .laplace import Laplace
 from .likelihood import Bernoulli, BradleyTerry, Categorical, Gaussian
 from .model import BayesianModel
@@ -53,9 +54,13 @@ __all__ = [
     "check_jacobian",
     "deep_ensemble",
     "fit_map",
+    "from_layers",
+    "from_torch",
     "marglik_training",
     "mc_dropout",
     "plot_contour",
+    "to_layers",
+    "to_state_dict",
     "toy_data_linear",
     "toy_data_multi",
     "toy_data_non_linear",

@@ -1,0 +1,264 @@
+"""What was trained elsewhere computes here what it computed there, and what is no MLP is refused by its layer.
+
+`record_torch_modules.py` wrote what PyTorch's modules look like, what they return, and laplace-torch's evidence of
+them. A stand-in has the class name, the attributes and the parameters that its module had, and no more.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from problems import assert_close
+
+from minilaplace import (
+    MLP,
+    BayesianModel,
+    Categorical,
+    Laplace,
+    from_layers,
+    from_torch,
+    to_layers,
+    to_state_dict,
+)
+
+with np.load(Path(__file__).with_name("torch_modules.npz")) as file:
+    RECORDS = dict(file)
+X, PRIOR_PRECISION = RECORDS["X"], float(RECORDS["prior_precision"])
+MODULES = [path.split("/")[0] for path in RECORDS if path.endswith("/module")]
+ACCEPTED = [name for name in MODULES if f"{name}/outputs" in RECORDS]
+REFUSED = {
+    "convolution": "layer 0: expected one of Linear, Tanh, .*, received Conv1d",
+    "layer norm": "layer 1: expected one of Linear, Tanh, .*, received LayerNorm",
+    "batch norm": "layer 1: expected one of Linear, Tanh, .*, received BatchNorm1d",
+    "no bias": "layer 2: expected a Linear's weight and bias, received weight",
+    "weight norm": "layer 0: expected one of Linear, Tanh, .*, received ParametrizedLinear",
+    "two activations": "after layer 2: expected 'tanh', as after every other Linear, received 'relu'",
+    "one gap": "after layer 2: expected 'tanh', as after every other Linear, received 'identity'",
+    "two in one place": "after layer 0: expected 'tanh', as after every other Linear, received 'tanh' and 'tanh'",
+    "dropout in training": "layer 2: expected Dropout with training=False, received training=True",
+    "approximate gelu": "layer 1: expected GELU with approximate='none', received approximate='tanh'",
+    "steep softplus": "layer 1: expected Softplus with beta=1, received beta=2",
+    "probabilities": "after layer 2: expected nothing, as the likelihood goes on, received 'sigmoid'",
+    "softmax": "layer 3: expected one of Linear, Tanh, .*, received Softmax",
+    "activation first": "layer 0: expected a Linear before the first activation, received Tanh",
+    "one linear twice": "source: expected a Linear of its own for every layer, received weights that two of them share",
+    "forward of its own": "layer 0: expected one of Linear, Tanh, .*, received Residual",
+    "no linear": "source: expected at least one Linear, received none",
+}
+
+
+class Tensor:
+    """A parameter that NumPy cannot read before it is detached, as PyTorch's."""
+
+    def __init__(self, array, detached=False):
+        self._array, self._detached = array, detached
+
+    def detach(self):
+        return Tensor(self._array, detached=True)
+
+    def cpu(self):
+        return self
+
+    def double(self):
+        return Tensor(self._array.astype(np.float64), self._detached)
+
+    def numpy(self):
+        assert self._detached
+        return self._array
+
+
+class Module:
+    """What all stand-ins can do."""
+
+    def __init__(self, settings, own, layers):
+        self.__dict__.update(settings)
+        self._own, self._layers = own, layers
+
+    def __iter__(self):
+        return iter(self._layers)
+
+    def named_parameters(self):
+        return self._own.items()
+
+
+def stand_in(name):
+    """Return a module as it was recorded; one that occurs twice is one object."""
+    made = {}
+
+    def make(described):
+        if described["number"] not in made:
+            own = {key: Tensor(RECORDS[path]) for key, path in described["own"].items()}
+            kind = type(described["class"], (Module,), {})
+            layers = [make(layer) for layer in described["layers"]]
+            made[described["number"]] = kind(described["settings"], own, layers)
+        return made[described["number"]]
+
+    return make(json.loads(str(RECORDS[f"{name}/module"])))
+
+
+def state_dict(name):
+    """Return the tensors of a recorded module under the names that its own state_dict has for them."""
+    paths = iter(path for path in RECORDS if path.endswith(("/weight", "/bias")) and path.startswith(f"{name}/"))
+    keys = RECORDS[f"{name}/keys"].tolist()
+    learnt = [key.endswith((".weight", ".bias")) or key in ("weight", "bias") for key in keys]
+    return {
+        key: Tensor(RECORDS[next(paths)]) if is_learnt else 0.0 for key, is_learnt in zip(keys, learnt, strict=True)
+    }
+
+
+# --- from PyTorch
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_a_module_gives_pytorchs_outputs(name):
+    network, theta = from_torch(stand_in(name))
+    assert theta.dtype == np.float64
+    assert_close(network.forward(theta, X), RECORDS[f"{name}/outputs"])
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_its_state_dict_gives_the_same_network(name):
+    network, theta = from_torch(stand_in(name))
+    activation = network.activation if len(network.sizes) > 2 else None
+    same_network, same_theta = from_torch(state_dict(name), activation)
+    assert same_network == network
+    np.testing.assert_array_equal(same_theta, theta)
+
+
+def test_the_evidence_of_a_carried_network_is_laplace_torchs():
+    names = [name for name in ACCEPTED if f"{name}/evidence" in RECORDS]
+    assert len(names) >= 9
+    for name in names:
+        network, theta = from_torch(stand_in(name))
+        model = BayesianModel(network, Categorical(), prior_precision=PRIOR_PRECISION)
+        la = Laplace(model, theta).fit(X, RECORDS[f"y_{network.n_outputs}"])
+        np.testing.assert_allclose(la.log_marginal_likelihood(), RECORDS[f"{name}/evidence"], rtol=1e-10)
+
+
+def test_the_recorded_modules_cover_every_activation():
+    assert {from_torch(stand_in(name))[0].activation for name in ACCEPTED} == {
+        "tanh", "sigmoid", "relu", "softplus", "silu", "gelu", "identity",
+    }  # fmt: skip
+
+
+def test_every_recorded_module_is_accepted_or_refused():
+    assert set(MODULES) == {*ACCEPTED, *REFUSED}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_module_that_is_no_mlp_is_refused_by_its_layer(name):
+    with pytest.raises(ValueError, match=REFUSED[name]) as error:
+        from_torch(stand_in(name))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "convolution",
+            "layer '0': expected W of shape (out, in) and b of shape (out,), received W of shape (4, 1, 3)",
+        ),
+        ("layer norm", "layer '1': expected W of shape (out, 4) and b of shape (out,), received W of shape (4,)"),
+        ("batch norm", "layer '1': expected a Linear's weight and bias, received weight and bias and running_mean"),
+        ("no bias", "layer '2': expected a Linear's weight and bias, received weight"),
+    ],
+)
+def test_a_state_dict_that_is_no_mlps_is_refused_by_its_layer(name, message):
+    tensors = state_dict(name)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        from_torch(tensors, "relu")
+
+
+def test_a_state_dict_needs_its_activation_and_a_module_has_it():
+    with pytest.raises(ValueError, match="activation: expected one, as a state_dict does not say, received None"):
+        from_torch(state_dict("tanh"))
+    with pytest.raises(ValueError, match="activation: expected None, as the module has its own, received 'tanh'"):
+        from_torch(stand_in("tanh"), "tanh")
+    with pytest.raises(ValueError, match="activation: expected one of"):
+        from_torch(state_dict("tanh"), "elu")
+
+
+@pytest.mark.parametrize("source", [None, np.ones(3), [(np.ones((1, 2)), np.ones(1))], MLP(2, 1)])
+def test_what_is_no_module_is_refused(source):
+    with pytest.raises(TypeError, match=r"source: expected a torch\.nn\.Sequential or a state_dict, received"):
+        from_torch(source)
+    with pytest.raises(ValueError, match="layers: expected at least one with W and b, received none"):
+        from_torch({})
+
+
+# --- layers, in and out
+
+
+@pytest.mark.parametrize("sizes", [(2, 1), (3, 4, 2), (2, 3, 4, 1)])
+def test_what_goes_out_comes_back_in(sizes):
+    network = MLP(*sizes, activation="silu")
+    theta = np.random.default_rng(0).normal(size=network.n_params)
+    for again, same_theta in [
+        from_layers(to_layers(network, theta), "silu"),
+        from_torch(to_state_dict(network, theta), "silu"),
+        from_torch(to_state_dict(network, theta, names=[f"layers.{l}" for l in range(len(sizes) - 1)]), "silu"),
+    ]:
+        assert again == network
+        np.testing.assert_array_equal(same_theta, theta)
+
+
+@pytest.mark.parametrize(("name", "names"), [("relu", None), ("one layer", [""])])
+def test_a_state_dict_has_the_names_of_the_module_it_came_from(name, names):
+    network, theta = from_torch(stand_in(name))
+    state = to_state_dict(network, theta, names)
+    assert list(state) == RECORDS[f"{name}/keys"].tolist()
+    for key, tensor in state_dict(name).items():
+        np.testing.assert_array_equal(state[key], tensor.detach().numpy())
+
+
+def test_parameters_are_copies_in_and_out():
+    network = MLP(2, 3, 1)
+    theta = network.init(rng=0)
+    before = theta.copy()
+    layers = to_layers(network, theta)
+    carried = from_layers(layers, "tanh")[1]
+    for array in (*(part for layer in layers for part in layer), *to_state_dict(network, theta).values()):
+        array[...] = 7.0
+    np.testing.assert_array_equal(theta, before)
+    np.testing.assert_array_equal(carried, before)
+
+
+W1, B1, W2, B2 = np.ones((3, 2)), np.zeros(3), np.ones((1, 3)), np.zeros(1)
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ([], "layers: expected at least one with W and b, received none"),
+        ([(W1, B1), W2], "layers[1]: expected a pair (W, b), received ndarray"),
+        ([(W1, B1), (W2, B2, 0)], "layers[1]: expected a pair (W, b), received tuple"),
+        ([(W1.T, B1)], "layers[0]: expected W of shape (out, in) and b of shape (out,), received W of shape (2, 3)"),
+        ([(W1, B1), (W2.T, B1)], "layers[1]: expected W of shape (out, 3) and b of shape (out,), received W of"),
+        ([(W1, 0.0)], "received W of shape (3, 2) and b of shape ()"),
+        ([(np.ones((0, 2)), np.ones(0))], "received W of shape (0, 2)"),
+        ([(W1, B1), (W2, [np.nan])], "layers[1], b: expected finite numbers, received nan at index (0,)"),
+        ([(W1 * np.inf, B1)], "layers[0], W: expected finite numbers, received inf at index (0, 0)"),
+    ],
+)
+def test_layers_that_make_no_network_are_named(layers, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        from_layers(layers, "tanh")
+
+
+def test_a_layer_without_numbers_is_a_type_error():
+    with pytest.raises(TypeError, match=r"layers\[0\]: expected real numbers"):
+        from_layers([(W1, None)], "tanh")
+
+
+def test_what_goes_out_is_checked():
+    network = MLP(2, 3, 1)
+    with pytest.raises(ValueError, match=r"theta: expected shape \(13,\), received shape \(3,\)"):
+        to_layers(network, np.ones(3))
+    with pytest.raises(TypeError, match="network: expected an MLP"):
+        to_state_dict("MLP", np.ones(13))
+    for names in (["a"], ["a", "a"]):
+        with pytest.raises(ValueError, match="names: expected 2 different names, received"):
+            to_state_dict(network, np.ones(13), names)
