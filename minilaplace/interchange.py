@@ -151,7 +151,7 @@ def to_state_dict(network: MLP, theta: Any, names: Iterable[str] | None = None) 
     names = [str(2 * l) for l in range(len(layers))] if names is None else list(names)
     if len(set(names)) != len(layers) or len(names) != len(layers):
         raise ValueError(refusal("names", f"{len(layers)} different names", names))
-    state = {}
+    state: dict[str, Array] = {}
     for name, (W, b) in zip(names, layers, strict=True):
         path = f"{name}." if name else ""  # a lone Linear has no name
         state |= {f"{path}weight": W, f"{path}bias": b}

@@ -32,7 +32,7 @@ REFUSED = {
     "convolution": "layer 0: expected one of Linear, Tanh, .*, received Conv1d",
     "layer norm": "layer 1: expected one of Linear, Tanh, .*, received LayerNorm",
     "batch norm": "layer 1: expected one of Linear, Tanh, .*, received BatchNorm1d",
-    "no bias": "layer 2: expected a Linear's weight and bias, received weight",
+    "no bias": "layer 2: expected a Linear's weight and bias, received weight$",
     "weight norm": "layer 0: expected one of Linear, Tanh, .*, received ParametrizedLinear",
     "two activations": "after layer 2: expected 'tanh', as after every other Linear, received 'relu'",
     "one gap": "after layer 2: expected 'tanh', as after every other Linear, received 'identity'",
