@@ -83,7 +83,7 @@ def deep_ensemble(
     model, X, y
         The `BayesianModel`, inputs (N, D) and targets.
     n_members
-        S; "an ensemble of just five models seems to do the trick".
+        S; five often suffice.
     rng
         Seed or generator, from which each member gets one of its own: the same seed gives the same members, wherever
         they are trained.
