@@ -28,7 +28,7 @@ from .layer_pairs import symmetrise
 from .likelihood import Likelihood
 from .model import BayesianModel
 from .subset import Subset, select
-from .validation import Array, Rows, instance
+from .validation import Array, Rows, instance, refusal
 
 BLOCK_FLOATS = 2**22  # work arrays of about 32 MB: they stay near the cache, and memory does not grow with N
 
@@ -60,11 +60,20 @@ def _dense(curvature: str, model: BayesianModel, theta: Any, X: Any, y: Any) -> 
     X = model.check_rows(X)
     y = model.check_targets(y, len(X))
     lower = np.zeros((model.network.n_params,) * 2)
-    for part in contributions(curvature, model, theta, X, y, select(model.network, "all")):
-        part.rows.add_gram(lower)
-        if part.second_order is not None:
-            lower += part.second_order
-    return symmetrise(lower)
+    with np.errstate(all="ignore"):
+        for part in contributions(curvature, model, theta, X, y, select(model.network, "all")):
+            part.rows.add_gram(lower)
+            if part.second_order is not None:
+                lower += part.second_order
+    return finite_curvature(symmetrise(lower))
+
+
+def finite_curvature(*sums: Array) -> Array:
+    """Return the first of some sums over the data, or raise a ValueError if one of them has overflowed."""
+    if not all(np.isfinite(part).all() for part in sums):
+        expected = "parameters at which loss and curvature of the data are within the range of float64"
+        raise ValueError(refusal("theta", expected, "some that are too large for this data"))
+    return sums[0]
 
 
 def _fisher_rows(likelihood: Likelihood, f: Array, y: Any) -> Array:

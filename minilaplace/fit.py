@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
-from .curvature import CURVATURES, blocks, contributions
+import numpy as np
+
+from .curvature import CURVATURES, blocks, contributions, finite_curvature
 from .kronecker import Diag, Kron
 from .likelihood import Likelihood
 from .low_rank import FunctionSpace, LowRank
@@ -154,4 +156,7 @@ def _shard(
     parts = contributions(
         options.curvature, model, theta, X, y, structure.subset, batch_size, factored=structure.factored
     )
-    return replace(fit, nll=fit.structure.add_up(parts), n_data=len(X))
+    with np.errstate(all="ignore"):
+        nll = structure.add_up(parts)
+    finite_curvature(np.array(nll), *structure.parts)
+    return replace(fit, nll=nll, n_data=len(X))

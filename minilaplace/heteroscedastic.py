@@ -26,7 +26,8 @@ class HeteroscedasticGaussian(Regression):
 
     def nll(self, f: Array, y: Any) -> Array:
         r, w = self._residual_and_weight(f, y)
-        return 0.5 * np.sum(r**2 * w - np.log(w) + np.log(2 * np.pi), axis=1)
+        s = np.split(f, 2, axis=1)[1]
+        return 0.5 * np.sum(r**2 * w + s + np.log(2 * np.pi), axis=1)
 
     def gradient(self, f: Array, y: Any) -> Array:
         r, w = self._residual_and_weight(f, y)

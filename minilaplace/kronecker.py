@@ -19,8 +19,8 @@ from scipy.linalg import block_diag
 
 from .jacobian import FactoredRows
 from .layer_pairs import layer_views
-from .posterior import Posterior, not_positive_definite
-from .structure import Structure, diagonal_prior
+from .posterior import Posterior, not_positive_definite, rounding_of
+from .structure import Structure, diagonal_prior, without_rounding
 from .validation import Array, refusal
 
 Basis = list[tuple[Array, Array]]  # for each layer (U_B (H, H), U_A (I, I))
@@ -49,6 +49,7 @@ class Kron(Structure):
             if np.ptp(values) > 0:
                 expected = "one value on each W and each b for hessian_structure='kron'"
                 raise ValueError(refusal("prior_precision", expected, f"{values.min():g} to {values.max():g} on one"))
+        self.check_resolved(prior, scale)
         basis = [(U_B, U_A) for (_, U_B), (_, U_A) in self._decomposed]
         return EigenPosterior(mean, scale * self.eigenvalues + prior, basis)
 
@@ -61,13 +62,26 @@ class Kron(Structure):
         pairs = [(l_B, l_A) for (l_B, _), (l_A, _) in self._decomposed]
         return np.concatenate([part for l_B, l_A in pairs for part in (np.outer(l_B, l_A).ravel(), l_B)])
 
+    @property
+    def rounding(self) -> Array:
+        """By the product rule, from the rounding r of the factors: l_B r_A^T + r_B (l_A + r_A)^T."""
+        parts = []
+        for (l_B, _), (l_A, _) in self._decomposed:
+            r_B, r_A = rounding_of(l_B.max(), len(l_B)), rounding_of(l_A.max(), len(l_A))
+            parts += [(l_B[:, None] * r_A + r_B * (l_A + r_A)).ravel(), np.full(len(l_B), r_B)]
+        return np.concatenate(parts)
+
     @cached_property
     def _decomposed(self) -> list[tuple[tuple[Array, Array], tuple[Array, Array]]]:
         """The eigenvalues and eigenvectors of B and of A for every layer."""
         n_samples, *factors = self.parts
-        return [
-            (np.linalg.eigh(B), np.linalg.eigh(A / n_samples)) for B, A in zip(factors[::2], factors[1::2], strict=True)
-        ]
+        return [(_decompose(B), _decompose(A / n_samples)) for B, A in zip(factors[::2], factors[1::2], strict=True)]
+
+
+def _decompose(factor: Array) -> tuple[Array, Array]:
+    """Return the eigenvalues, which are not negative, and the eigenvectors of a sum of squares."""
+    values, vectors = np.linalg.eigh(factor)
+    return without_rounding(np.maximum(values, 0), len(values)), vectors
 
 
 class Diag(Structure):

@@ -6,7 +6,7 @@ for (`posterior.py`), `predict` averages over it (`predictive.py`), and its evid
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from copy import copy
 from dataclasses import asdict, replace
@@ -157,7 +157,7 @@ class Laplace:
         """
         link = link_of(self.model.likelihood, link_approx)
         thetas = self.sample(n_samples, rng) if link_approx in ("mc", "nn") else None
-        return joined([link(self.model.likelihood, f) for f in self._outputs(X, thetas)])
+        return self._answers(X, lambda f: link(self.model.likelihood, f), thetas)
 
     def uncertainty(self, X: Any, *, n_samples: int = 1000, rng: Seed = None) -> Uncertainty:
         """Return where the uncertainty of a prediction comes from: total = aleatoric + epistemic.
@@ -166,18 +166,17 @@ class Laplace:
         and parameters, (N,) in nats, over `n_samples` samples of f. Regression: variances, (N, C), exact.
         """
         thetas = None if isinstance(self.model.likelihood, Regression) else self.sample(n_samples, rng)
-        return joined([decompose(self.model.likelihood, f) for f in self._outputs(X, thetas)])
+        return self._answers(X, lambda f: decompose(self.model.likelihood, f), thetas)
 
     def glm_predictive_distribution(self, X: Any) -> tuple[Array, Array]:
         """Return mean (N, C) and covariance (N, C, C) of the linearised outputs, noise excluded."""
-        parts = [(f.mean, f.covariance()) for f in self._outputs(X)]
-        mean, covariance = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return mean, covariance
+        return self._answers(X, lambda f: (f.mean, f.covariance()))
 
     def functional_samples(self, X: Any, n_samples: int, rng: Seed = None) -> Array:
         """Draw linearised functions f(x) + J (theta_s - theta) at X, (S, N, C): one theta_s for all inputs."""
         thetas = self.sample(n_samples, rng)
-        return np.concatenate([f.linear_samples() for f in self._outputs(X, thetas)], axis=1)
+        samples = self._answers(X, lambda f: f.linear_samples().transpose(1, 0, 2), thetas)  # (N, S, C)
+        return np.ascontiguousarray(samples.transpose(1, 0, 2))
 
     def sample(self, n_samples: int, rng: Seed = None) -> Array:
         """Draw whole parameter vectors from the posterior, (S, P); those outside the subset stay at the MAP."""
@@ -197,7 +196,9 @@ class Laplace:
         sigma_noise
             For a Gaussian likelihood; one for each output if the model has one for each, in the same proportions.
         """
-        return log_evidence(self._fitted(), self._model_with(prior_precision, sigma_noise), self.theta)
+        fit, model = self._fitted(), self._model_with(prior_precision, sigma_noise)
+        fit.structure.check_resolved(model.prior_over(self.subset.indices), fit.scale(model.likelihood))
+        return log_evidence(fit, model, self.theta)
 
     def optimize_prior_precision(
         self,
@@ -266,6 +267,17 @@ class Laplace:
         la = cls(model, theta, **asdict(options))
         la._fit = fit
         return la
+
+    def _answers(self, X: Any, ask: Callable[[Outputs], Any], thetas: Array | None = None) -> Any:
+        """Return what the distribution of the outputs answers, joined over blocks of X; all of it finite."""
+        with np.errstate(all="ignore"):
+            answer = joined([ask(f) for f in self._outputs(X, thetas)])
+        for part in answer if isinstance(answer, tuple) else (answer,):
+            if not np.isfinite(part).all():
+                n = int(np.argwhere(~np.isfinite(part))[0, 0])
+                expected = "inputs at which predictions and their variances are within the range of float64"
+                raise ValueError(refusal("X", expected, f"one where they are not, at index {n}"))
+        return answer
 
     def _outputs(self, X: Any, thetas: Array | None = None) -> Iterator[Outputs]:
         """Yield the distribution of the outputs, block by block of X, so that memory does not grow with N."""

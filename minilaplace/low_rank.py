@@ -11,11 +11,12 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh, eigvalsh, solve_triangular
+from scipy.linalg import eigh, qr, solve_triangular, svdvals
 
+from .curvature import blocks
 from .jacobian import FactoredRows
-from .posterior import Posterior, cholesky
-from .structure import Full, Structure
+from .posterior import Posterior, cholesky, rounding_of
+from .structure import Full, Structure, without_rounding
 from .validation import Array, refusal
 
 DEFAULT_RANK = 10
@@ -29,6 +30,7 @@ class LowRank(Full):
 
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
         values, vectors = self._largest
+        self.check_resolved(prior, scale)
         return LowRankPosterior(mean, np.sqrt(scale * values)[:, None] * vectors.T, prior)
 
     @cached_property
@@ -36,13 +38,19 @@ class LowRank(Full):
         values, _ = self._largest
         return np.pad(values, (0, len(self.subset) - len(values)))
 
+    @property
+    def rounding(self) -> Array:
+        values, _ = self._largest
+        error = rounding_of(values.max(initial=0), len(self.subset))
+        return np.pad(np.full(len(values), error), (0, len(self.subset) - len(values)))  # what is not kept is exact
+
     @cached_property
     def _largest(self) -> tuple[Array, Array]:
         """The eigenvalues that are kept, and their eigenvectors (P_s, rank)."""
         P = len(self.subset)
         kept = min(self.rank or DEFAULT_RANK, P)
         values, vectors = eigh(self.matrix(), subset_by_index=[P - kept, P - 1])
-        return np.maximum(values, 0), vectors
+        return without_rounding(np.maximum(values, 0), P), vectors
 
 
 class FunctionSpace(Structure):
@@ -71,20 +79,29 @@ class FunctionSpace(Structure):
 
     @cached_property
     def eigenvalues(self) -> Array:
+        """The squares of the singular values of G, and zeros."""
         G, P = np.concatenate(self.parts), len(self.subset)
-        found = np.maximum(eigvalsh(G @ G.T if len(G) < P else G.T @ G), 0)
-        return np.pad(found, (0, P - len(found)))
+        squares = svdvals(G) ** 2
+        return np.pad(squares, (0, P - len(squares)))
+
+    @property
+    def rounding(self) -> Array:
+        """Of a singular value rounding moves its square by twice their product; of none by the square of that."""
+        s = np.sqrt(self.eigenvalues)
+        error = rounding_of(s.max(initial=0), len(s))
+        return 2 * s * error + error**2
 
 
 class LowRankPosterior(Posterior):
-    """Lambda = G^T G + prior for K rows G (K, P_s), by algebra in K dimensions (Woodbury).
+    """Lambda = G^T G + prior for K rows G (K, P_s), by algebra in k = min(K, P_s) dimensions.
 
-    With prior = L0 L0^T, the whitened rows V = G L0^-T, M = I + V V^T (K, K) and its Cholesky factor, M = C C^T:
+    With prior = L0 L0^T, whitened rows V = G L0^-T, and the QR decompositions V^T = Q T and [T^T; I] = O S:
 
-        Sigma = L0^-T (I - U^T U) L0^-1,    U = C^-1 V,    log det Lambda = log det M + log det prior
+        Sigma = L0^-T [(I - Q Q^T) + Q (S^T S)^-1 Q^T] L0^-1,    log det Lambda = log det S^T S + log det prior
 
-    This is the function-space view of the same Gaussian: V V^T is the kernel matrix of the data, and U^T U what the
-    data takes off the prior's covariance.
+    What the data does not see, the complement of Q (P_s, k), stays as the prior has it; what it sees has the precision
+    S^T S = I + T T^T. Woodbury's identity says the same as I - V^T (I + V V^T)^-1 V, a difference of nearly
+    equal numbers where the prior is weak. Here nothing is squared and taken off, and variances are sums of squares.
     """
 
     def __init__(self, mean: Array, rows: Array, prior: Array) -> None:
@@ -92,10 +109,11 @@ class LowRankPosterior(Posterior):
         self._rows, self._prior = rows, prior
         self._root = np.sqrt(prior) if prior.ndim == 1 else cholesky(prior)  # L0
         self._V = self._whitened(rows)
-        self._C = cholesky(np.eye(len(rows)) + self._V @ self._V.T)
-        self._U = solve_triangular(self._C, self._V, lower=True)
+        self._Q, T, _ = qr(self._V.T, mode="economic", pivoting=True)  # T T^T does not see the pivoting
+        self._S = qr(np.vstack([T.T, np.eye(len(T))]), mode="r")[0][: len(T)]
         diagonal = self._root if prior.ndim == 1 else np.diagonal(self._root)
-        self.log_det_precision = float(2 * np.log(np.diagonal(self._C)).sum() + 2 * np.log(diagonal).sum())
+        log_volume = np.log(np.abs(np.diagonal(self._S))).sum() + np.log(diagonal).sum()
+        self.log_det_precision = float(2 * log_volume)
 
     def precision(self) -> Array:
         """Return G^T G + prior, (P_s, P_s)."""
@@ -103,29 +121,35 @@ class LowRankPosterior(Posterior):
 
     def covariance(self) -> Array:
         """Return Sigma, (P_s, P_s)."""
-        prior, told = self._unwhitened(np.eye(len(self.mean))), self._unwhitened(self._U)
-        return prior.T @ prior - told.T @ told
+        factors = self._factors(np.eye(len(self.mean)))
+        return np.add.reduce([F @ F.T for F in factors])
 
     def variance(self) -> Array:
-        """Return the diagonal of Sigma, (P_s,)."""
-        if self._prior.ndim == 2:
-            return np.diagonal(self.covariance()).copy()
-        return 1 / self._prior - (self._unwhitened(self._U) ** 2).sum(axis=0)
+        """Return the diagonal of Sigma, (P_s,), in blocks of rows."""
+        P = len(self.mean)
+        units = (np.eye(len(range(P)[block]), P, block.start) for block in blocks(P, 3 * P))
+        return np.concatenate([np.add.reduce([(F**2).sum(axis=1) for F in self._factors(unit)]) for unit in units])
 
     def functional_covariance(self, jacobian: FactoredRows, n_rows: int | None = None) -> Array:
-        """Return J_n Sigma J_n^T, (N, C, C): the prior's kernel less what the data tells."""
+        """Return J_n Sigma J_n^T, (N, C, C): what the prior leaves and what the data leaves."""
         J = jacobian.dense()  # (N, C, P_s)
-        white = self._whitened(J.reshape(-1, J.shape[2]))
-        told = (white @ self._U.T).reshape(*J.shape[:2], -1)  # (N, C, K)
-        white = white.reshape(J.shape)
-        return white @ white.transpose(0, 2, 1) - told @ told.transpose(0, 2, 1)
+        factors = [F.reshape(*J.shape[:2], -1) for F in self._factors(J.reshape(-1, J.shape[2]))]
+        return np.add.reduce([F @ F.transpose(0, 2, 1) for F in factors])
+
+    def _factors(self, rows: Array) -> list[Array]:
+        """Return F_1 = W (I - Q Q^T) and F_2 = W Q S^-1, W = rows L0^-T: rows Sigma rows^T is F_1 F_1^T + F_2 F_2^T."""
+        W = self._whitened(rows)
+        seen = W @ self._Q
+        told = solve_triangular(self._S, seen.T, trans="T").T
+        return [told] if len(self._S) == W.shape[1] else [W - seen @ self._Q.T, told]
 
     def _deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
-        """Draw z from the whitened prior and correct it by what the data tells, z - V^T M^-1 (V z + e) (Matheron)."""
+        """Draw z from the whitened prior, and for what the data sees Q (S^T S)^-1 Q^T (z + V^T e) (Matheron)."""
         z = rng.standard_normal((n_samples, len(self.mean)))
         e = rng.standard_normal((n_samples, len(self._rows)))
-        z -= solve_triangular(self._C, (z @ self._V.T + e).T, lower=True).T @ self._U
-        return self._unwhitened(z)
+        seen = (z - e @ self._V) @ self._Q
+        told = solve_triangular(self._S, solve_triangular(self._S, seen.T, trans="T")).T
+        return self._unwhitened(z + (told - z @ self._Q) @ self._Q.T)
 
     def _whitened(self, rows: Array) -> Array:
         """Return rows L0^-T."""

@@ -16,6 +16,9 @@ covariance of the outputs that it implies, J Sigma J^T. They differ in the facto
 | `LowRankPosterior` (`low_rank.py`) | rows G with curvature G^T G | of few rows: low rank, function space |
 
 The inverse itself is never needed; `covariance` is there to look at.
+
+A sum of curvature and prior is rounded to 16 digits of its largest entries. Where the prior is so weak, or the noise so
+small, that fewer than `DIGITS` are left for what the prior alone determines, the posterior is refused: see `cholesky`.
 """
 
 from __future__ import annotations
@@ -25,14 +28,16 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cholesky as scipy_cholesky
 from scipy.linalg import eigvalsh, solve_triangular
-from scipy.linalg.lapack import dpotri
+from scipy.linalg.lapack import dpocon, dpotri
 
 from .jacobian import FactoredRows
 from .layer_pairs import PairQuadratic, symmetrise
 from .validation import Array
+
+DIGITS = 4  # how many digits of variances survive rounding, or the posterior is refused
 
 
 class Posterior(ABC):
@@ -202,11 +207,32 @@ class BlockPosterior(Posterior):
 
 
 def cholesky(precision: Array) -> Array:
-    """Return L of a matrix whose lower triangle counts, or an error that says how indefinite it is and what to do."""
+    """Return L of a matrix whose lower triangle counts, or an error that says what is wrong with it and what to do.
+
+    Rounding moves the matrix by eps times its diagonal, and its inverse by eps times the condition number: that of the
+    matrix scaled to a unit diagonal, because L does not depend on the parameters' units.
+    """
     try:
-        return scipy_cholesky(precision.T, lower=False).T  # LAPACK sees columns where NumPy has rows
+        L = scipy_cholesky(precision.T, lower=False).T  # LAPACK sees columns where NumPy has rows
     except np.linalg.LinAlgError:
-        raise not_positive_definite(eigvalsh(precision, subset_by_index=[0, 0])[0]) from None
+        smallest, largest = (eigvalsh(precision, subset_by_index=[k, k])[0] for k in (0, len(precision) - 1))
+        if smallest < -rounding_of(largest, len(precision)):
+            raise not_positive_definite(smallest) from None
+        raise not_resolved() from None
+    reciprocal_condition, _ = dpocon(L.T / np.sqrt(np.diagonal(precision)), 1.0)
+    if not resolved(np.finfo(float).eps, reciprocal_condition):
+        raise not_resolved()
+    return L
+
+
+def rounding_of(largest: float, size: int) -> float:
+    """Return how far rounding moves the eigenvalues of a symmetric matrix of this size and largest eigenvalue."""
+    return size * np.finfo(float).eps * abs(largest)
+
+
+def resolved(error: ArrayLike, value: ArrayLike) -> bool:
+    """Return whether so small an error leaves `DIGITS` digits of every value."""
+    return bool(np.all(np.asarray(error) <= 10.0**-DIGITS * np.asarray(value)))
 
 
 def not_positive_definite(smallest: float) -> np.linalg.LinAlgError:
@@ -214,4 +240,13 @@ def not_positive_definite(smallest: float) -> np.linalg.LinAlgError:
     return np.linalg.LinAlgError(
         f"the posterior precision is not positive definite: its smallest eigenvalue is {smallest:.6g}. An exact "
         "Hessian is indefinite away from a mode. Two ways out: curvature='ggn', or a larger prior_precision"
+    )
+
+
+def not_resolved() -> np.linalg.LinAlgError:
+    """Return the error that says where the digits have gone, and the two ways out."""
+    return np.linalg.LinAlgError(
+        f"the posterior precision has not {DIGITS} digits of what the prior adds to it: rounding of the curvature "
+        "outweighs so small a prior_precision. Two ways out: hessian_structure='gp', which never adds the two, or a "
+        "larger prior_precision (or noise)"
     )

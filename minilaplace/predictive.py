@@ -74,9 +74,12 @@ class Outputs:
         self._trace = network.trace(theta, X)
         self.mean = self._trace.output  # (N, C)
 
-    def covariance(self) -> Array:
-        """Return V_n = J_n Sigma J_n^T, (N, C, C)."""
-        return self._posterior.functional_covariance(self._jacobian, self._n_rows)
+    def covariance(self, R: Array | None = None) -> Array:
+        """Return V_n = J_n Sigma J_n^T, (N, C, C), or the covariance of R f for rows R (K, C), (N, K, K)."""
+        if R is None:
+            return self._posterior.functional_covariance(self._jacobian, self._n_rows)
+        rows = self._subset.rows(self._trace, np.broadcast_to(R, (len(self.mean), *R.shape)))
+        return self._posterior.functional_covariance(rows, self._n_rows)
 
     def variance(self) -> Array:
         """Return diag V_n, (N, C)."""
@@ -113,24 +116,26 @@ def bridge(likelihood: Categorical, f: Outputs, *, normalise: bool = False) -> A
 
         alpha_c = (1 - 2 / C + exp(m_c) sum_j exp(-m_j) / C^2) / v_c
 
+    No data tells the sum of the logits, and under a weak prior its variance is so large that the difference would lose
+    v to rounding. So it is taken of f less its mean, d, whose covariance with the sum is small.
     To `normalise`, v is first divided by s = mean(v) / sqrt(C / 2), and m by sqrt(s). Where V = 0 all v count as equal.
 
     Source: MacKay (1998); Hobbhahn, Kristiadi and Hennig (2022).
     """
-    m, V = f.mean, f.covariance()
-    C = m.shape[1]
-    row, total = V.sum(axis=2), V.sum(axis=(1, 2))[:, None]
-    share = np.divide(row, total, out=np.full_like(row, 1 / C), where=total > 0)
-    m = m - share * m.sum(axis=1, keepdims=True)
-    v = np.diagonal(V, axis1=1, axis2=2) - share * row
-    floor = np.maximum(1e-15 * total, np.finfo(float).tiny)  # rounding must not take v to 0 or below
-    v = np.where(total > 0, np.maximum(v, floor), 1.0)
+    C = f.mean.shape[1]
+    less_mean = np.eye(C) - 1 / C
+    V = f.covariance(np.vstack([less_mean, np.ones(C)]))  # of d and of the sum
+    row, total, v_d = V[:, :C, C], V[:, C, C:], np.diagonal(V, axis1=1, axis2=2)[:, :C]
+    share = np.divide(row, total, out=np.zeros_like(row), where=total > 0)
+    m = f.mean @ less_mean - share * f.mean.sum(axis=1, keepdims=True)
+    top = v_d.max(axis=1, keepdims=True)
+    v = np.where(top > 0, np.maximum(v_d - share * row, 1e-15 * top), 1.0)  # rounding must not take v to 0 or below
     if normalise:
         s = v.mean(axis=1, keepdims=True) / np.sqrt(C / 2)
         m, v = m / np.sqrt(s), v / s
     exponent = m + logsumexp(-m, axis=1, keepdims=True)
     top = np.maximum(exponent.max(axis=1, keepdims=True), 0)  # taken out of all alphas, so that none overflows
-    alpha = ((1 - 2 / C) * np.exp(-top) + np.exp(exponent - top) / C**2) / v
+    alpha = ((1 - 2 / C) * np.exp(-top) + np.exp(exponent - top) / C**2) * (v.min(axis=1, keepdims=True) / v)
     return alpha / alpha.sum(axis=1, keepdims=True)
 
 
@@ -189,9 +194,10 @@ def nn(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
 
 
 def joined(parts: list[Any]) -> Any:
-    """Concatenate arrays, or named tuples of arrays, that belong to consecutive blocks of inputs."""
+    """Concatenate arrays, or tuples of arrays, that belong to consecutive blocks of inputs."""
     if isinstance(parts[0], tuple):
-        return type(parts[0])(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        columns = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return parts[0]._make(columns) if hasattr(parts[0], "_make") else tuple(columns)
     return np.concatenate(parts)
 
 
@@ -224,7 +230,7 @@ def _variances(likelihood: Regression, f: Outputs) -> tuple[Array, Array, Array]
     aleatoric, epistemic = likelihood.noise_variance(f.mean), V
     if isinstance(likelihood, HeteroscedasticGaussian):
         epistemic, V_s = np.split(V, 2, axis=1)
-        aleatoric = aleatoric * np.exp(V_s / 2)
+        aleatoric = np.exp(np.split(f.mean, 2, axis=1)[1] + V_s / 2)
     return aleatoric + epistemic, aleatoric, epistemic
 
 

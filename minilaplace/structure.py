@@ -28,7 +28,15 @@ from scipy.linalg import eigvalsh
 from .curvature import Contribution
 from .jacobian import FactoredRows
 from .layer_pairs import symmetrise
-from .posterior import BlockPosterior, FullPosterior, Posterior, not_positive_definite
+from .posterior import (
+    BlockPosterior,
+    FullPosterior,
+    Posterior,
+    not_positive_definite,
+    not_resolved,
+    resolved,
+    rounding_of,
+)
 from .subset import Subset
 from .validation import Array, refusal
 
@@ -94,7 +102,21 @@ class Structure(ABC):
     @property
     @abstractmethod
     def eigenvalues(self) -> Array:
-        """The eigenvalues of H, (P_s,), each standing in its block; found on first use, when all data is in."""
+        """The eigenvalues of H, (P_s,), each standing in its block; found on first use, when all data is in.
+
+        Those that are nothing but rounding are 0.
+        """
+
+    @property
+    def rounding(self) -> Array:
+        """How far off each eigenvalue may be, (P_s,)."""
+        return np.zeros(len(self.subset))
+
+    def check_resolved(self, prior: Array, scale: float) -> None:
+        """Raise a LinAlgError if, for a prior (P_s,), some of the eigenvalues are lost in rounding."""
+        weakest = prior if prior.ndim == 1 else eigvalsh(prior, subset_by_index=[0, 0])
+        if not resolved(scale * self.rounding, scale * np.abs(self.eigenvalues) + weakest):
+            raise not_resolved()
 
     def log_det_and_variance(
         self, prior: Array, scale: float, groups: NDArray[np.intp] | None = None
@@ -110,9 +132,7 @@ class Structure(ABC):
         if prior.ndim == 2 or varying:
             posterior = self.posterior(np.zeros(len(self.subset)), prior, scale)
             return posterior.log_det_precision, posterior.variance()
-        found = self.eigenvalues
-        rounding = len(found) * np.finfo(float).eps * np.abs(found).max()
-        eigenvalues = scale * np.where(np.abs(found) <= rounding, 0, found) + prior
+        eigenvalues = scale * self.eigenvalues + prior
         if not np.all(eigenvalues > 0):
             raise not_positive_definite(eigenvalues.min())
         return float(np.log(eigenvalues).sum()), 1 / eigenvalues
@@ -142,7 +162,11 @@ class Full(Structure):
 
     @cached_property
     def eigenvalues(self) -> Array:
-        return eigvalsh(self.parts[0])
+        return without_rounding(eigvalsh(self.parts[0]), len(self.subset))
+
+    @property
+    def rounding(self) -> Array:
+        return np.full(len(self.subset), rounding_of(np.abs(self.eigenvalues).max(), len(self.subset)))
 
 
 class BlockDiag(Structure):
@@ -171,8 +195,21 @@ class BlockDiag(Structure):
     def eigenvalues(self) -> Array:
         eigenvalues = np.empty(len(self.subset))
         for part, at in zip(self.parts, self.subset.layers(), strict=True):
-            eigenvalues[at] = eigvalsh(part)
+            eigenvalues[at] = without_rounding(eigvalsh(part), len(part))
         return eigenvalues
+
+    @property
+    def rounding(self) -> Array:
+        error = np.empty(len(self.subset))
+        for at in self.subset.layers():
+            error[at] = rounding_of(np.abs(self.eigenvalues[at]).max(), len(at))
+        return error
+
+
+def without_rounding(eigenvalues: Array, size: int) -> Array:
+    """Return eigenvalues of a matrix of this size with zeros where there is nothing but rounding."""
+    sizes = np.abs(eigenvalues)
+    return np.where(sizes <= rounding_of(sizes.max(initial=0), size), 0, eigenvalues)
 
 
 def with_prior(matrix: Array, prior: Array) -> Array:

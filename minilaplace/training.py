@@ -22,6 +22,7 @@ from .model import BayesianModel
 from .validation import Array, Seed, instance, option, real_number, refusal, sampler, truth, whole_number
 
 Callback = Callable[[int, Array, float], object]
+FORBIDDING = 1e100  # the loss where it is infinite, for a line search that has to turn back there
 
 
 class ConvergenceWarning(UserWarning):
@@ -69,7 +70,19 @@ def fit_map(
     X, y = model.check_data(X, y)
     rng = sampler(rng)
     theta = model.network.init(rng) if theta0 is None else model.check_theta(theta0, "theta0")
-    return optimizer.minimise(model, X, y, theta, rng, callback or (lambda step, theta, loss: None))
+    with np.errstate(all="ignore"):  # what is only tried may overflow; where it starts and ends may not
+        _check_finite("theta0", model, theta, X, y)
+        theta = optimizer.minimise(model, X, y, theta, rng, callback or (lambda step, theta, loss: None))
+        _check_finite("learning_rate", model, theta, X, y)
+    return theta
+
+
+def _check_finite(name: str, model: BayesianModel, theta: Array, X: Array, y: Any) -> None:
+    """Raise a ValueError that names the argument if it led to a loss of infinity or NaN."""
+    loss = model.loss(theta, X, y)
+    if not np.isfinite(loss):
+        expected = "one that leads to a loss within the range of float64"
+        raise ValueError(refusal(name, expected, f"one that leads to a loss of {loss:g}"))
 
 
 def optimizer_of(method: str, options: dict[str, Any]) -> LBFGS | Adam:
@@ -112,6 +125,11 @@ class LBFGS:
         steps, left = 0, self.max_iterations
         loss, gradient = model.loss_and_gradient(theta, X, y)
 
+        def tried(theta: Array) -> tuple[float, Array]:
+            loss, gradient = model.loss_and_gradient(theta, X, y)
+            finite = np.isfinite(loss) and np.isfinite(gradient).all()
+            return (loss, gradient) if finite else (FORBIDDING, np.zeros_like(theta))
+
         def report(intermediate_result: Any) -> None:
             nonlocal steps
             steps += 1
@@ -119,18 +137,14 @@ class LBFGS:
 
         while left > 0 and not is_mode(loss, gradient):
             options = {"maxiter": left, "maxfun": 20 * left, "gtol": 1e-6, "ftol": 0.0, "maxcor": 20}
-            result = minimize(
-                lambda t: model.loss_and_gradient(t, X, y), theta, method="L-BFGS-B", jac=True, callback=report,
-                options=options,
-            )  # fmt: skip
+            result = minimize(tried, theta, method="L-BFGS-B", jac=True, callback=report, options=options)
             stuck, left = not result.fun < loss, left - max(result.nit, 1)
             theta, loss, gradient = result.x, float(result.fun), result.jac
             if stuck:
                 break
         if left > 0 and not is_mode(loss, gradient):
             options = {"fatol": 5e-7, "maxiter": 20}
-            with np.errstate(all="ignore"):  # where it ends is judged below, however it got there
-                polished = root(lambda t: model.gradient(t, X, y), theta, method="krylov", options=options).x
+            polished = root(lambda t: model.gradient(t, X, y), theta, method="krylov", options=options).x
             end, slope = model.loss_and_gradient(polished, X, y)
             if is_mode(end, slope) and end <= loss + 1e-12 * abs(loss):
                 theta, loss, gradient = polished, end, slope

@@ -77,10 +77,16 @@ def tune_on_held_out(model: BayesianModel, score: Callable[[BayesianModel], floa
     """
 
     def loss(log_delta: float) -> float:
-        return -score(replace(model, prior_precision=float(np.exp(log_delta))))
+        try:
+            return -score(replace(model, prior_precision=float(np.exp(log_delta))))
+        except np.linalg.LinAlgError:  # too weak a prior for this curvature
+            return np.inf
 
     grid = np.linspace(*LOG_BOUNDS, 33)  # the score may have several maxima: find the best one's surroundings first
-    k = int(np.argmin([loss(x) for x in grid]))
+    losses = [loss(x) for x in grid]
+    k = int(np.argmin(losses))
+    if np.isinf(losses[k]):
+        score(model)  # raises the error that says why no prior will do
     bounds = grid[max(k - 1, 0)], grid[min(k + 1, 32)]
     best = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4}).x
     _warn_at_edge("held-out score", np.array([best]))

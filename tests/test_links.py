@@ -15,8 +15,8 @@ class Known:
     def __init__(self, mean, V):
         self.mean, self.V = mean, V
 
-    def covariance(self):
-        return self.V
+    def covariance(self, R=None):
+        return self.V if R is None else R @ self.V @ R.T
 
     def variance(self):
         return np.diagonal(self.V, axis1=1, axis2=2)
