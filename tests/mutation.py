@@ -1,0 +1,247 @@
+"""Change the numerical modules one operation at a time, and see whether a test notices.
+
+    python -m tests.mutation                        # all modules: hours of one core
+    python -m tests.mutation kronecker low_rank     # some
+    python -m tests.mutation --most 50 --seed 1     # a random 50 of each module
+
+A mutant is a copy of the package in which one comparison, operator, constant or branch is another; the tests of
+`TESTS[module]` run on it until one fails. Each mutant has a process of its own, forked after NumPy, SciPy and pytest
+have been imported, with a time limit (an endless loop is a failure that is noticed). What no test notices is printed as
+it is found, and a table of the modules at the end. Mutants that are known to mean the same as the original,
+`EQUIVALENT`, are not run; each has its reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import copy
+import io
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "minilaplace"
+
+# The quickest tests that speak of a module come first; the first failure ends a mutant.
+TESTS = {
+    "network": ["network", "curvature", "properties", "reference", "against_pytorch", "links"],
+    "layer_pairs": ["network", "jacobian", "curvature", "structure", "subset", "properties"],
+    "jacobian": ["jacobian", "curvature", "structure", "properties", "subset"],
+    "likelihood": ["likelihood", "properties", "reference", "bad_input", "structure", "evidence"],
+    "heteroscedastic": ["likelihood", "reference", "properties", "structure", "evidence", "bad_input"],
+    "model": ["model", "properties", "bad_input", "evidence", "structure", "no_surprises"],
+    "curvature": ["curvature", "conditioning", "properties", "laplace", "structure", "bad_input"],
+    "posterior": ["posterior", "conditioning", "structure", "properties", "laplace"],
+    "structure": ["conditioning", "structure", "storage", "properties", "evidence"],
+    "kronecker": ["conditioning", "structure", "properties", "evidence", "links"],
+    "low_rank": ["conditioning", "structure", "storage", "properties", "evidence"],
+    "predictive": ["predictive", "links", "conditioning", "reference", "properties", "laplace"],
+    "evidence": ["evidence", "conditioning", "reference", "properties", "bad_input"],
+}
+
+# module: {the mutant as it is printed, without its line: why it is the same}
+EQUIVALENT: dict[str, dict[str, str]] = {}
+
+COMPARISONS = {
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
+}  # fmt: skip
+OPERATORS = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Div, ast.Mod: ast.Mult,
+    ast.Pow: ast.Mult, ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr,
+}  # fmt: skip
+
+
+class Mutants(ast.NodeVisitor):
+    """The places of a module where one thing can be another: (node's path from the root, what to make of it)."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.found: list[tuple[list[tuple[str, int | None]], ast.AST, str]] = []
+        self._walk(tree, [])
+
+    def _walk(self, node: ast.AST, path: list[tuple[str, int | None]]) -> None:
+        for other in _others(node):
+            self.found.append((path, other, f"{_text(node)}  ->  {_text(other)}"))
+        for name, value in ast.iter_fields(node):
+            if name in ("annotation", "returns", "decorator_list", "type_params"):
+                continue
+            if isinstance(value, list):
+                for i, child in enumerate(value):
+                    if isinstance(child, ast.AST) and not _is_prose(child):
+                        self._walk(child, [*path, (name, i)])
+            elif isinstance(value, ast.AST):
+                self._walk(value, [*path, (name, None)])
+
+
+def _is_prose(node: ast.AST) -> bool:
+    """Return whether a statement says nothing to the machine: docstrings, imports, abstract methods, type aliases."""
+    if isinstance(node, (ast.Import, ast.ImportFrom, ast.JoinedStr)):
+        return True
+    if isinstance(node, ast.Raise):  # the words of an error
+        return True
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _others(node: ast.AST) -> list[ast.AST]:
+    """Return what a node could be instead."""
+    if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in COMPARISONS:
+        return [_with(node, ops=[COMPARISONS[type(node.ops[0])]()])]
+    if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
+        return [_with(node, op=OPERATORS[type(node.op)]())]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
+        return [_with(node, left=node.right, right=node.left)]
+    if isinstance(node, ast.AugAssign) and type(node.op) in OPERATORS:
+        return [_with(node, op=OPERATORS[type(node.op)]())]
+    if isinstance(node, ast.BoolOp):
+        return [_with(node, op=ast.Or() if isinstance(node.op, ast.And) else ast.And())]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.Not, ast.USub)):
+        return [node.operand]
+    if isinstance(node, ast.IfExp):
+        return [_with(node, body=node.orelse, orelse=node.body)]
+    if isinstance(node, (ast.If, ast.While)):
+        return [_with(node, test=ast.UnaryOp(ast.Not(), node.test))]
+    if isinstance(node, ast.Constant):
+        if isinstance(node.value, bool):
+            return [ast.Constant(not node.value)]
+        if isinstance(node.value, (int, float)):
+            return [ast.Constant(node.value + 1)]
+        if node.value is None:
+            return [ast.Constant(0)]
+        if isinstance(node.value, str):
+            return [ast.Constant(node.value + "~")]
+    if isinstance(node, ast.Return) and node.value is not None and not isinstance(node.value, ast.Constant):
+        return [ast.Return(ast.Constant(None))]
+    return []
+
+
+def _with(node: ast.AST, **changes: object) -> ast.AST:
+    other = copy.copy(node)
+    for name, value in changes.items():
+        setattr(other, name, value)
+    return other
+
+
+def _text(node: ast.AST) -> str:
+    return ast.unparse(ast.fix_missing_locations(copy.deepcopy(node))).splitlines()[0]
+
+
+def mutated(source: str, path: list[tuple[str, int | None]], other: ast.AST) -> str:
+    """Return the source with the node at `path` replaced."""
+    tree = ast.parse(source)
+    node: ast.AST = tree
+    for name, i in path[:-1]:
+        node = getattr(node, name) if i is None else getattr(node, name)[i]
+    name, i = path[-1]
+    if i is None:
+        setattr(node, name, other)
+    else:
+        getattr(node, name)[i] = other
+    return ast.unparse(ast.fix_missing_locations(tree))
+
+
+def mutants(module: str) -> list[tuple[str, str]]:
+    """Return every mutant of a module as (what it is, its source); those known to be equivalent are left out."""
+    source = (PACKAGE / f"{module}.py").read_text("utf-8")
+    known, found = EQUIVALENT.get(module, {}), []
+    for path, other, what in Mutants(ast.parse(source)).found:
+        if what not in known:
+            line = _line(ast.parse(source), path)
+            found.append((f"{module}.py:{line}: {what}", mutated(source, path, other)))
+    return found
+
+
+def _line(node: ast.AST, path: list[tuple[str, int | None]]) -> int:
+    line = 0
+    for name, i in path:
+        node = getattr(node, name) if i is None else getattr(node, name)[i]
+        line = getattr(node, "lineno", line)
+    return line
+
+
+def killed(module: str, source: str, limit: float) -> bool:
+    """Return whether a test fails, or the time limit does, with this source in the place of the module's."""
+    with tempfile.TemporaryDirectory() as directory:
+        shutil.copytree(PACKAGE, Path(directory) / "minilaplace", ignore=shutil.ignore_patterns("__pycache__"))
+        (Path(directory) / "minilaplace" / f"{module}.py").write_text(source, "utf-8")
+        child = os.fork()
+        if child == 0:
+            os.setsid()
+            os._exit(_run_tests(module, directory))
+        end = time.monotonic() + limit
+        while time.monotonic() < end:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                return os.waitstatus_to_exitcode(status) != 0
+            time.sleep(0.02)
+        os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return True
+
+
+def _run_tests(module: str, directory: str) -> int:
+    import pytest
+
+    os.environ["PYTHONPATH"] = directory
+    os.chdir(ROOT)
+    sys.path.insert(0, directory)
+    sink = io.StringIO()
+    tests = [f"tests/test_{name}.py" for name in TESTS[module] if (ROOT / f"tests/test_{name}.py").exists()]
+    with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
+        code = pytest.main(["-x", "-q", "--no-header", "-p", "no:cacheprovider", *tests])
+    return int(code)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("modules", nargs="*", help="of " + ", ".join(TESTS))
+    parser.add_argument("--most", type=int, default=None, help="mutants of each module, drawn at random")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--limit", type=float, default=300.0, help="seconds until a mutant counts as noticed")
+    given = parser.parse_args()
+    os.environ["HYPOTHESIS_PROFILE"] = "mutation"
+    _import_what_is_heavy()
+    jobs = []
+    for module in given.modules or TESTS:
+        assert not killed(module, (PACKAGE / f"{module}.py").read_text("utf-8"), given.limit), f"{module}: unchanged"
+        drawn = mutants(module)
+        random.Random(given.seed).shuffle(drawn)
+        jobs += [(module, *mutant) for mutant in drawn[: given.most]]
+    random.Random(given.seed).shuffle(jobs)  # so that a run that is cut short says something of every module
+    tried, noticed = Counter(), Counter()
+    try:
+        for module, what, source in jobs:
+            tried[module] += 1
+            noticed[module] += (dead := killed(module, source, given.limit))
+            if not dead:
+                print(f"[{sum(tried.values())}/{len(jobs)}] not noticed: {what}", flush=True)
+    finally:
+        for module in tried:
+            share = noticed[module] / tried[module]
+            print(f"{module:16} {noticed[module]:4} of {tried[module]:4} noticed, {share:.1%}")
+        print(f"{'all':16} {sum(noticed.values()):4} of {sum(tried.values()):4} noticed", flush=True)
+
+
+def _import_what_is_heavy() -> None:
+    import hypothesis.strategies
+    import mpmath
+    import pytest
+    import scipy.differentiate
+    import scipy.integrate
+    import scipy.optimize
+    import scipy.stats
+
+    assert all((hypothesis.strategies, mpmath, pytest, scipy))
+    assert "minilaplace" not in sys.modules
+
+
+if __name__ == "__main__":
+    main()
