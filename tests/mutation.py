@@ -33,19 +33,19 @@ PACKAGE = ROOT / "minilaplace"
 
 # The quickest tests that speak of a module come first; the first failure ends a mutant.
 TESTS = {
-    "network": ["network", "curvature", "properties", "reference", "against_pytorch", "links"],
-    "layer_pairs": ["network", "jacobian", "curvature", "structure", "subset", "properties"],
-    "jacobian": ["jacobian", "curvature", "structure", "properties", "subset"],
-    "likelihood": ["likelihood", "properties", "reference", "bad_input", "structure", "evidence"],
-    "heteroscedastic": ["likelihood", "reference", "properties", "structure", "evidence", "bad_input"],
-    "model": ["model", "properties", "bad_input", "evidence", "structure", "no_surprises"],
-    "curvature": ["curvature", "conditioning", "properties", "laplace", "structure", "bad_input"],
-    "posterior": ["posterior", "conditioning", "structure", "properties", "laplace"],
-    "structure": ["conditioning", "structure", "storage", "properties", "evidence"],
-    "kronecker": ["conditioning", "structure", "properties", "evidence", "links"],
-    "low_rank": ["conditioning", "structure", "storage", "properties", "evidence"],
-    "predictive": ["predictive", "links", "conditioning", "reference", "properties", "laplace"],
-    "evidence": ["evidence", "conditioning", "reference", "properties", "bad_input"],
+    "network": ["network", "curvature", "jacobian", "links", "subset"],
+    "layer_pairs": ["curvature", "jacobian", "subset", "posterior", "structure"],
+    "jacobian": ["jacobian", "curvature", "subset", "structure"],
+    "likelihood": ["likelihood", "model", "bad_input", "evidence", "structure"],
+    "heteroscedastic": ["likelihood", "links", "conditioning", "structure"],
+    "model": ["model", "bad_input", "laplace", "structure"],
+    "curvature": ["curvature", "laplace", "bad_input", "conditioning", "structure"],
+    "posterior": ["posterior", "structure", "conditioning"],
+    "structure": ["structure", "conditioning", "evidence"],
+    "kronecker": ["structure", "conditioning", "evidence"],
+    "low_rank": ["structure", "conditioning", "evidence"],
+    "predictive": ["links", "predictive", "conditioning", "laplace"],
+    "evidence": ["evidence", "properties"],
 }
 
 # module: {the mutant as it is printed, without its line: why it is the same}
@@ -168,7 +168,7 @@ def _line(node: ast.AST, path: list[tuple[str, int | None]]) -> int:
 
 
 def killed(module: str, source: str, limit: float) -> bool:
-    """Return whether a test fails, or the time limit does, with this source in the place of the module's."""
+    """Return whether a test fails, or the time limit is reached, with this source in the place of the module's."""
     with tempfile.TemporaryDirectory() as directory:
         shutil.copytree(PACKAGE, Path(directory) / "minilaplace", ignore=shutil.ignore_patterns("__pycache__"))
         (Path(directory) / "minilaplace" / f"{module}.py").write_text(source, "utf-8")
@@ -211,7 +211,6 @@ def main() -> None:
     _import_what_is_heavy()
     jobs = []
     for module in given.modules or TESTS:
-        assert not killed(module, (PACKAGE / f"{module}.py").read_text("utf-8"), given.limit), f"{module}: unchanged"
         drawn = mutants(module)
         random.Random(given.seed).shuffle(drawn)
         jobs += [(module, *mutant) for mutant in drawn[: given.most]]
