@@ -24,7 +24,7 @@ from .interchange import from_layers, from_torch, to_layers, to_state_dict
 from .laplace import Laplace
 from .likelihood import Bernoulli, BradleyTerry, Categorical, Gaussian
 from .model import BayesianModel
-from .model_average import average, deep_ensemble, mc_dropout
+from .model_average import average, deep_ensemble, hmc, mc_dropout
 from .network import MLP
 from .predictive import Prediction, Uncertainty
 from .training import ConvergenceWarning, fit_map
@@ -56,6 +56,7 @@ __all__ = [
     "fit_map",
     "from_layers",
     "from_torch",
+    "hmc",
     "marglik_training",
     "mc_dropout",
     "plot_contour",

@@ -10,6 +10,7 @@ Every method is a way to draw parameter vectors theta_s, an array (S, P). `avera
 | `Laplace.sample` | draws from a Gaussian around a mode |
 | `deep_ensemble` | modes, each from a start of its own (Lakshminarayanan, Pritzel and Blundell, 2016) |
 | `mc_dropout` | one theta with random units silenced (Gal and Ghahramani, 2016), see `dropout.py` |
+| `hmc` | draws from the posterior itself, where the chains agree (Neal, 2011), see `hamiltonian.py` |
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ import numpy as np
 from .curvature import blocks
 from .dropout import dropout_masks, fit_dropout, mc_dropout
 from .fit import results
+from .hamiltonian import hmc
 from .model import BayesianModel
 from .predictive import Prediction, joined
 from .predictive import average as average_of_outputs
 from .training import check_callback, fit_map, optimizer_of
 from .validation import Array, Seed, instance, matrix, refusal, sampler, whole_number
 
-__all__ = ["average", "deep_ensemble", "dropout_masks", "fit_dropout", "mc_dropout"]
+__all__ = ["average", "deep_ensemble", "dropout_masks", "fit_dropout", "hmc", "mc_dropout"]
 
 
 def average(model: BayesianModel, thetas: Any, X: Any) -> Array | Prediction:

@@ -1,0 +1,244 @@
+"""*Resources*, the Turing.jl tutorial on Bayesian deep learning: the posterior itself, by Hamiltonian Monte Carlo.
+
+What Laplace approximates can be sampled, at the price of thousands of gradients. theta is a particle in the potential
+U = loss(theta), minus the log posterior up to a constant. A random kick sends it along Hamilton's equations, which keep
+the energy, and where it arrives is the next draw, up to a Metropolis test for what the numerics lost:
+
+    d theta / dt = v * p,   d p / dt = -dU / d theta,   energy = U(theta) + 1/2 sum v * p^2,   p ~ N(0, diag(v)^-1)
+
+`hmc` runs some such chains; `chains.py` tells whether they agree.
+
+| symbol | meaning |
+|---|---|
+| p | momentum, (P,), drawn anew for each trajectory |
+| v | inverse masses, (P,): the variances of theta, as far as the warm-up has seen them |
+| step | the time of one leapfrog step; a trajectory has `n_leapfrog` of them |
+
+Source: Neal (2011); Hoffman and Gelman (2014).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.linalg import cholesky, solve_triangular
+
+from .chains import Chains
+from .fit import results
+from .model import BayesianModel
+from .training import check_callback
+from .validation import Array, Seed, instance, matrix, real_array, refusal, sampler, whole_number
+
+TARGET = 0.8  # acceptance that the warm-up aims at
+JITTER = 0.2  # of the step, so that no trajectory is a full period of the same oscillation time and again
+TOO_FAR = 1000.0  # an energy error that is no rounding of the path any more but another path
+
+
+class Point(NamedTuple):
+    """A place in parameter space, with the loss and its gradient there."""
+
+    theta: Array
+    loss: float
+    gradient: Array
+
+
+Potential = Callable[[Array], "tuple[float, Array]"]
+
+
+def hmc(
+    model: BayesianModel,
+    X: Any,
+    y: Any,
+    n_samples: int = 1000,
+    *,
+    n_chains: int = 4,
+    n_warmup: int = 500,
+    n_leapfrog: int = 32,
+    theta0: Any = None,
+    rng: Seed = None,
+    executor: Executor | None = None,
+    callback: Callable[[int, Array, float], object] | None = None,
+) -> Chains:
+    """Draw parameter vectors from the posterior by Hamiltonian Monte Carlo.
+
+    Parameters
+    ----------
+    model, X, y
+        The `BayesianModel`, inputs (N, D) and targets.
+    n_samples, n_chains, n_warmup
+        Draws to keep from each chain, chains, and draws of each that only tune the step and the masses.
+    n_leapfrog
+        Steps, and so gradients, for each draw.
+    theta0
+        Where to start: (P,) for all chains or (n_chains, P). If not given, each chain starts from a draw of the prior,
+        which is wider than the posterior: chains that agree later have found the same place from far apart.
+    rng
+        Seed or generator, from which each chain gets one of its own: the same seed gives the same bits, wherever the
+        chains are run.
+    executor
+        Any `concurrent.futures.Executor`, to run chains side by side.
+    callback
+        Called here as `callback(chain, theta, loss)` with the last draw of each chain, in order, from 1.
+    """
+    instance("model", model, BayesianModel, "a BayesianModel")
+    n_samples, n_chains = whole_number("n_samples", n_samples, least=4), whole_number("n_chains", n_chains, least=1)
+    n_warmup, n_leapfrog = whole_number("n_warmup", n_warmup, least=0), whole_number("n_leapfrog", n_leapfrog, least=1)
+    if executor is not None:
+        instance("executor", executor, Executor, "a concurrent.futures.Executor")
+    check_callback(callback, "(chain, theta, loss)")
+    X, y = model.check_data(X, y)
+    starts = [None] * n_chains if theta0 is None else _given_starts(model, theta0, n_chains)
+    generators = sampler(rng).spawn(n_chains)
+    run = partial(_chain, model, X, y, n_samples, n_warmup, n_leapfrog)
+    chains = []
+    for chain in results([partial(run, *own) for own in zip(starts, generators, strict=True)], executor):
+        chains.append(chain)
+        if callback is not None:
+            last = chain[0][-1]
+            callback(len(chains), last.copy(), model.loss(last, X, y))
+    samples, acceptance, step_size, divergences = map(np.array, zip(*chains, strict=True))
+    return Chains(samples, acceptance, step_size, divergences)
+
+
+def _chain(
+    model: BayesianModel,
+    X: Array,
+    y: Any,
+    n_samples: int,
+    n_warmup: int,
+    n_leapfrog: int,
+    start: Array | None,
+    rng: np.random.Generator,
+) -> tuple[Array, float, float, int]:
+    """Run one chain and return its draws (n_samples, P), average acceptance, step, and number of divergences."""
+
+    def potential(theta: Array) -> tuple[float, Array]:
+        return model.loss_and_gradient(theta, X, y)
+
+    samples, accepted, divergences = np.empty((n_samples, model.network.n_params)), 0.0, 0
+    with np.errstate(all="ignore"):  # where a trajectory overflows, it is a divergence
+        here = _start(model, potential, rng) if start is None else Point(start, *potential(start))
+        here, step, v = _warm_up(potential, here, n_warmup, n_leapfrog, rng)
+        for s in range(n_samples):
+            here, probability, diverged = _move(potential, here, step, n_leapfrog, v, rng)
+            samples[s], accepted, divergences = here.theta, accepted + probability, divergences + diverged
+    return samples, accepted / n_samples, step, divergences
+
+
+def leapfrog(potential: Potential, here: Point, p: Array, step: float, n_steps: int, v: Array) -> tuple[Point, Array]:
+    """Follow Hamilton's equations for n steps: half a kick, a drift, half a kick.
+
+    It can be run back by turning p around, keeps volumes, and keeps the energy to O(step^2). It stops where the
+    potential is not finite.
+    """
+    for _ in range(n_steps):
+        p = p - step / 2 * here.gradient
+        theta = here.theta + step * v * p
+        here = Point(theta, *potential(theta))
+        p = p - step / 2 * here.gradient
+        if not np.isfinite(here.loss):
+            break
+    return here, p
+
+
+def _move(
+    potential: Potential, here: Point, step: float, n_leapfrog: int, v: Array, rng: np.random.Generator
+) -> tuple[Point, float, bool]:
+    """Return the next point of the chain, the probability with which it was to be a new one, and whether it diverged.
+
+    Metropolis: accept with probability min(1, exp(-energy gained)).
+    """
+    p = rng.normal(size=len(v)) / np.sqrt(v)
+    step = step * rng.uniform(1 - JITTER, 1 + JITTER)
+    there, end = leapfrog(potential, here, p, step, n_leapfrog, v)
+    gained = there.loss - here.loss + 0.5 * (v @ end**2 - v @ p**2)
+    diverged = not gained <= TOO_FAR  # NaN is not
+    probability = 0.0 if diverged else float(np.exp(-max(gained, 0.0)))
+    return (there if rng.random() < probability else here), probability, diverged
+
+
+def _warm_up(
+    potential: Potential, here: Point, n_warmup: int, n_leapfrog: int, rng: np.random.Generator
+) -> tuple[Point, float, Array]:
+    """Walk to where the posterior is, and return that point, a step, and inverse masses.
+
+    In four quarters: the first arrives, the second and the third each end with the variances of their draws as the
+    new inverse masses, the last tunes the step to them.
+    """
+    v = np.ones(len(here.theta))
+    step = _first_step(potential, here, v, rng)
+    for quarter, n in enumerate(np.diff(np.linspace(0, n_warmup, 5).astype(int))):
+        tuned, draws = DualAveraging(step), np.empty((n, len(v)))
+        for i in range(n):
+            here, probability, _ = _move(potential, here, tuned.step, n_leapfrog, v, rng)
+            tuned.update(probability)
+            draws[i] = here.theta
+        step = tuned.average
+        if quarter in (1, 2) and n > 1:
+            v = (n * draws.var(axis=0, ddof=1) + 5 * 1e-3) / (n + 5)  # few draws do not make a variance of 0
+            step = _first_step(potential, here, v, rng)
+    return here, step, v
+
+
+class DualAveraging:
+    """The step whose average acceptance is the target (Hoffman and Gelman, 2014, section 3.2).
+
+    After m moves with acceptances a_1 .. a_m, g_m being a running average of the shortfalls target - a_i,
+
+        log step = log(10 first) - sqrt(m) / gamma g_m,   gamma = 0.05
+
+    and `average` is a running average of log step, whose weights m^-0.75 forget the beginning.
+    """
+
+    def __init__(self, first: float, target: float = TARGET) -> None:
+        self.step = self.average = first
+        self._centre, self._target, self._shortfall, self._m = np.log(10 * first), target, 0.0, 0
+
+    def update(self, acceptance: float) -> None:
+        """Learn from one more move."""
+        self._m += 1
+        m, t0 = self._m, 10
+        self._shortfall += (self._target - acceptance - self._shortfall) / (m + t0)
+        log_step = self._centre - np.sqrt(m) / 0.05 * self._shortfall
+        log_average = m**-0.75 * log_step + (1 - m**-0.75) * np.log(self.average)
+        self.step, self.average = float(np.exp(log_step)), float(np.exp(log_average))
+
+
+def _first_step(potential: Potential, here: Point, v: Array, rng: np.random.Generator) -> float:
+    """Double or halve a step of 1 until the acceptance of a single one crosses 1/2 (the same, algorithm 4)."""
+    step, larger = 1.0, None
+    for _ in range(100):
+        fine = _move(potential, here, step, 1, v, rng)[1] > 0.5
+        if larger is None:
+            larger = fine
+        if fine != larger:
+            break
+        step *= 2.0 if larger else 0.5
+    return step
+
+
+def _start(model: BayesianModel, potential: Potential, rng: np.random.Generator) -> Point:
+    """Draw from the prior, mu0 + R^-1 z with R^T R = Lambda0; nearer to mu0 if the loss has no number out there."""
+    z, Lambda0 = rng.normal(size=model.network.n_params), np.asarray(model.prior_precision)
+    away = solve_triangular(cholesky(Lambda0), z) if Lambda0.ndim == 2 else z / np.sqrt(Lambda0)
+    while True:
+        theta = model.prior_mean + away
+        here = Point(theta, *potential(theta))
+        if np.isfinite(here.loss) and np.isfinite(here.gradient).all():
+            return here
+        away = away / 2
+
+
+def _given_starts(model: BayesianModel, theta0: Any, n_chains: int) -> list[Array]:
+    """Return where each chain is to start, or raise a ValueError if it cannot start from there."""
+    P = model.network.n_params
+    array = real_array("theta0", theta0, f"shape ({P},) or ({n_chains}, {P})")
+    if array.ndim != 2:
+        return [model.check_theta(theta0, "theta0")] * n_chains
+    if len(array) != n_chains:
+        raise ValueError(refusal("theta0", f"shape ({P},) or ({n_chains}, {P})", f"shape {array.shape}"))
+    return list(matrix("theta0", array, (P,)).copy())
