@@ -22,7 +22,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian, Laplace, fit_map, marglik_training
 from minilaplace.fit import Options
-from minilaplace.sklearn import FLATTEST, LaplaceClassifier, LaplaceRegressor, matching_precision
+from minilaplace.sklearn import LaplaceClassifier, LaplaceRegressor
+from minilaplace.sklearn_mlp import FLATTEST, matching_precision
 
 mpl.use("Agg")
 
