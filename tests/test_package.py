@@ -25,7 +25,10 @@ TABLE = README.split(HEADING)[1].split("\n\n")[0].splitlines()[2:]
 PASSAGES = {cells[0].strip("`"): cells[1] for cells in (re.split(r"\s*\|\s*", row.strip("| ")) for row in TABLE)}
 
 # What everything may use, and what may use everything.
-BELOW, ABOVE = ["validation.py"], ["differences.py", "verdict.py", "checks.py", "sklearn_mlp.py", "sklearn_base.py", "sklearn.py", "__main__.py"]
+BELOW, ABOVE = (
+    ["validation.py"],
+    ["differences.py", "verdict.py", "checks.py", "sklearn_mlp.py", "sklearn_base.py", "sklearn.py", "__main__.py"],
+)
 PASSAGE_ORDER = list(PASSAGES)
 BEFORE_LAPLACE = PASSAGE_ORDER.index("laplace.py")
 ORDER = [*BELOW, *PASSAGE_ORDER[:BEFORE_LAPLACE], "storage.py", *PASSAGE_ORDER[BEFORE_LAPLACE:], *ABOVE]
