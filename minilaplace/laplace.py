@@ -249,6 +249,20 @@ class Laplace:
         self.model, self._posterior = model, None
         return self
 
+    def under(
+        self, prior_precision: Any = None, *, sigma_noise: Any = None, temperature: float | None = None
+    ) -> Laplace:
+        """Return the same fit under another prior precision, noise or temperature.
+
+        Nothing is added up again, and theta stays where it is: only the Gaussian around it is made anew.
+        """
+        la = copy(self)
+        la.model, la._posterior = self._model_with(prior_precision, sigma_noise), None
+        if temperature is not None:
+            la.options = replace(self.options, temperature=temperature)
+            la._fit = replace(self._fit, temperature=la.options.temperature)
+        return la
+
     def as_prior(self) -> BayesianModel:
         """Return the model with this posterior as its prior, for tomorrow's data; outside the subset the prior stays.
 

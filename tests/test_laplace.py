@@ -3,6 +3,7 @@
 import copy
 import pickle
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -425,3 +426,40 @@ def test_both_ways_out_of_an_indefinite_hessian_lead_out(name):
     smallest = np.linalg.eigvalsh(dense_curvature.hessian(model, theta, X, y))[0]
     stronger = problem(name, prior_precision=0.1 - smallest).model
     assert np.all(np.isfinite(Laplace(stronger, theta, curvature="hessian").fit(X, y).predict(X)))
+
+
+# --- the same fit under other assumptions
+
+
+@each_subset
+@each_model
+def test_under_another_prior_and_temperature_it_is_a_new_fit_and_the_old_one_stays(name, subset):
+    la, (model, theta, X, y) = fitted(name, subset_of_weights=subset)
+    before = everything(la, X)
+    other = la.under(40.0, temperature=0.5)
+    assert other._fit.structure is la._fit.structure  # nothing was added up
+    again = Laplace(replace(model, prior_precision=40.0), theta, temperature=0.5, subset_of_weights=subset).fit(X, y)
+    assert_same(everything(other, X), everything(again, X))
+    assert other.log_marginal_likelihood() == again.log_marginal_likelihood()
+    assert_same(everything(la, X), before)
+    assert_same(everything(other.under(PRIOR_PRECISION, temperature=1.0), X), before)
+    other.fit(X, y, override=False)
+    assert_same(everything(la, X), before)
+
+
+@each_curvature
+def test_under_another_noise_it_is_a_new_fit(curvature):
+    la, (model, theta, X, y) = fitted("gaussian", curvature=curvature)
+    again = Laplace(replace(model, likelihood=Gaussian(0.9)), theta, curvature=curvature).fit(X, y)
+    for received, expected in zip(everything(la.under(sigma_noise=0.9), X), everything(again, X), strict=True):
+        assert_close(received, expected, 1e-10)
+
+
+def test_nonsense_to_be_under_is_refused():
+    la, _ = fitted("bernoulli")
+    with pytest.raises(ValueError, match="temperature: expected a finite number greater than 0"):
+        la.under(temperature=0.0)
+    with pytest.raises(ValueError, match="prior_precision"):
+        la.under(-1.0)
+    with pytest.raises(ValueError, match="sigma_noise"):
+        la.under(sigma_noise=0.5)

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from minilaplace import Laplace
+from minilaplace import Laplace, __main__
 from minilaplace.__main__ import SQUARE_CENTRES, Progress, listing_1, listing_2, main
 from minilaplace.plotting import class_probabilities
 
@@ -86,6 +86,12 @@ def test_another_seed_makes_another_picture(tmp_path, capsys):
         (["--figure", "4"], "invalid choice: '?4"),
         (["--seed", "-1"], "--seed: expected a whole number of at least 0, received -1"),
         (["--out", __file__], "--out: expected a folder, received the file"),
+        (["explore", "--seed", "-1"], "--seed: expected a whole number of at least 0, received -1"),
+        (["explore", "--hidden", "-1"], "n_hidden: expected a whole number of at least 0, received -1"),
+        (["explore", "--prior", "0"], "prior_precision: expected a finite number greater than 0"),
+        (["explore", "--samples", "1"], "n: expected a whole number of at least 4, received 1"),
+        (["explore", "--data", "moons"], "invalid choice: '?moons"),
+        (["explain"], "invalid choice: '?explain"),
     ],
 )
 def test_a_bad_argument_is_refused_before_any_work(arguments, message, capsys, tmp_path, monkeypatch):
@@ -94,3 +100,36 @@ def test_a_bad_argument_is_refused_before_any_work(arguments, message, capsys, t
         main(arguments)
     assert re.search(message, capsys.readouterr().err)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_explorer_opens_on_what_was_asked_for_and_waits(monkeypatch):
+    calls = []
+    monkeypatch.setattr(__main__, "explore", calls.append)
+    monkeypatch.setattr(__main__.plt, "show", lambda: calls.append("shown"))
+    main(["explore", "--data", "linear", "--samples", "10", "--hidden", "0", "--prior", "0.5", "--seed", "3"])
+    explorer, shown = calls
+    assert shown == "shown"
+    assert (explorer.settings.n_hidden, explorer.settings.prior_precision, explorer.seed) == (0, 0.5, 3)
+    np.testing.assert_array_equal(explorer.X, __main__.toy_data_linear(10, rng=3)[0])
+    main(["--seed", "4", "explore"])
+    assert calls[2].seed == 4
+
+
+def test_without_a_screen_the_explorer_says_so_and_fails(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["explore", "--hidden", "0"])
+    assert end.value.code == 1
+    err = capsys.readouterr().err
+    assert err.startswith("minilaplace: matplotlib cannot open a window here: ")
+    assert "Traceback" not in err
+
+
+def test_the_help_says_what_it_is_for_and_what_to_try(capsys):
+    for arguments, words in [(["--help"], ["a Gaussian around its parameters", "minilaplace explore"]), (
+        ["explore", "--help"], ["Things to try", "prior precision down"],
+    )]:  # fmt: skip
+        with pytest.raises(SystemExit) as end:
+            main(arguments)
+        assert end.value.code == 0
+        out = capsys.readouterr().out
+        assert all(word in out for word in words)
