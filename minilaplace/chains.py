@@ -1,4 +1,4 @@
-"""*The case for Bayesian Deep Learning*, many different specifications: do chains of draws agree, and on how much?
+"""*The case for Bayesian Deep Learning*, many different specifications: whether chains of draws agree.
 
 A Markov chain draws parameter vectors that depend on one another, and it may never see most of the posterior. Two
 numbers tell, for each parameter or for any function of theta, from several chains that started far apart:
@@ -82,6 +82,8 @@ class Chains:
             That names the worst R-hat, where it is, and what to do.
         """
         limit = real_number("limit", limit, above=1.0)
+        if of is not None and not callable(of):
+            raise TypeError(refusal("of", "a function of theta", repr(of)))
         r_hat = self.r_hat() if of is None else split_r_hat(self.evaluate(of))
         if not np.max(r_hat) <= limit:
             worst = np.unravel_index(np.argmax(r_hat), np.shape(r_hat))

@@ -91,7 +91,7 @@ def hmc(
         instance("executor", executor, Executor, "a concurrent.futures.Executor")
     check_callback(callback, "(chain, theta, loss)")
     X, y = model.check_data(X, y)
-    starts = [None] * n_chains if theta0 is None else _given_starts(model, theta0, n_chains)
+    starts = [None] * n_chains if theta0 is None else _given_starts(model, theta0, n_chains, X, y)
     generators = sampler(rng).spawn(n_chains)
     run = partial(_chain, model, X, y, n_samples, n_warmup, n_leapfrog)
     chains = []
@@ -155,7 +155,7 @@ def _move(
     p = rng.normal(size=len(v)) / np.sqrt(v)
     step = step * rng.uniform(1 - JITTER, 1 + JITTER)
     there, end = leapfrog(potential, here, p, step, n_leapfrog, v)
-    gained = there.loss - here.loss + 0.5 * (v @ end**2 - v @ p**2)
+    gained = float(there.loss - here.loss + 0.5 * (v @ end**2 - v @ p**2))
     diverged = not gained <= TOO_FAR  # NaN is not
     probability = 0.0 if diverged else float(np.exp(-max(gained, 0.0)))
     return (there if rng.random() < probability else here), probability, diverged
@@ -233,12 +233,16 @@ def _start(model: BayesianModel, potential: Potential, rng: np.random.Generator)
         away = away / 2
 
 
-def _given_starts(model: BayesianModel, theta0: Any, n_chains: int) -> list[Array]:
+def _given_starts(model: BayesianModel, theta0: Any, n_chains: int, X: Array, y: Any) -> list[Array]:
     """Return where each chain is to start, or raise a ValueError if it cannot start from there."""
     P = model.network.n_params
     array = real_array("theta0", theta0, f"shape ({P},) or ({n_chains}, {P})")
-    if array.ndim != 2:
-        return [model.check_theta(theta0, "theta0")] * n_chains
-    if len(array) != n_chains:
+    if array.ndim == 2 and len(array) != n_chains:
         raise ValueError(refusal("theta0", f"shape ({P},) or ({n_chains}, {P})", f"shape {array.shape}"))
-    return list(matrix("theta0", array, (P,)).copy())
+    starts = matrix("theta0", array, (P,)) if array.ndim == 2 else model.check_theta(array, "theta0")[None]
+    for start in starts:
+        with np.errstate(all="ignore"):
+            loss, gradient = model.loss_and_gradient(start, X, y)
+        if not np.isfinite(loss + gradient.sum()):
+            raise ValueError(refusal("theta0", "a start where the loss is finite, and its gradient", f"loss {loss:g}"))
+    return list(np.broadcast_to(starts, (n_chains, P)).copy())

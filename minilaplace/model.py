@@ -92,10 +92,10 @@ class BayesianModel:
         return nll + share * self._penalty(theta), gradient + share * self.pull(theta)
 
     def pull(self, theta: Array) -> Array:
-        """Return the gradient of the loss' second term, Lambda0 (theta - mu0), (P,)."""
+        """Return the gradient of the loss' second term, Lambda0 (theta - mu0), (P,), or (S, P) for thetas (S, P)."""
         deviation = theta - self.prior_mean
         return (
-            self.prior_precision @ deviation if np.ndim(self.prior_precision) == 2 else self.prior_precision * deviation
+            deviation @ self.prior_precision if np.ndim(self.prior_precision) == 2 else self.prior_precision * deviation
         )
 
     def prior_over(self, indices: NDArray[np.intp]) -> Array:

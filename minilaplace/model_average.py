@@ -11,6 +11,8 @@ Every method is a way to draw parameter vectors theta_s, an array (S, P). `avera
 | `deep_ensemble` | modes, each from a start of its own (Lakshminarayanan, Pritzel and Blundell, 2016) |
 | `mc_dropout` | one theta with random units silenced (Gal and Ghahramani, 2016), see `dropout.py` |
 | `hmc` | draws from the posterior itself, where the chains agree (Neal, 2011), see `hamiltonian.py` |
+
+Where theta has no more than three dimensions, `exact_average` takes the integral itself, see `exact_posterior.py`.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ from typing import Any
 import numpy as np
 
 from .curvature import blocks
-from .dropout import dropout_masks, fit_dropout, mc_dropout
+from .dropout import mc_dropout
+from .exact_posterior import exact_average, exact_posterior
 from .fit import results
 from .hamiltonian import hmc
 from .model import BayesianModel
@@ -32,7 +35,7 @@ from .predictive import average as average_of_outputs
 from .training import check_callback, fit_map, optimizer_of
 from .validation import Array, Seed, instance, matrix, refusal, sampler, whole_number
 
-__all__ = ["average", "deep_ensemble", "dropout_masks", "fit_dropout", "hmc", "mc_dropout"]
+__all__ = ["average", "deep_ensemble", "exact_average", "exact_posterior", "hmc", "mc_dropout"]
 
 
 def average(model: BayesianModel, thetas: Any, X: Any) -> Array | Prediction:

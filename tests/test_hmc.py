@@ -1,0 +1,398 @@
+"""HMC draws from the posterior, and its diagnostics tell when it does.
+
+The oracles: the closed form of Bayesian linear regression, the integral over a grid (`test_model_average.py` holds it
+against SciPy's), the Hamiltonian's conservation laws, and the closed forms of an autoregressive process. Monte Carlo
+errors are judged by the effective sample size, at five standard errors; seeds are fixed.
+"""
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from problems import random_problem
+from scipy.special import expit, ndtri
+from scipy.stats import rankdata
+
+from minilaplace import MLP, BayesianModel, Bernoulli, Gaussian, HeteroscedasticGaussian, average, hmc
+from minilaplace.chains import Chains, _normal_scores, effective_sample_size, split_r_hat
+from minilaplace.exact_posterior import exact_posterior
+from minilaplace.hamiltonian import DualAveraging, Point, _start, leapfrog
+
+
+def assert_within_error(draws, expected):
+    """The mean of draws (n_chains, n, ...) is `expected` to five standard errors, none of which is large."""
+    error = draws.std(axis=(0, 1)) / np.sqrt(effective_sample_size(draws))
+    assert np.all(error < 0.1 * draws.std(axis=(0, 1)))
+    assert np.all(np.abs(draws.mean(axis=(0, 1)) - expected) <= 5 * error)
+
+
+def assert_has_moments(chains, mean, covariance):
+    assert_within_error(chains.samples, mean)
+    deviation = chains.samples - mean
+    products = np.einsum("msp,msq->mspq", deviation, deviation)
+    assert_within_error(products, covariance)
+
+
+# --- it draws from the posterior
+
+
+def test_it_draws_from_a_correlated_gaussian():
+    # Bayesian linear regression on two features that are nearly the same: correlation -.95 of their weights.
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30, 1)) + 0.2 * rng.normal(size=(30, 2))
+    y = X @ [1.0, -1.0] + 0.5 * rng.normal(size=30)
+    model = BayesianModel(MLP(2, 1), Gaussian(0.5), [0.3, 0.3, 2.0], prior_mean=0.4)
+    A = np.column_stack([X, np.ones(30)])
+    precision = A.T @ A / 0.25 + np.diag([0.3, 0.3, 2.0])
+    covariance = np.linalg.inv(precision)
+    mean = covariance @ (A.T @ y / 0.25 + 0.4 * np.array([0.3, 0.3, 2.0]))
+    assert covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1]) < -0.9
+    chains = hmc(model, X, y, 600, n_warmup=200, n_leapfrog=16, rng=0)
+    assert np.all(chains.divergences == 0)
+    assert np.all(chains.r_hat() < 1.02)
+    assert_has_moments(chains, mean, covariance)
+
+
+def test_it_draws_from_a_skewed_logistic_posterior():
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(12, 1))
+    y = rng.binomial(1, expit(3 * X[:, 0]))
+    model = BayesianModel(MLP(1, 1), Bernoulli(), 0.1)
+    exact = exact_posterior(model, X, y)
+    chains = hmc(model, X, y, 1000, n_warmup=200, n_leapfrog=8, rng=0)
+    assert_has_moments(chains, exact.mean, exact.covariance())
+    X_new = np.array([[-3.0], [0.2], [1.0]])
+    assert_within_error(chains.evaluate(lambda t: expit(X_new[:, 0] * t[0] + t[1])), exact.predict(X_new))
+    np.testing.assert_allclose(average(model, chains.truth(1.05), X_new), exact.predict(X_new), rtol=0, atol=0.02)
+
+
+def test_where_there_is_no_warm_up_it_draws_all_the_same():
+    # From a start in the posterior; masses of 1, and a step that one move's acceptance has chosen.
+    model, X, y = BayesianModel(MLP(1, 1), Gaussian(1.0), 1.0), np.array([[0.0], [1.0]]), np.array([0.5, 1.0])
+    exact = exact_posterior(model, X, y)
+    chains = hmc(model, X, y, 1000, n_warmup=0, n_leapfrog=4, theta0=exact.mean, rng=0)
+    assert_has_moments(chains, exact.mean, exact.covariance())
+
+
+# --- Hamilton's equations
+
+
+def oscillator(rng=0):
+    """Return the potential of a random Gaussian in 3 dimensions, and a point and momentum in it."""
+    rng = np.random.default_rng(rng)
+    A = rng.normal(size=(3, 3))
+    Lambda = A @ A.T + np.eye(3)
+
+    def potential(theta):
+        return 0.5 * theta @ Lambda @ theta + np.sum(theta**4) / 10, Lambda @ theta + 0.4 * theta**3
+
+    theta = rng.normal(size=3)
+    return potential, Point(theta, *potential(theta)), rng.normal(size=3), rng.uniform(0.5, 2, size=3)
+
+
+def test_leapfrog_runs_back_to_where_it_came_from():
+    potential, start, p, v = oscillator()
+    there, q = leapfrog(potential, start, p, 0.1, 25, v)
+    assert np.abs(there.theta - start.theta).max() > 0.1
+    back, r = leapfrog(potential, there, -q, 0.1, 25, v)
+    np.testing.assert_allclose(back.theta, start.theta, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(r, -p, rtol=0, atol=1e-12)
+
+
+def test_leapfrog_keeps_the_energy_to_the_square_of_the_step():
+    # The same time with half the step: a fourth of the error, up to terms of the fourth order.
+    potential, start, p, v = oscillator()
+
+    def error(step):
+        there, q = leapfrog(potential, start, p, step, round(2.0 / step), v)
+        return there.loss - start.loss + 0.5 * (v @ q**2 - v @ p**2)
+
+    assert 0 < abs(error(0.01)) < 0.01
+    assert error(0.01) / error(0.005) == pytest.approx(4, rel=0.01)
+
+
+def test_leapfrog_keeps_volumes():
+    # The determinant of d(theta, p) after / d(theta, p) before, by central differences of 1e-5.
+    potential, start, p, v = oscillator()
+
+    def flow(state):
+        theta = state[:3]
+        there, q = leapfrog(potential, Point(theta, *potential(theta)), state[3:], 0.2, 5, v)
+        return np.concatenate([there.theta, q])
+
+    state = np.concatenate([start.theta, p])
+    columns = [(flow(state + h) - flow(state - h)) / 2e-5 for h in 1e-5 * np.eye(6)]
+    assert np.linalg.det(np.array(columns)) == pytest.approx(1, abs=1e-7)
+
+
+def test_a_trajectory_ends_where_the_potential_has_no_number():
+    calls = []
+
+    def cliff(theta):
+        calls.append(theta)
+        return (np.nan if theta[0] > 1 else 0.0), np.zeros(1)
+
+    there, _ = leapfrog(cliff, Point(np.zeros(1), 0.0, np.zeros(1)), np.ones(1), 0.6, 50, np.ones(1))
+    assert len(calls) == 2
+    assert np.isnan(there.loss)
+
+
+# --- the warm-up
+
+
+def test_dual_averaging_finds_the_step_with_the_target_acceptance():
+    # Acceptance exp(-step^2) is .8 at sqrt(-log .8).
+    tuned = DualAveraging(5.0)
+    for _ in range(2000):
+        tuned.update(np.exp(-(tuned.step**2)))
+    assert tuned.average == pytest.approx(np.sqrt(-np.log(0.8)), rel=0.01)
+
+
+def test_the_masses_make_scales_equal():
+    # Features a thousand times apart, unit masses: the step would be that of the narrow one, the wide one would creep.
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50, 2)) * [30.0, 0.03]
+    model = BayesianModel(MLP(2, 1), Gaussian(1.0), [1.0, 1e-4, 1.0])
+    chains = hmc(model, X, rng.normal(size=50), 200, n_chains=2, n_warmup=300, n_leapfrog=8, rng=0)
+    assert chains.samples.std(axis=(0, 1))[:2] @ [-300, 1] > 0
+    assert np.all(chains.step_size > 0.1)
+    assert np.all(chains.effective_sample_size() > 100)
+    assert np.all(chains.acceptance > 0.6)
+
+
+def test_chains_start_from_the_prior():
+    # The prior is a matrix, its covariance [[2, 1], [1, 1]].
+    model = BayesianModel(MLP(1, 1), Gaussian(1e6), np.array([[1.0, -1.0], [-1.0, 2.0]]), prior_mean=[3.0, 0.0])
+    rng = np.random.default_rng(0)
+    starts = np.array([_start(model, lambda theta: (0.0, theta), rng).theta for _ in range(4000)])
+    np.testing.assert_allclose(starts.mean(axis=0), [3, 0], rtol=0, atol=5 * np.sqrt(2 / 4000))
+    # A product of two correlated Gaussians with variances up to 2 varies by at most 2 sqrt(2).
+    np.testing.assert_allclose(np.cov(starts.T), [[2, 1], [1, 1]], rtol=0, atol=5 * np.sqrt(8 / 4000))
+
+
+# --- divergences
+
+
+def test_a_divergence_is_a_rejection_and_no_warning():
+    # Warnings are errors. A log-variance far below 0 makes exp(-s) overflow: that is a trajectory lost, not a crash.
+    model = BayesianModel(MLP(1, 2), HeteroscedasticGaussian(), 1e-5)
+    X, y = np.linspace(-1, 1, 8)[:, None], np.linspace(0, 1, 8)
+    chains = hmc(model, X, y, 50, n_chains=2, n_warmup=0, n_leapfrog=4, rng=0)
+    assert np.isfinite(chains.samples).all()
+    assert np.isfinite(chains.acceptance).all()
+
+
+def test_divergences_are_counted_and_leave_the_chain_where_it_is(monkeypatch):
+    # The steps are a hundred times too large for a Gaussian of deviation .01.
+    monkeypatch.setattr("minilaplace.hamiltonian._warm_up", lambda potential, here, *_: (here, 1.0, np.ones(2)))
+    model, X, y = BayesianModel(MLP(1, 1), Gaussian(0.01)), np.array([[1.0], [-1.0]]), np.zeros(2)
+    chains = hmc(model, X, y, 20, n_chains=2, theta0=np.array([0.01, 0.0]), rng=0)
+    np.testing.assert_array_equal(chains.divergences, 20)
+    np.testing.assert_array_equal(chains.acceptance, 0)
+    np.testing.assert_array_equal(chains.thetas, np.tile([0.01, 0.0], (40, 1)))
+
+
+# --- reproducibility
+
+
+@pytest.mark.parametrize("pool", ["threads", "processes"])
+def test_the_seed_gives_the_same_bits_with_or_without_an_executor(pool):
+    model, _, X, y = random_problem(hidden=(3,), n_samples=10)
+    options = {"n_samples": 10, "n_chains": 3, "n_warmup": 8, "n_leapfrog": 3}
+    alone = hmc(model, X, y, rng=7, **options)
+    spawning = multiprocessing.get_context("spawn")
+    with ThreadPoolExecutor(2) if pool == "threads" else ProcessPoolExecutor(2, mp_context=spawning) as executor:
+        together = hmc(model, X, y, rng=7, executor=executor, **options)
+    for name in ("samples", "acceptance", "step_size", "divergences"):
+        np.testing.assert_array_equal(getattr(together, name), getattr(alone, name))
+    np.testing.assert_array_equal(hmc(model, X, y, rng=7, **{**options, "n_chains": 2}).samples, alone.samples[:2])
+    assert not np.any(hmc(model, X, y, rng=8, **options).samples == alone.samples)
+    assert len(np.unique(alone.samples[:, -1, 0])) == 3
+
+
+def test_the_callback_gets_each_chain_and_theta0_is_only_read():
+    model, _, X, y = random_problem(hidden=(3,), n_samples=10)
+    theta0 = np.random.default_rng(0).normal(size=(2, model.network.n_params))
+    theta0.setflags(write=False)
+    calls = []
+    options = {"n_chains": 2, "n_warmup": 4, "n_leapfrog": 2, "rng": 0, "theta0": theta0}
+    chains = hmc(model, X, y, 5, callback=lambda *call: calls.append(call), **options)
+    assert [chain for chain, _, _ in calls] == [1, 2]
+    np.testing.assert_array_equal([theta for _, theta, _ in calls], chains.samples[:, -1])
+    assert [loss for _, _, loss in calls] == [model.loss(theta, X, y) for theta in chains.samples[:, -1]]
+
+
+# --- R-hat
+
+
+def test_r_hat_of_independent_draws_is_near_1_and_of_displaced_chains_far_from_it():
+    draws = np.random.default_rng(0).normal(size=(4, 1000, 3))
+    assert np.all(np.abs(split_r_hat(draws) - 1) < 0.005)
+    displaced = draws + np.array([0, 0, 0, 2])[:, None, None]
+    assert np.all(split_r_hat(displaced) > 1.3)
+
+
+def test_r_hat_sees_a_trend_within_a_chain_a_difference_of_scale_and_chains_without_moments():
+    rng = np.random.default_rng(0)
+    draws = rng.normal(size=(4, 1000))
+    assert split_r_hat(draws + np.linspace(0, 3, 1000)) > 1.2
+    assert split_r_hat(draws * np.array([1, 1, 1, 3])[:, None]) > 1.1
+    cauchy = rng.standard_cauchy(size=(4, 1000))
+    assert abs(split_r_hat(cauchy) - 1) < 0.005
+    assert split_r_hat(cauchy + np.array([0, 0, 0, 4])[:, None]) > 1.3
+
+
+def test_r_hat_is_its_formula():
+    # Where the bulk's is the larger one: n times the between-variance against the within-variance, of normal scores.
+    x = np.random.default_rng(0).normal(size=(2, 50)) + np.array([0, 3])[:, None]
+    z = _normal_scores(np.concatenate([x[:, :25], x[:, 25:]]))
+    n = 25
+    W = np.mean([np.sum((c - c.mean()) ** 2) / (n - 1) for c in z])
+    B = n / 3 * sum((c.mean() - z.mean()) ** 2 for c in z)
+    assert split_r_hat(x) == pytest.approx(np.sqrt(((n - 1) / n * W + B / n) / W), rel=1e-12)
+
+
+def test_normal_scores_share_ranks_where_rejections_repeat_draws():
+    x = np.array([[1.0, 1.0, 5.0], [0.0, 5.0, 1.0]])
+    np.testing.assert_allclose(_normal_scores(x), ndtri((rankdata(x).reshape(2, 3) - 0.375) / 6.25), rtol=1e-14)
+
+
+@given(st.floats(0.1, 10), st.floats(-5, 5))
+def test_r_hat_does_not_depend_on_units(scale, shift):
+    draws = np.random.default_rng(0).normal(size=(2, 40)) + np.array([[0], [1]])
+    assert split_r_hat(scale * draws + shift) == pytest.approx(split_r_hat(draws), rel=1e-12)
+
+
+def test_a_constant_agrees_with_itself_and_stuck_chains_with_nothing():
+    assert split_r_hat(np.ones((4, 10))) == 1
+    assert effective_sample_size(np.ones((4, 10))) == 40
+    stuck = np.repeat([[0.0], [1.0]], 10, axis=1)
+    assert split_r_hat(stuck) == np.inf
+    assert effective_sample_size(stuck) < 3
+
+
+# --- the effective sample size
+
+
+def autoregression(phi, n_chains, n, rng=0):
+    """Draw x_t = phi x_{t-1} + e_t from its stationary distribution, of variance 1 / (1 - phi^2)."""
+    rng = np.random.default_rng(rng)
+    x = np.empty((n_chains, n))
+    x[:, 0] = rng.normal(size=n_chains) / np.sqrt(1 - phi**2)
+    for t in range(1, n):
+        x[:, t] = phi * x[:, t - 1] + rng.normal(size=n_chains)
+    return x
+
+
+@pytest.mark.parametrize("phi", [-0.5, 0.0, 0.5, 0.9])
+def test_the_effective_size_of_an_autoregression_is_its_closed_form(phi):
+    # rho_t = phi^t adds up to ESS / S = (1 - phi) / (1 + phi). Estimates of it vary by some 3% here.
+    x = autoregression(phi, 4, 20_000)
+    assert effective_sample_size(x) == pytest.approx(x.size * (1 - phi) / (1 + phi), rel=0.1)
+
+
+def test_chains_that_disagree_count_for_little():
+    x = np.random.default_rng(0).normal(size=(4, 1000))
+    assert effective_sample_size(x) > 3000
+    assert effective_sample_size(x + np.array([0, 0, 0, 5])[:, None]) < 20
+
+
+def test_each_number_drawn_has_its_own():
+    draws = np.random.default_rng(0).normal(size=(2, 50, 3, 2)).cumsum(axis=1)
+    for statistic in (split_r_hat, effective_sample_size):
+        expected = [[statistic(draws[:, :, i, j]) for j in range(2)] for i in range(3)]
+        np.testing.assert_array_equal(statistic(draws), expected)
+
+
+# --- truth
+
+
+def chains_of(samples):
+    M = len(samples)
+    return Chains(np.asarray(samples), np.full(M, 0.8), np.full(M, 0.1), np.zeros(M, dtype=int))
+
+
+def test_truth_is_all_draws_where_the_chains_agree_and_refused_where_they_do_not():
+    samples = np.random.default_rng(0).normal(size=(4, 500, 3))
+    chains = chains_of(samples)
+    np.testing.assert_array_equal(chains.truth(), samples.reshape(-1, 3))
+    samples[2, :, 1] += 3
+    worst = f"{chains_of(samples).r_hat()[1]:.4g}"
+    expected = f"^truth: expected R-hat of at most 1.01 everywhere, received {worst} for theta at index \\(1,\\)"
+    with pytest.raises(ValueError, match=expected) as refused:
+        chains_of(samples).truth()
+    assert "draw more (n_samples, n_warmup)" in str(refused.value)
+    np.testing.assert_array_equal(chains_of(samples).truth(limit=10.0), samples.reshape(-1, 3))
+
+
+def test_truth_of_outputs_does_not_mind_modes_that_are_the_same_function():
+    # Two chains in two modes of a network, which differ by the sign of the one hidden unit.
+    network = MLP(1, 1, 1)
+    one = np.array([1.0, 0.0, 2.0, 0.0]) + 0.1 * np.random.default_rng(0).normal(size=(2, 500, 4))
+    one[1] *= [-1, -1, -1, 1]
+    chains, X = chains_of(one), np.array([[0.3], [1.0]])
+    with pytest.raises(ValueError, match="of=lambda theta: network.forward"):
+        chains.truth()
+    np.testing.assert_array_equal(chains.truth(of=lambda theta: network.forward(theta, X)), one.reshape(-1, 4))
+    with pytest.raises(ValueError, match=r"for of\(theta\) at index \(0,\)"):
+        chains.truth(of=lambda theta: theta[:1])
+    with pytest.raises(ValueError, match=r"for of\(theta\) at index \(\)"):
+        chains.truth(of=lambda theta: theta[0])
+
+
+def test_chains_of_a_network_agree_on_its_outputs():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20, 1))
+    model = BayesianModel(MLP(1, 3, 1), Gaussian(0.3), 1.0)
+    chains = hmc(model, X, np.sin(2 * X) + 0.3 * rng.normal(size=(20, 1)), 300, n_warmup=200, n_leapfrog=12, rng=0)
+    assert chains.samples.shape == (4, 300, 10)
+    assert chains.thetas.shape == (1200, 10)
+    f = chains.evaluate(lambda theta: model.network.forward(theta, X))
+    assert f.shape == (4, 300, 20, 1)
+    np.testing.assert_array_equal(f[1, 2], model.network.forward(chains.samples[1, 2], X))
+    assert split_r_hat(f).max() < 1.05
+
+
+# --- bad input
+
+MODEL, X, Y = BayesianModel(MLP(2, 3, 1), Bernoulli()), np.ones((4, 2)), np.array([0, 1, 1, 0])
+CHAINS = chains_of(np.ones((2, 8, 3)))
+BAD = [
+    (lambda: hmc("model", X, Y), TypeError, "model: expected a BayesianModel"),
+    (lambda: hmc(MODEL, X, Y[:3]), ValueError, "y: expected shape (4,)"),
+    (lambda: hmc(MODEL, X[:, :1], Y), ValueError, "X: expected shape (N, 2)"),
+    (lambda: hmc(MODEL, X, Y, 3), ValueError, "n_samples: expected a whole number of at least 4, received 3"),
+    (lambda: hmc(MODEL, X, Y, n_chains=0), ValueError, "n_chains: expected a whole number of at least 1, received 0"),
+    (lambda: hmc(MODEL, X, Y, n_warmup=-1), ValueError, "n_warmup: expected a whole number of at least 0, received -1"),
+    (lambda: hmc(MODEL, X, Y, n_leapfrog=1.5), TypeError, "n_leapfrog: expected a whole number"),
+    (lambda: hmc(MODEL, X, Y, theta0=np.ones(12)), ValueError, "theta0: expected shape (13,), received shape (12,)"),
+    (lambda: hmc(MODEL, X, Y, theta0=np.ones((3, 13))), ValueError, "theta0: expected shape (13,) or (4, 13)"),
+    (lambda: hmc(MODEL, X, Y, theta0=np.full((4, 13), np.inf)), ValueError, "theta0: expected finite numbers"),
+    (lambda: hmc(MODEL, X, Y, executor=2), TypeError, "executor: expected a concurrent.futures.Executor"),
+    (lambda: hmc(MODEL, X, Y, callback=2), TypeError, "callback: expected a function of (chain, theta, loss)"),
+    (lambda: hmc(MODEL, X, Y, rng=1.5), TypeError, "rng: expected"),
+    (lambda: CHAINS.truth(limit=1.0), ValueError, "limit: expected a finite number greater than 1"),
+    (lambda: CHAINS.truth(of="outputs"), TypeError, "of: expected a function of theta, received 'outputs'"),
+    (lambda: split_r_hat(np.ones(9)), ValueError, "draws: expected shape (n_chains, n, ...) with n >= 4"),
+    (lambda: split_r_hat(np.ones((4, 3))), ValueError, "draws: expected shape (n_chains, n, ...) with n >= 4"),
+    (lambda: effective_sample_size([[1.0, np.nan, 1, 1]]), ValueError, "draws: expected finite numbers"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "message"), BAD, ids=[message for _, _, message in BAD])
+def test_bad_input_is_refused_by_name(call, error, message):
+    with pytest.raises(error) as refused:
+        call()
+    assert str(refused.value).startswith(message)
+
+
+def test_a_start_without_a_loss_is_refused_and_nothing_is_drawn():
+    # exp(-s) of the log-variance s = -2000 is more than a float holds.
+    model = BayesianModel(MLP(1, 2), HeteroscedasticGaussian())
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="^theta0: expected a start where the loss is finite"):
+        hmc(model, [[1.0], [2.0]], [0.0, 1.0], theta0=[0.0, 0.0, 0.0, -2000.0], rng=rng)
+    assert rng.bit_generator.seed_seq.n_children_spawned == 0

@@ -1,0 +1,431 @@
+"""Every way to draw parameter vectors draws what it says, and their average is the sum that it is written as.
+
+The oracles: plain sums over stacked predictions, SciPy's adaptive quadrature, the closed form of Bayesian linear
+regression, all 2^H masks of a network with H hidden units.
+"""
+
+import multiprocessing
+import tracemalloc
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import ExitStack
+from itertools import pairwise, product
+
+import numpy as np
+import pytest
+from problems import LIKELIHOODS, assert_close, random_problem
+from scipy.integrate import dblquad, quad
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from minilaplace import (
+    MLP,
+    BayesianModel,
+    Bernoulli,
+    BradleyTerry,
+    Categorical,
+    Gaussian,
+    HeteroscedasticGaussian,
+    Laplace,
+    Prediction,
+    average,
+    deep_ensemble,
+    fit_map,
+    mc_dropout,
+    toy_data_non_linear,
+)
+from minilaplace.dropout import dropout_masks, fit_dropout
+from minilaplace.exact_posterior import MAX_POINTS, exact_average, exact_posterior
+from minilaplace.training import is_mode
+
+N_OUTPUTS = {"bernoulli": 1, "categorical": 3, "gaussian": 2}
+
+
+def thetas_near(theta, S, rng=0):
+    return theta + 0.5 * np.random.default_rng(rng).normal(size=(S, len(theta)))
+
+
+# --- the average
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_the_average_is_the_sum_over_predictions(name):
+    model, theta, X, _ = random_problem(name, (4,), "tanh", N_OUTPUTS[name], n_samples=7)
+    thetas = thetas_near(theta, 9)
+    received = average(model, thetas, X)
+    means = np.stack([model.likelihood.mean(model.network.forward(t, X)) for t in thetas])
+    if name == "gaussian":
+        assert isinstance(received, Prediction)
+        assert_close(received.variance, means.var(axis=0, ddof=1) + 0.6**2, rtol=1e-14)
+        received = received.mean
+    assert_close(received, means.mean(axis=0), rtol=1e-14)
+
+
+def test_a_predicted_noise_is_averaged_too():
+    network = MLP(2, 3, 2)
+    model, rng = BayesianModel(network, HeteroscedasticGaussian()), np.random.default_rng(0)
+    thetas, X = rng.normal(size=(6, network.n_params)), rng.normal(size=(4, 2))
+    f = np.stack([network.forward(theta, X) for theta in thetas])  # (S, N, 2)
+    mean, variance = average(model, thetas, X)
+    assert_close(mean, f[:, :, :1].mean(axis=0), rtol=1e-14)
+    assert_close(variance, np.exp(f[:, :, 1:]).mean(axis=0) + f[:, :, :1].var(axis=0, ddof=1), rtol=1e-14)
+
+
+def test_a_variance_far_smaller_than_the_mean_survives():
+    # Squares of 1e8 have no digits left for a variance of 1; differences from the running mean do.
+    model = BayesianModel(MLP(1, 1), Gaussian(1e-3))
+    biases = 1e8 + np.array([-1.0, 0.0, 1.0])
+    thetas = np.column_stack([np.zeros(3), biases])
+    mean, variance = average(model, thetas, [[0.0]])
+    np.testing.assert_allclose(mean, 1e8, rtol=1e-15)
+    np.testing.assert_allclose(variance, 1 + 1e-6, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_the_average_over_one_theta_is_the_plugin(name):
+    model, theta, X, y = random_problem(name, (4,), "tanh", N_OUTPUTS[name], n_samples=7)
+    plugin = Laplace(model, theta).fit(X, y).predict(X, "plugin")
+    np.testing.assert_array_equal(np.array(average(model, theta[None], X)), np.array(plugin))
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_the_average_over_laplaces_samples_is_its_link_nn(name):
+    model, theta, X, y = random_problem(name, (4,), "tanh", N_OUTPUTS[name], n_samples=7)
+    la = Laplace(model, theta).fit(X, y)
+    expected = la.predict(X, "nn", n_samples=20, rng=3)
+    np.testing.assert_array_equal(np.array(average(model, la.sample(20, rng=3), X)), np.array(expected))
+
+
+def test_preferences_are_averaged_over_pairs():
+    model, rng = BayesianModel(MLP(2, 3, 1), BradleyTerry()), np.random.default_rng(0)
+    thetas, X = rng.normal(size=(6, model.network.n_params)), rng.normal(size=(5, 2, 2))
+    rewards = [[model.network.forward(theta, X[:, i])[:, 0] for i in range(2)] for theta in thetas]
+    assert_close(average(model, thetas, X), np.mean([expit(r[0] - r[1]) for r in rewards], axis=0), rtol=1e-14)
+
+
+def test_memory_grows_neither_with_samples_nor_with_inputs(monkeypatch):
+    # All predictions together would take 8 S N C = 26 MB, and one sample's activations 13 MB; in blocks of .5 MB there
+    # is little beside the result, .64 MB, and its parts before they are joined.
+    monkeypatch.setattr("minilaplace.curvature.BLOCK_FLOATS", 2**16)
+    model, rng = BayesianModel(MLP(2, 80, 4), Categorical()), np.random.default_rng(0)
+    X, thetas = rng.normal(size=(20_000, 2)), rng.normal(size=(40, model.network.n_params))
+    tracemalloc.start()
+    p = average(model, thetas, X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert p.shape == (20_000, 4)
+    assert peak <= 2 * 8 * p.size + 1.5e6
+
+
+# --- deep ensembles
+
+
+@pytest.fixture(scope="module", params=["threads", "processes"])
+def executor(request):
+    with ExitStack() as stack:
+        spawning = multiprocessing.get_context("spawn")
+        pool = ThreadPoolExecutor(2) if request.param == "threads" else ProcessPoolExecutor(2, mp_context=spawning)
+        yield stack.enter_context(pool)
+
+
+def test_members_differ_and_each_is_a_mode():
+    X, y = toy_data_non_linear(40, rng=0)
+    model = BayesianModel(MLP(2, 8, 1), Bernoulli(), prior_precision=0.1)
+    thetas = deep_ensemble(model, X, y, rng=0)
+    assert thetas.shape == (5, model.network.n_params)
+    assert all(is_mode(*model.loss_and_gradient(theta, X, y)) for theta in thetas)
+    distances = np.linalg.norm(thetas[:, None] - thetas, axis=2)
+    assert np.all(distances[~np.eye(5, dtype=bool)] > 0.1)
+
+
+def test_members_of_a_convex_loss_are_one():
+    # A prior precision of 2 makes the loss 2-strongly convex: a gradient of norm e is at most e / 2 from the optimum.
+    model, _, X, y = random_problem(hidden=(), n_samples=30, prior_precision=2.0)
+    thetas = deep_ensemble(model, X, y, 3, rng=0)
+    slack = 1e-6 * max(1, model.loss(thetas[0], X, y)) * np.sqrt(3)
+    np.testing.assert_allclose(thetas, np.tile(thetas[0], (3, 1)), rtol=0, atol=slack)
+
+
+@pytest.mark.parametrize("options", [{}, {"method": "adam", "epochs": 3}], ids=["lbfgs", "adam"])
+def test_an_executor_trains_the_same_members(executor, options):
+    model, _, X, y = random_problem(hidden=(3,), n_samples=20, prior_precision=0.1)
+    alone = deep_ensemble(model, X, y, 3, rng=4, **options)
+    np.testing.assert_array_equal(deep_ensemble(model, X, y, 3, rng=4, executor=executor, **options), alone)
+    assert not np.any(deep_ensemble(model, X, y, 3, rng=5, **options) == alone)
+
+
+def test_a_larger_ensemble_starts_with_the_smaller_one():
+    model, _, X, y = random_problem(hidden=(3,), n_samples=20, prior_precision=0.1)
+    five, two = (deep_ensemble(model, X, y, n, rng=4) for n in (5, 2))
+    np.testing.assert_array_equal(five[:2], two)
+
+
+def test_options_go_to_the_optimiser_and_members_to_the_callback():
+    model, _, X, y = random_problem(hidden=(3,), n_samples=20)
+    calls = []
+    options = {"method": "adam", "epochs": 1, "batch_size": 20, "learning_rate": 1e-9}
+    thetas = deep_ensemble(model, X, y, 3, rng=0, callback=lambda *call: calls.append(call), **options)
+    starts = [model.network.init(own) for own in np.random.default_rng(0).spawn(3)]
+    np.testing.assert_allclose(thetas, starts, rtol=0, atol=2e-9)  # one step of Adam
+    assert [member for member, _, _ in calls] == [1, 2, 3]
+    np.testing.assert_array_equal([theta for _, theta, _ in calls], thetas)
+    assert [loss for _, _, loss in calls] == [model.loss(theta, X, y) for theta in thetas]
+
+
+# --- dropout
+
+
+def columns_from_hidden(network, mask):
+    """Return the multipliers of each column of W, of the layers after the first."""
+    for W, _ in network.layers(mask)[1:]:
+        assert np.all(W[0] == W)
+    return [W[0] for W, _ in network.layers(mask)[1:]]
+
+
+def test_a_mask_silences_columns_and_nothing_else():
+    network = MLP(3, 5, 4, 2)
+    masks = dropout_masks(network, 0.3, 2000, rng=0)
+    drawn = []
+    for mask in masks:
+        (W, b), *others = network.layers(mask)
+        assert np.all(W == 1)
+        assert np.all(b == 1)
+        assert all(np.all(b == 1) for _, b in others)
+        drawn.append(np.concatenate(columns_from_hidden(network, mask)))
+    drawn = np.array(drawn)  # (S, 9)
+    assert set(np.unique(drawn)) == {0, 1 / 0.7}
+    # A frequency of .3 over 2000 masks has a standard deviation of .0102; correlations of units one of .022.
+    np.testing.assert_allclose((drawn == 0).mean(axis=0), 0.3, rtol=0, atol=5 * 0.0102)
+    np.testing.assert_allclose(np.corrcoef(drawn.T), np.eye(9), rtol=0, atol=5 * 0.0224)
+
+
+def test_a_masked_theta_is_the_network_whose_units_are_silent():
+    network, rng = MLP(2, 4, 3, 1), np.random.default_rng(0)
+    theta, X = rng.normal(size=network.n_params), rng.normal(size=(6, 2))
+    mask = dropout_masks(network, 0.5, 1, rng=1)[0]
+    units = columns_from_hidden(network, mask)
+    assert all(0 < np.mean(unit == 0) < 1 for unit in units)
+    (W1, b1), (W2, b2), (W3, b3) = network.layers(theta)
+    a1 = np.tanh(X @ W1.T + b1) * units[0]
+    a2 = np.tanh(a1 @ W2.T + b2) * units[1]
+    assert_close(network.forward(mask * theta, X), a2 @ W3.T + b3, rtol=1e-14)
+
+
+def test_the_average_over_masks_converges_to_that_over_all_of_them():
+    # Five standard errors of a mean over S masks, from the variance over all of them; the plugin is further off.
+    rate, S = 0.4, 4000
+    model, theta, X, _ = random_problem(hidden=(3, 2), n_samples=6)
+    network, theta = model.network, 3 * theta
+    exact, square = np.zeros(6), np.zeros(6)
+    for silent in product([0, 1], repeat=5):
+        mask = np.ones(network.n_params)
+        (_, _), (W2, _), (W3, _) = network.layers(mask)
+        W2 *= (1 - np.array(silent[:3])) / (1 - rate)
+        W3 *= (1 - np.array(silent[3:])) / (1 - rate)
+        probability = rate ** sum(silent) * (1 - rate) ** (5 - sum(silent))
+        p = expit(network.forward(mask * theta, X)[:, 0])
+        exact, square = exact + probability * p, square + probability * p**2
+    drawn = average(model, dropout_masks(network, rate, S, rng=0) * theta, X)
+    plugin = average(model, theta[None], X)
+    error = 5 * np.sqrt((square - exact**2) / S)
+    assert np.all(np.abs(drawn - exact) <= error)
+    assert np.any(np.abs(plugin - exact) > 2 * error)
+
+
+def test_without_dropout_training_is_adams_and_every_sample_is_the_plugin():
+    model, _, X, y = random_problem(hidden=(4,), n_samples=20, prior_precision=0.5)
+    options = {"epochs": 5, "batch_size": 8, "learning_rate": 0.01}
+    theta = fit_map(model, X, y, method="adam", rng=3, **options)
+    np.testing.assert_array_equal(fit_dropout(model, X, y, rate=0.0, rng=3, **options), theta)
+    np.testing.assert_array_equal(mc_dropout(model, X, y, 4, rate=0.0, rng=3, **options), np.tile(theta, (4, 1)))
+
+
+def test_training_goes_down_the_expected_loss():
+    # The expectation over masks is a sum over all 2^H of them. Adam's steps along noisy gradients wander about a
+    # minimum of it, to within a few percent of the loss; the plain MAP is nowhere near.
+    rate, H = 0.5, 2
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 2))
+    model = BayesianModel(MLP(2, H, 1), Gaussian(0.5), prior_precision=0.5)
+    y = np.sin(X[:, 0]) + X[:, 1]
+
+    def expected_loss(theta):
+        total = 0.0
+        for silent in product([0, 1], repeat=H):
+            mask = np.ones(model.network.n_params)
+            model.network.layers(mask)[1][0][...] *= (1 - np.array(silent)) / (1 - rate)
+            nll = model.likelihood.nll(model.network.forward(mask * theta, X), y).sum()
+            total += 0.5**H * nll
+        return total + 0.25 * theta @ theta
+
+    theta = fit_dropout(model, X, y, rate=rate, rng=0, epochs=800, batch_size=40, learning_rate=0.005)
+    plain = fit_map(model, X, y, rng=0)
+    assert expected_loss(theta) < 0.5 * expected_loss(plain)
+
+    assert expected_loss(theta) <= 1.05 * minimize(expected_loss, theta).fun
+
+
+def test_dropouts_seed_gives_the_same_bits_and_its_callback_the_epochs():
+    model, _, X, y = random_problem(hidden=(4,), n_samples=20)
+    calls = []
+    first = mc_dropout(model, X, y, 6, rng=0, epochs=3, callback=lambda *call: calls.append(call))
+    np.testing.assert_array_equal(mc_dropout(model, X, y, 6, rng=0, epochs=3), first)
+    assert not np.array_equal(mc_dropout(model, X, y, 6, rng=1, epochs=3), first)
+    assert [epoch for epoch, _, _ in calls] == [1, 2, 3]
+    theta = calls[-1][1]
+    assert calls[-1][2] == model.loss(theta, X, y)
+    zero_or_louder = first[:, theta != 0] / theta[theta != 0]
+    assert np.all(np.isclose(zero_or_louder, 1) | (zero_or_louder == 0) | np.isclose(zero_or_louder, 1 / 0.9))
+
+
+# --- the integral
+
+
+def logistic(n_inputs=1, n=25, prior_precision=0.5, **prior):
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(n, n_inputs))
+    y = rng.binomial(1, expit(1.5 * X[:, 0] - 0.5))
+    return BayesianModel(MLP(n_inputs, 1), Bernoulli(), prior_precision, **prior), X, y
+
+
+def test_the_grid_is_the_integral_by_adaptive_quadrature():
+    # Including inputs so far out that the sigmoid is a step between the grid's points.
+    model, X, y = logistic()
+    posterior = exact_posterior(model, X, y)
+    least = model.loss(fit_map(model, X, y), X, y)
+    (w, b), (sd_w, sd_b) = posterior.mean, np.sqrt(np.diag(posterior.covariance()))
+    sign = 1 - 2 * y
+
+    def integral(function):
+        def density(bias, weight):
+            f = weight * X[:, 0] + bias
+            loss = np.logaddexp(0, sign * f).sum() + 0.25 * (weight**2 + bias**2)
+            return function(weight, bias) * np.exp(least - loss)
+
+        box = (w - 9 * sd_w, w + 9 * sd_w, b - 9 * sd_b, b + 9 * sd_b)
+        return dblquad(density, *box, epsabs=1e-11, epsrel=1e-11)[0]
+
+    total = integral(lambda weight, bias: 1.0)
+    log_prior_normaliser = np.log(0.5 / (2 * np.pi))
+    assert posterior.log_marginal_likelihood == pytest.approx(np.log(total) - least + log_prior_normaliser, abs=1e-8)
+    moments = [integral(lambda weight, bias, i=i, j=j: weight**i * bias**j) for i, j in [(1, 0), (0, 1), (1, 1)]]
+    np.testing.assert_allclose(posterior.mean, np.array(moments[:2]) / total, rtol=0, atol=1e-8)
+    covariance = moments[2] / total - moments[0] * moments[1] / total**2
+    assert posterior.covariance()[0, 1] == pytest.approx(covariance, abs=1e-8)
+    points = np.array([-0.7, 3.0, 6.0])
+    expected = [integral(lambda weight, bias, x=x: expit(weight * x + bias)) / total for x in points]
+    np.testing.assert_allclose(posterior.predict(points[:, None]), expected, rtol=0, atol=1e-8)
+    np.testing.assert_array_equal(exact_average(model, X, y, points[:, None]), posterior.predict(points[:, None]))
+
+
+@pytest.mark.parametrize("reach", [2.0, 10.0, 60.0, 1000.0])
+def test_far_out_the_average_is_that_of_the_logits_distribution(reach):
+    # The second feature is 0 in all data: its weight u keeps its prior N(0, 1 / 2), apart from w and b. At (0, reach)
+    # the logit is b + reach u, and given b a Gaussian, whose average is a one-dimensional integral; b's distribution
+    # is that of the model of one feature, on its grid.
+    model, X, y = logistic(prior_precision=2.0)
+    wide = BayesianModel(MLP(2, 1), Bernoulli(), 2.0)
+    received = exact_average(wide, np.column_stack([X, np.zeros(len(X))]), y, [[0.0, reach]])[0]
+    narrow = exact_posterior(model, X, y)
+    s = reach / np.sqrt(2)
+
+    def given(z):
+        return narrow.weights @ expit(narrow.thetas[:, 1] + s * z) * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+
+    edges = np.unique(np.clip([-9, -4, -1, *(np.array([-40, -8, -2, 0, 2, 8, 40]) / s), 1, 4, 9], -9, 9))
+    pieces = [quad(given, a, b, epsabs=1e-11, epsrel=0)[0] for a, b in pairwise(edges)]
+    assert received == pytest.approx(sum(pieces), abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    "prior", [0.7, np.array([[2.0, 0.5, 0.1], [0.5, 1.0, 0.0], [0.1, 0.0, 0.4]])], ids=["", "matrix"]
+)
+def test_of_a_linear_regression_it_is_the_closed_form(prior):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(15, 2))
+    y = X @ [1, 2] + rng.normal(size=15)
+    model = BayesianModel(MLP(2, 1), Gaussian(0.8), prior, prior_mean=0.3)
+    A = np.column_stack([X, np.ones(15)])
+    Lambda0 = prior * np.eye(3) if np.ndim(prior) == 0 else prior
+    Lambda = A.T @ A / 0.64 + Lambda0
+    mean = np.linalg.solve(Lambda, A.T @ y / 0.64 + Lambda0 @ np.full(3, 0.3))
+    posterior = exact_posterior(model, X, y)
+    assert_close(posterior.mean, mean, rtol=1e-10)
+    assert_close(posterior.covariance(), np.linalg.inv(Lambda), rtol=1e-10)
+    la = Laplace(model, fit_map(model, X, y)).fit(X, y)
+    assert posterior.log_marginal_likelihood == pytest.approx(la.log_marginal_likelihood(), abs=1e-9)
+    for received, expected in zip(posterior.predict(X), la.predict(X), strict=True):
+        assert_close(received, expected, rtol=1e-7)  # of a theta that is within 1e-6 of the gradient's zero
+
+
+def test_preferences_are_integrated_over_pairs():
+    # A single layer's preference is a logistic regression on the difference; its bias plays no part.
+    rng = np.random.default_rng(0)
+    pairs = rng.normal(size=(20, 2, 1))
+    y = rng.binomial(1, expit(pairs[:, 0, 0] - pairs[:, 1, 0]))
+    p = exact_average(BayesianModel(MLP(1, 1), BradleyTerry(), 0.5), pairs, y, pairs)
+    model = BayesianModel(MLP(1, 1), Bernoulli(), [0.5, 1e12])  # its bias is all but 0
+    np.testing.assert_allclose(
+        p, exact_average(model, pairs[:, 0] - pairs[:, 1], y, pairs[:, 0] - pairs[:, 1]), atol=1e-8
+    )
+
+
+# --- bad input
+
+MODEL, X, Y = BayesianModel(MLP(2, 3, 1), Bernoulli()), np.ones((4, 2)), np.array([0, 1, 1, 0])
+SINGLE = BayesianModel(MLP(2, 1), Bernoulli())
+BAD = [
+    (lambda: average("model", np.ones((1, 13)), X), TypeError, "model: expected a BayesianModel, received 'model'"),
+    (lambda: average(MODEL, np.ones(13), X), ValueError, "thetas: expected shape (N, 13) with N >= 1, received shape"),
+    (lambda: average(MODEL, np.ones((2, 12)), X), ValueError, "thetas: expected shape (N, 13)"),
+    (lambda: average(MODEL, np.full((2, 13), np.nan), X), ValueError, "thetas: expected finite numbers"),
+    (lambda: average(MODEL, np.ones((2, 13)), X[:, :1]), ValueError, "X: expected shape (N, 2)"),
+    (lambda: deep_ensemble(MODEL, X, Y, 0), ValueError, "n_members: expected a whole number of at least 1, received 0"),
+    (lambda: deep_ensemble(MODEL, X, Y, 2.0), TypeError, "n_members: expected a whole number"),
+    (lambda: deep_ensemble(MODEL, X, [0, 1, 2, 0]), ValueError, "y: expected"),
+    (lambda: deep_ensemble(MODEL, X, Y, theta0=np.ones(13)), ValueError, "theta0: expected none"),
+    (lambda: deep_ensemble(MODEL, X, Y, epochs=3), ValueError, "option of method 'lbfgs': expected"),
+    (lambda: deep_ensemble(MODEL, X, Y, executor=4), TypeError, "executor: expected a concurrent.futures.Executor"),
+    (lambda: deep_ensemble(MODEL, X, Y, callback=4), TypeError, "callback: expected a function of (member"),
+    (lambda: deep_ensemble(MODEL, X, Y, rng=-1), ValueError, "rng: expected"),
+    (lambda: mc_dropout(MODEL, X, Y, 0), ValueError, "n_samples: expected a whole number of at least 1, received 0"),
+    (lambda: mc_dropout(MODEL, X, Y, rate=1.0), ValueError, "rate: expected a probability of at least 0 and below 1"),
+    (lambda: mc_dropout(MODEL, X, Y, rate=-0.1), ValueError, "rate: expected a probability of at least 0 and below 1"),
+    (lambda: mc_dropout(MODEL, X, Y, rate="few"), TypeError, "rate: expected"),
+    (lambda: mc_dropout(MODEL, X, Y, epochs=0), ValueError, "epochs: expected a whole number of at least 1"),
+    (lambda: mc_dropout(MODEL, X, Y, callback=4), TypeError, "callback: expected a function of (epoch, theta, loss)"),
+    (lambda: mc_dropout(SINGLE, X, Y), ValueError, "network: expected a hidden layer"),
+    (lambda: fit_dropout(MODEL, X, Y, theta0=np.ones(3)), ValueError, "theta0: expected shape (13,)"),
+    (lambda: exact_average(MODEL, X, Y, X), ValueError, "model: expected a single layer with at most 3 parameters"),
+    (lambda: exact_average(SINGLE, X, Y, X[:, :1]), ValueError, "X: expected shape (N, 2)"),
+    (lambda: exact_posterior(SINGLE, X, Y[:2]), ValueError, "y: expected"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "error", "message"), BAD, ids=[message for _, _, message in BAD])
+def test_bad_input_is_refused_by_name(call, error, message):
+    with pytest.raises(error) as refused:
+        call()
+    assert str(refused.value).startswith(message)
+
+
+def test_nothing_is_drawn_or_trained_before_a_refusal():
+    rng, calls = np.random.default_rng(0), []
+    before = rng.bit_generator.state, rng.bit_generator.seed_seq.n_children_spawned
+    options = {"rng": rng, "callback": lambda *call: calls.append(call)}
+    for call in (
+        lambda: deep_ensemble(MODEL, X, Y[:2], **options),
+        lambda: deep_ensemble(MODEL, X, Y, max_iterations=0, **options),
+        lambda: mc_dropout(MODEL, X, Y, rate=2, **options),
+    ):
+        with pytest.raises(ValueError, match="expected"):
+            call()
+    assert not calls
+    assert (rng.bit_generator.state, rng.bit_generator.seed_seq.n_children_spawned) == before
+
+
+def test_a_posterior_that_no_grid_can_follow_is_refused():
+    # Separable data far from 0, and hardly any prior: a cone with walls as thin as 1 / |x|.
+    X = np.array([[1000.0, 0], [-1000, 0.1], [0, 1000], [0.1, -1000]])
+    model = BayesianModel(MLP(2, 1), Bernoulli(), prior_precision=1e-4)
+    with pytest.raises(ValueError, match=f"^model: expected a posterior that a grid of {MAX_POINTS} points can follow"):
+        exact_posterior(model, X, [1, 0, 1, 0])
