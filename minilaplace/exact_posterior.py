@@ -27,12 +27,11 @@ from .likelihood import Regression
 from .model import BayesianModel
 from .predictive import Prediction
 from .training import fit_map
-from .validation import Array, instance, refusal
+from .validation import Array, instance, real_number, refusal
 
 DEPTH = 32.0  # how far, in logs, below the mode the density becomes negligible
 STEP = 0.7  # of the widest grid, in standard deviations
 MAX_POINTS = 2**20
-SAME = 1e-5  # of two grids' evidence, means and covariances; half the step squares the error, to 1e-9 and less
 REACH = 2**20  # grid coordinates are at most this far from 0, so that three fit into one integer
 
 
@@ -95,20 +94,24 @@ class ExactPosterior:
         return float(0.5 + half * w @ (waves / np.sinh(np.pi * half * (1 + x))))
 
 
-def exact_average(model: BayesianModel, X_train: Any, y_train: Any, X: Any) -> Array | Prediction:
-    """Return the model average at X (N, D) under the posterior given X_train, y_train, to about 1e-9.
+def exact_average(
+    model: BayesianModel, X_train: Any, y_train: Any, X: Any, *, tolerance: float = 1e-9
+) -> Array | Prediction:
+    """Return the model average at X (N, D) given X_train and y_train, in the form of `Laplace.predict`.
 
-    In the form of `Laplace.predict`; for a single layer with at most 3 parameters, else a ValueError.
+    For a single layer with at most 3 parameters; accuracy and errors are those of `exact_posterior`.
     """
     instance("model", model, BayesianModel, "a BayesianModel")
     X = model.check_inputs(X)
-    return exact_posterior(model, X_train, y_train).predict(X)
+    return exact_posterior(model, X_train, y_train, tolerance=tolerance).predict(X)
 
 
-def exact_posterior(model: BayesianModel, X: Any, y: Any) -> ExactPosterior:
+def exact_posterior(model: BayesianModel, X: Any, y: Any, *, tolerance: float = 1e-9) -> ExactPosterior:
     """Return the posterior given X (N, D) and y on a grid that is fine enough, for a single layer with P <= 3.
 
-    The step is halved until mean, covariance and evidence stay the same.
+    The step h is halved until that changes evidence, mean and covariance, in standard deviations, by less than
+    sqrt(tolerance / 10). The error falls like exp(-const / h), so that what is left is about the square of the last
+    change, and below the tolerance. Data that a line separates, under a weak prior, takes a fine grid.
 
     Raises
     ------
@@ -119,6 +122,7 @@ def exact_posterior(model: BayesianModel, X: Any, y: Any) -> ExactPosterior:
     network = model.network
     if len(network.shapes) > 1 or network.n_params > 3:
         raise ValueError(refusal("model", "a single layer with at most 3 parameters, for a grid over them", network))
+    same = np.sqrt(real_number("tolerance", tolerance, above=0.0) / 10)
     X, y = model.check_data(X, y)
     mode = fit_map(model, X, y, theta0=np.zeros(network.n_params))
     precision = hessian(model, mode, X, y) + _prior_matrix(model)
@@ -127,7 +131,7 @@ def exact_posterior(model: BayesianModel, X: Any, y: Any) -> ExactPosterior:
         grid = grid.recentred(grid.posterior(grid.explore()))
     points = grid.explore()
     coarse, fine = None, grid.posterior(points)
-    while coarse is None or not grid.agree(coarse, fine):
+    while coarse is None or grid.difference(coarse, fine) > same:
         points = grid.halved(points)
         coarse, fine = fine, grid.posterior(points)
     return fine
@@ -181,7 +185,9 @@ class _Grid:
     def _relevant(self, keys: NDArray[np.int64], step: float) -> _Points:
         if len(keys) > MAX_POINTS:
             expected = f"a posterior that a grid of {MAX_POINTS} points can follow"
-            raise ValueError(refusal("model", expected, "one far from any Gaussian; strengthen the prior"))
+            raise ValueError(
+                refusal("model", expected, "one far from any Gaussian; strengthen the prior, or raise the tolerance")
+            )
         z = step * (keys[:, None] // self._strides % (2 * REACH) - REACH)
         thetas = self.centre + z @ self.root.T
         excess = self._excess(thetas)
@@ -214,13 +220,13 @@ class _Grid:
         root = cholesky(posterior.covariance(), lower=True)
         return _Grid(self.model, self.rows, self.y, self.least, posterior.mean, root)
 
-    def agree(self, a: ExactPosterior, b: ExactPosterior) -> bool:
-        """Return whether evidence, mean and covariance are the same on two grids, in the coordinates z."""
+    def difference(self, a: ExactPosterior, b: ExactPosterior) -> float:
+        """Return by how much evidence, mean or covariance differ on two grids, in the coordinates z."""
         mean = solve_triangular(self.root, a.mean - b.mean, lower=True)
         half = solve_triangular(self.root, a.covariance() - b.covariance(), lower=True)
         covariance = solve_triangular(self.root, half.T, lower=True)
         evidence = a.log_marginal_likelihood - b.log_marginal_likelihood
-        return bool(max(abs(evidence), np.abs(mean).max(), np.abs(covariance).max()) <= SAME)
+        return float(max(abs(evidence), np.abs(mean).max(), np.abs(covariance).max()))
 
 
 def _rows(model: BayesianModel, X: Array) -> Array:

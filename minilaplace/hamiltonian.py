@@ -70,7 +70,7 @@ def hmc(
     model, X, y
         The `BayesianModel`, inputs (N, D) and targets.
     n_samples, n_chains, n_warmup
-        Draws to keep from each chain, chains, and draws of each that only tune the step and the masses.
+        Draws to keep from each chain, chains, and draws of each, at least 20, that only tune step and masses.
     n_leapfrog
         Steps, and so gradients, for each draw.
     theta0
@@ -86,7 +86,7 @@ def hmc(
     """
     instance("model", model, BayesianModel, "a BayesianModel")
     n_samples, n_chains = whole_number("n_samples", n_samples, least=4), whole_number("n_chains", n_chains, least=1)
-    n_warmup, n_leapfrog = whole_number("n_warmup", n_warmup, least=0), whole_number("n_leapfrog", n_leapfrog, least=1)
+    n_warmup, n_leapfrog = whole_number("n_warmup", n_warmup, least=20), whole_number("n_leapfrog", n_leapfrog, least=1)
     if executor is not None:
         instance("executor", executor, Executor, "a concurrent.futures.Executor")
     check_callback(callback, "(chain, theta, loss)")
@@ -178,7 +178,7 @@ def _warm_up(
             tuned.update(probability)
             draws[i] = here.theta
         step = tuned.average
-        if quarter in (1, 2) and n > 1:
+        if quarter in (1, 2):
             v = (n * draws.var(axis=0, ddof=1) + 5 * 1e-3) / (n + 5)  # few draws do not make a variance of 0
             step = _first_step(potential, here, v, rng)
     return here, step, v

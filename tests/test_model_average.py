@@ -34,7 +34,7 @@ from minilaplace import (
     toy_data_non_linear,
 )
 from minilaplace.dropout import dropout_masks, fit_dropout
-from minilaplace.exact_posterior import MAX_POINTS, exact_average, exact_posterior
+from minilaplace.exact_posterior import exact_average, exact_posterior
 from minilaplace.training import is_mode
 
 N_OUTPUTS = {"bernoulli": 1, "categorical": 3, "gaussian": 2}
@@ -103,16 +103,16 @@ def test_preferences_are_averaged_over_pairs():
 
 
 def test_memory_grows_neither_with_samples_nor_with_inputs(monkeypatch):
-    # All predictions together would take 8 S N C = 26 MB, and one sample's activations 13 MB; in blocks of .5 MB there
-    # is little beside the result, .64 MB, and its parts before they are joined.
+    # All predictions together would take 8 S N C = 13 MB, and one sample's activations 6 MB; in blocks of .5 MB there
+    # is little beside the result, .32 MB, and its parts before they are joined.
     monkeypatch.setattr("minilaplace.curvature.BLOCK_FLOATS", 2**16)
     model, rng = BayesianModel(MLP(2, 80, 4), Categorical()), np.random.default_rng(0)
-    X, thetas = rng.normal(size=(20_000, 2)), rng.normal(size=(40, model.network.n_params))
+    X, thetas = rng.normal(size=(10_000, 2)), rng.normal(size=(40, model.network.n_params))
     tracemalloc.start()
     p = average(model, thetas, X)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert p.shape == (20_000, 4)
+    assert p.shape == (10_000, 4)
     assert peak <= 2 * 8 * p.size + 1.5e6
 
 
@@ -259,7 +259,7 @@ def test_training_goes_down_the_expected_loss():
 
     theta = fit_dropout(model, X, y, rate=rate, rng=0, epochs=800, batch_size=40, learning_rate=0.005)
     plain = fit_map(model, X, y, rng=0)
-    assert expected_loss(theta) < 0.5 * expected_loss(plain)
+    assert expected_loss(theta) < 0.6 * expected_loss(plain)
 
     assert expected_loss(theta) <= 1.05 * minimize(expected_loss, theta).fun
 
@@ -315,6 +315,18 @@ def test_the_grid_is_the_integral_by_adaptive_quadrature():
     expected = [integral(lambda weight, bias, x=x: expit(weight * x + bias)) / total for x in points]
     np.testing.assert_allclose(posterior.predict(points[:, None]), expected, rtol=0, atol=1e-8)
     np.testing.assert_array_equal(exact_average(model, X, y, points[:, None]), posterior.predict(points[:, None]))
+
+
+def test_the_grid_is_as_fine_as_the_tolerance_asks():
+    model, X, y = logistic()
+    fine = exact_posterior(model, X, y, tolerance=1e-13)
+    for tolerance in (1e-2, 1e-5, 1e-8):
+        posterior = exact_posterior(model, X, y, tolerance=tolerance)
+        assert posterior.step >= fine.step
+        assert np.abs(posterior.mean - fine.mean).max() <= tolerance
+        assert np.abs(posterior.covariance() - fine.covariance()).max() <= tolerance
+        assert abs(posterior.log_marginal_likelihood - fine.log_marginal_likelihood) <= tolerance
+    assert exact_posterior(model, X, y, tolerance=1e-2).step > fine.step
 
 
 @pytest.mark.parametrize("reach", [2.0, 10.0, 60.0, 1000.0])
@@ -398,6 +410,7 @@ BAD = [
     (lambda: exact_average(MODEL, X, Y, X), ValueError, "model: expected a single layer with at most 3 parameters"),
     (lambda: exact_average(SINGLE, X, Y, X[:, :1]), ValueError, "X: expected shape (N, 2)"),
     (lambda: exact_posterior(SINGLE, X, Y[:2]), ValueError, "y: expected"),
+    (lambda: exact_posterior(SINGLE, X, Y, tolerance=0), ValueError, "tolerance: expected a finite number greater"),
 ]  # fmt: skip
 
 
@@ -423,9 +436,10 @@ def test_nothing_is_drawn_or_trained_before_a_refusal():
     assert (rng.bit_generator.state, rng.bit_generator.seed_seq.n_children_spawned) == before
 
 
-def test_a_posterior_that_no_grid_can_follow_is_refused():
+def test_a_posterior_that_no_grid_can_follow_is_refused(monkeypatch):
+    monkeypatch.setattr("minilaplace.exact_posterior.MAX_POINTS", 10_000)
     # Separable data far from 0, and hardly any prior: a cone with walls as thin as 1 / |x|.
     X = np.array([[1000.0, 0], [-1000, 0.1], [0, 1000], [0.1, -1000]])
     model = BayesianModel(MLP(2, 1), Bernoulli(), prior_precision=1e-4)
-    with pytest.raises(ValueError, match=f"^model: expected a posterior that a grid of {MAX_POINTS} points can follow"):
+    with pytest.raises(ValueError, match=r"^model: expected a posterior that a grid of 10000 points can follow"):
         exact_posterior(model, X, [1, 0, 1, 0])
