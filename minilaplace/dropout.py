@@ -32,10 +32,23 @@ def mc_dropout(
 
     Parameters
     ----------
-    model, X, y, rate, options
-        As for `fit_dropout`. At a rate of 0 all samples are the same theta: the plugin.
+    model, X, y
+        As for `fit_dropout`.
+    n_samples
+        S.
+    rate
+        The share of hidden units that a mask silences. At a rate of 0 all samples are the same theta: the plugin.
     rng
         Seed or generator for the start, the training and the masks.
+    **options
+        As for `fit_dropout`.
+
+    Examples
+    --------
+    >>> from minilaplace import MLP, Bernoulli, toy_data_linear
+    >>> X, y = toy_data_linear(100, rng=0)
+    >>> mc_dropout(BayesianModel(MLP(2, 4, 1), Bernoulli()), X, y, 10, rng=0, epochs=5).shape
+    (10, 17)
     """
     n_samples, rng = whole_number("n_samples", n_samples, least=1), sampler(rng)
     theta = fit_dropout(model, X, y, rate=rate, rng=rng, **options)

@@ -83,6 +83,14 @@ def hmc(
         Any `concurrent.futures.Executor`, to run chains side by side.
     callback
         Called here as `callback(chain, theta, loss)` with the last draw of each chain, in order, from 1.
+
+    Examples
+    --------
+    >>> from minilaplace import MLP, Bernoulli, toy_data_linear
+    >>> X, y = toy_data_linear(20, rng=0)
+    >>> chains = hmc(BayesianModel(MLP(2, 1), Bernoulli()), X, y, 20, n_chains=2, n_warmup=20, rng=0)
+    >>> chains.samples.shape
+    (2, 20, 3)
     """
     instance("model", model, BayesianModel, "a BayesianModel")
     n_samples, n_chains = whole_number("n_samples", n_samples, least=4), whole_number("n_chains", n_chains, least=1)

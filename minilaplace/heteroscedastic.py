@@ -22,6 +22,12 @@ class HeteroscedasticGaussian(Regression):
 
     With r = m - y and w = exp(-s): nll = sum_c (r_c^2 w_c + s_c + log 2 pi) / 2, its gradient (r w, (1 - r^2 w) / 2),
     the Fisher information diag(w, 1/2). The Hessian depends on y, has -r w off the diagonal, and need not be positive.
+
+    Examples
+    --------
+    >>> f = np.array([[1.0, np.log(4)]])  # mean 1, variance 4
+    >>> HeteroscedasticGaussian().gradient(f, np.array([[3.0]]))
+    array([[-0.5,  0. ]])
     """
 
     def nll(self, f: Array, y: Any) -> Array:

@@ -56,7 +56,18 @@ class Laplace:
     n_data
         How many samples have been added; 0 before `fit`.
 
+    Notes
+    -----
     Source: the post, *Laplace approximation*; Daxberger et al. (2021).
+
+    Examples
+    --------
+    >>> from minilaplace import MLP, Bernoulli, fit_map, toy_data_linear
+    >>> X, y = toy_data_linear(100, rng=0)
+    >>> model = BayesianModel(MLP(2, 1), Bernoulli(), prior_precision=0.5)
+    >>> la = Laplace(model, fit_map(model, X, y, rng=0)).fit(X, y)
+    >>> la.predict([[50.0, -50.0]]).round(1)  # where there is no data
+    array([0.5])
     """
 
     def __init__(

@@ -100,6 +100,11 @@ class Bernoulli(Likelihood):
 
     With s = 1 - 2y, +1 for class 0 and -1 for class 1: nll = log(1 + exp(s f)), gradient = s sigmoid(s f),
     Lambda = sigmoid(f) sigmoid(-f); none of them cancels or overflows for logits of any size.
+
+    Examples
+    --------
+    >>> Bernoulli().nll(np.array([[0.0], [1000.0]]), [1, 0])
+    array([6.93147181e-01, 1.00000000e+03])
     """
 
     def nll(self, f: Array, y: Any) -> Array:
@@ -137,6 +142,11 @@ class BradleyTerry(Bernoulli):
 
     Inputs are pairs, (N, 2, D), and y_n = 1 if the first is preferred. The network makes f = r_1 - r_2 of a pair,
     so this is `Bernoulli` on differences. Only differences are determined by data, rewards as such by the prior.
+
+    Examples
+    --------
+    >>> BradleyTerry().mean(np.array([[0.0], [np.log(3)]]))
+    array([0.5 , 0.75])
     """
 
     paired = True
@@ -149,6 +159,11 @@ class Categorical(Likelihood):
     With p = softmax(f): gradient = p - onehot(y), Lambda = diag(p) - p p^T. A vector of ones is in its null space, so
     C - 1 rows are enough: given that y is none of the classes before c, the odds of c against s = sum_{j > c} p_j are
     what is left to know, R_c = sqrt(p_c s / (p_c + s)) (e_c - sum_{j > c} p_j / s e_j).
+
+    Examples
+    --------
+    >>> Categorical().gradient(np.zeros((1, 4)), [2])
+    array([[ 0.25,  0.25, -0.75,  0.25]])
     """
 
     def nll(self, f: Array, y: Any) -> Array:
@@ -200,6 +215,16 @@ class Gaussian(Regression):
 
     With S = diag(sigma^2): nll = 1/2 (y - f)^T S^-1 (y - f) + sum_c log(sigma_c sqrt(2 pi)),
     gradient = S^-1 (f - y), Lambda = S^-1.
+
+    Parameters
+    ----------
+    sigma_noise
+        A number, or one for each output.
+
+    Examples
+    --------
+    >>> Gaussian(0.5).gradient(np.array([[1.0]]), np.array([[0.0]]))
+    array([[4.]])
     """
 
     sigma_noise: float | tuple[float, ...] = 1.0

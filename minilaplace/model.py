@@ -42,7 +42,7 @@ from .validation import (
 
 @dataclass(frozen=True, eq=False)
 class BayesianModel:
-    """p(y | f(x, theta)) p(theta): a network, a likelihood and a Gaussian prior.
+    """The model p(y | f(x, theta)) p(theta): a network, a likelihood and a Gaussian prior.
 
     Parameters
     ----------
@@ -52,6 +52,13 @@ class BayesianModel:
         In one of the forms above; biases are parameters like all others.
     prior_mean
         A number, or (P,) numbers.
+
+    Examples
+    --------
+    >>> from minilaplace import Bernoulli
+    >>> model = BayesianModel(MLP(2, 1), Bernoulli(), prior_precision=[0.1, 0.1, 1.0])
+    >>> round(model.loss(np.array([1.0, 1.0, 0.0]), np.zeros((1, 2)), [1]), 4)  # log 2 + 0.1
+    0.7931
     """
 
     network: MLP

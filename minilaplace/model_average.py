@@ -56,6 +56,13 @@ def average(model: BayesianModel, thetas: Any, X: Any) -> Array | Prediction:
     What `Laplace.predict` returns. Bernoulli: P(y = 1), (N,). Categorical: class probabilities, (N, C). Gaussian:
     `Prediction(mean, variance)`, each (N, C), the variance being the average noise plus the variance of the means
     over the samples, divided by S - 1 as an estimate of the posterior's (and 0 for a single theta).
+
+    Examples
+    --------
+    >>> from minilaplace import MLP, Bernoulli
+    >>> model = BayesianModel(MLP(2, 1), Bernoulli())
+    >>> average(model, [[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]], [[5.0, 0.0]])  # two that disagree
+    array([0.5])
     """
     instance("model", model, BayesianModel, "a BayesianModel")
     network = model.network
@@ -96,13 +103,21 @@ def deep_ensemble(
         Any `concurrent.futures.Executor`, to train members side by side.
     callback
         Called here as `callback(member, theta, loss)` with each member, in order, from 1.
-    options
+    **options
         `method` and the optimiser's options, as for `fit_map`.
 
     Warns
     -----
     ConvergenceWarning
         As `fit_map` does, for each member, where it is trained.
+
+    Examples
+    --------
+    >>> from minilaplace import MLP, Bernoulli, toy_data_linear
+    >>> X, y = toy_data_linear(100, rng=0)
+    >>> model = BayesianModel(MLP(2, 1), Bernoulli())
+    >>> bool(np.ptp(deep_ensemble(model, X, y, 3, rng=0), axis=0).max() < 1e-4)  # a convex loss: one mode for all
+    True
     """
     instance("model", model, BayesianModel, "a BayesianModel")
     n_members = whole_number("n_members", n_members, least=1)

@@ -49,6 +49,15 @@ class MLP:
         D, H_1, ..., C: the number of units of each layer. `MLP(2, 1)` is logistic regression.
     activation
         What follows every layer but the last: a name in `ACTIVATIONS`.
+
+    Examples
+    --------
+    >>> network = MLP(2, 3, 1, activation="relu")
+    >>> network.n_params
+    13
+    >>> theta = network.init(rng=0)
+    >>> network.forward(theta, np.zeros((4, 2))).shape
+    (4, 1)
     """
 
     sizes: tuple[int, ...]

@@ -80,6 +80,16 @@ def plot_contour(
     Returns
     -------
     The filled contours, whose `.axes` holds the panel.
+
+    Examples
+    --------
+    >>> from minilaplace import MLP, BayesianModel, Bernoulli, fit_map, toy_data_linear
+    >>> X, y = toy_data_linear(100, rng=0)
+    >>> model = BayesianModel(MLP(2, 1), Bernoulli(), prior_precision=0.5)
+    >>> la = Laplace(model, fit_map(model, X, y, rng=0)).fit(X, y)
+    >>> panel = plot_contour(la, X, y, title="Laplace").axes
+    >>> panel.get_title()
+    'Laplace'
     """
     network = la.model.network
     if network.n_inputs != 2 or isinstance(la.model.likelihood, Gaussian):

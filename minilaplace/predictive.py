@@ -37,14 +37,28 @@ from .validation import Array, option, refusal
 
 
 class Prediction(NamedTuple):
-    """A Gaussian predictive: mean (N, C) and variance (N, C), noise included."""
+    """A Gaussian predictive: mean (N, C) and variance (N, C), noise included.
+
+    Examples
+    --------
+    >>> mean, variance = Prediction(np.zeros((3, 1)), np.ones((3, 1)))
+    >>> variance.shape
+    (3, 1)
+    """
 
     mean: Array
     variance: Array
 
 
 class Uncertainty(NamedTuple):
-    """How uncertain a prediction is, total = aleatoric + epistemic: (N,) nats for classes, (N, C) variances."""
+    """How uncertain a prediction is, total = aleatoric + epistemic: (N,) nats for classes, (N, C) variances.
+
+    Examples
+    --------
+    >>> uncertainty = Uncertainty(total=np.array([0.5]), aleatoric=np.array([0.4]), epistemic=np.array([0.1]))
+    >>> uncertainty.epistemic
+    array([0.1])
+    """
 
     total: Array
     aleatoric: Array

@@ -145,12 +145,16 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
 
     Parameters
     ----------
+    hidden_layer_sizes, activation, prior_precision, tune_prior, prior_structure
+        As in `LaplaceClassifier`; so are the attributes.
+    temperature, curvature, hessian_structure, subset_of_weights, subnetwork_indices, rank
+        As in `Laplace`.
+    link_approx, n_samples, solver, max_iter, warm_start, random_state
+        As in `LaplaceClassifier`.
     sigma_noise
         The noise's standard deviation, one for all outputs or one for each; where the tuning starts.
     optimize_noise
         Whether to tune it along with the prior.
-    **others
-        As those of `LaplaceClassifier`; so are the attributes.
 
     Examples
     --------

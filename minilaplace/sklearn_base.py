@@ -79,7 +79,7 @@ class LaplaceMLP(BaseEstimator):
             A trained `MLPClassifier` of one label a sample, or an `MLPRegressor` with squared error.
         X, y
             The data that it was trained on, without sample weights.
-        params
+        **params
             Parameters of the estimator other than `hidden_layer_sizes` and `activation`. By default `prior_precision`
             is the one that the MLP was trained under, see `sklearn_mlp.matching_precision`, and for a regressor
             `sigma_noise` the root mean square of its residuals. `tune_prior` starts there; with None they stay.

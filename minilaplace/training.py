@@ -26,7 +26,14 @@ FORBIDDING = 1e100  # the loss where it is infinite, for a line search that has 
 
 
 class ConvergenceWarning(UserWarning):
-    """The optimiser stopped before it reached a mode."""
+    """The optimiser stopped before it reached a mode.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", ConvergenceWarning)  # nothing but a mode will do
+    """
 
 
 def fit_map(
@@ -54,15 +61,24 @@ def fit_map(
         `"lbfgs"` or `"adam"`.
     rng
         Seed or generator for the start and for Adam's shuffling.
-    options
-        The fields of `LBFGS` or `Adam`.
     callback
         Called as `callback(step, theta, loss)` after each iteration (`lbfgs`) or epoch (`adam`).
+    **options
+        The fields of `LBFGS` or `Adam`.
 
     Warns
     -----
     ConvergenceWarning
         If `lbfgs` ends where max abs gradient > 1e-6 max(1, loss).
+
+    Examples
+    --------
+    >>> from minilaplace import MLP, Bernoulli, toy_data_linear
+    >>> X, y = toy_data_linear(100, rng=0)
+    >>> model = BayesianModel(MLP(2, 1), Bernoulli())
+    >>> theta = fit_map(model, X, y, rng=0)
+    >>> bool(np.abs(model.gradient(theta, X, y)).max() < 1e-5)  # a mode
+    True
     """
     instance("model", model, BayesianModel, "a BayesianModel")
     optimizer = optimizer_of(method, options)

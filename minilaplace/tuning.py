@@ -126,7 +126,7 @@ def marglik_training(
         When to stop.
     callback
         Called as `callback(round, model, theta)`.
-    options
+    **options
         How the curvature is approximated, as in `Laplace`; by default the full GGN.
 
     Warns
@@ -134,7 +134,18 @@ def marglik_training(
     ConvergenceWarning
         If `max_rounds` do not suffice.
 
+    Notes
+    -----
     Source: Immer et al. (2021), algorithm 1, with MacKay's update in place of a gradient step.
+
+    Examples
+    --------
+    >>> from minilaplace import MLP, Gaussian, Laplace, toy_data_regression
+    >>> X, y = toy_data_regression(50, noise=0.3, rng=0)
+    >>> start = BayesianModel(MLP(1, 4, 1), Gaussian())
+    >>> model, theta = marglik_training(start, X, y, optimize_noise=True, rng=0)
+    >>> round(model.likelihood.sigma_noise, 1)
+    0.3
     """
     instance("model", model, BayesianModel, "a BayesianModel")
     tol, chosen = real_number("tol", tol, above=0.0), Options(**options)

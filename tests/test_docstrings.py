@@ -1,0 +1,79 @@
+"""The examples in docstrings run and print what they say; public docstrings have the form that numpydoc expects."""
+
+import doctest
+import importlib
+import inspect
+import warnings
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import pytest
+from numpydoc.docscrape import get_doc_object
+from numpydoc.validate import validate
+
+import minilaplace
+
+mpl.use("Agg")
+
+MODULES = sorted(path.stem for path in Path(minilaplace.__file__).parent.glob("*.py") if path.stem != "__main__")
+PUBLIC = [getattr(minilaplace, name) for name in minilaplace.__all__] + [
+    getattr(importlib.import_module("minilaplace.sklearn"), name) for name in ("LaplaceClassifier", "LaplaceRegressor")
+]
+# What is not asked for. Types stand in the signature; a summary of one sentence can say all there is to say, and starts
+# with what is returned; where the Returns section describes several kinds at once, it has no types.
+NOT_ASKED_FOR = {"PR04", "ES01", "SA01", "RT01", "RT03"}
+
+
+def path_of(item):
+    return f"{item.__module__}.{item.__qualname__}"
+
+
+def methods_of(kind):
+    """Return the public methods and properties that a class documents itself, not those that it inherits."""
+    own = [item for name, item in vars(kind).items() if not name.startswith("_")]
+    functions = [item.__func__ if isinstance(item, classmethod) else item for item in own]
+    functions = [item.fget if isinstance(item, property) else item for item in functions]
+    return [item for item in functions if inspect.isfunction(item) and item.__doc__]
+
+
+METHODS = [method for item in PUBLIC if inspect.isclass(item) for method in methods_of(item)]
+
+
+def problems(item, *not_asked_for):
+    """Return what numpydoc finds wrong; a docstring without a Parameters section names them in its sentences."""
+    skipped = NOT_ASKED_FOR | set(not_asked_for)
+    if not get_doc_object(item)["Parameters"]:
+        skipped |= {"PR01"}
+    return [error for error in validate(path_of(item))["errors"] if error[0] not in skipped]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_of_a_module_print_what_they_say(name):
+    module = minilaplace if name == "__init__" else importlib.import_module(f"minilaplace.{name}")
+    with warnings.catch_warnings():
+        result = doctest.testmod(module)
+    plt.close("all")
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize("item", PUBLIC, ids=path_of)
+def test_everything_public_has_examples(item):
+    assert any(example.source for test in doctest.DocTestFinder(recurse=False).find(item) for example in test.examples)
+    assert get_doc_object(item)["Examples"]
+
+
+@pytest.mark.parametrize("item", PUBLIC, ids=path_of)
+def test_public_docstrings_have_numpydocs_form(item):
+    assert problems(item) == []
+
+
+@pytest.mark.parametrize("item", METHODS, ids=path_of)
+def test_the_docstrings_of_their_methods_do_too(item):
+    assert problems(item, "EX01") == []
+
+
+def test_methods_are_found():
+    found = {path_of(method) for method in METHODS}
+    assert {"minilaplace.laplace.Laplace.fit", "minilaplace.network.MLP.shapes"} <= found
+    assert "minilaplace.sklearn.LaplaceClassifier.partial_fit" in found
