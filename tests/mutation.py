@@ -174,8 +174,12 @@ def killed(module: str, source: str, limit: float) -> bool:
         (Path(directory) / "minilaplace" / f"{module}.py").write_text(source, "utf-8")
         child = os.fork()
         if child == 0:
-            os.setsid()
-            os._exit(_run_tests(module, directory))
+            code = 1
+            try:
+                os.setsid()
+                code = _run_tests(module, directory)
+            finally:
+                os._exit(code)
         end = time.monotonic() + limit
         while time.monotonic() < end:
             done, status = os.waitpid(child, os.WNOHANG)
@@ -196,7 +200,9 @@ def _run_tests(module: str, directory: str) -> int:
     sink = io.StringIO()
     tests = [f"tests/test_{name}.py" for name in TESTS[module] if (ROOT / f"tests/test_{name}.py").exists()]
     with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
-        code = pytest.main(["-x", "-q", "--no-header", "-p", "no:cacheprovider", *tests])
+        code = pytest.main(
+            ["-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning", *tests]
+        )
     return int(code)
 
 
@@ -211,6 +217,8 @@ def main() -> None:
     _import_what_is_heavy()
     jobs = []
     for module in given.modules or TESTS:
+        source = (PACKAGE / f"{module}.py").read_text("utf-8")
+        assert not killed(module, source, given.limit), f"the tests of {module} fail without any mutant"
         drawn = mutants(module)
         random.Random(given.seed).shuffle(drawn)
         jobs += [(module, *mutant) for mutant in drawn[: given.most]]
