@@ -33,19 +33,19 @@ PACKAGE = ROOT / "minilaplace"
 
 # The quickest tests that speak of a module come first; the first failure ends a mutant.
 TESTS = {
-    "network": ["network", "curvature", "jacobian", "links", "subset"],
-    "layer_pairs": ["curvature", "jacobian", "subset", "posterior", "structure"],
+    "network": ["network", "curvature", "subset"],
+    "layer_pairs": ["jacobian", "curvature", "posterior"],
     "jacobian": ["jacobian", "curvature", "subset", "structure"],
-    "likelihood": ["likelihood", "model", "bad_input", "evidence", "structure"],
-    "heteroscedastic": ["likelihood", "links", "conditioning", "structure"],
-    "model": ["model", "bad_input", "laplace", "structure"],
-    "curvature": ["curvature", "laplace", "bad_input", "conditioning", "structure"],
+    "likelihood": ["likelihood", "bad_input", "evidence"],
+    "heteroscedastic": ["likelihood", "links", "conditioning"],
+    "model": ["model", "bad_input", "structure"],
+    "curvature": ["curvature", "bad_input", "structure"],
     "posterior": ["posterior", "structure", "conditioning"],
-    "structure": ["structure", "conditioning", "evidence"],
-    "kronecker": ["structure", "conditioning", "evidence"],
-    "low_rank": ["structure", "conditioning", "evidence"],
-    "predictive": ["links", "predictive", "conditioning", "laplace"],
-    "evidence": ["evidence", "properties"],
+    "structure": ["structure", "conditioning"],
+    "kronecker": ["structure", "conditioning"],
+    "low_rank": ["structure", "conditioning"],
+    "predictive": ["links", "predictive", "conditioning"],
+    "evidence": ["evidence"],
 }
 
 # module: {the mutant as it is printed, without its line: why it is the same}
