@@ -1,61 +1,194 @@
-"""Every tutorial runs from top to bottom, without a warning, and what it tells is what it prints."""
+"""The tutorials run, their notebooks are what they print, and their exercises are open, can be solved, and notice it.
 
+Each tutorial is executed once: its cells as a script, and after them its exercises again, with their solutions.
+"""
+
+import ast
+import base64
+import io
+import json
 import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import jupytext
+import nbformat
 import pytest
+from PIL import Image
 
-TUTORIALS = sorted((Path(__file__).parents[1] / "tutorials").glob("*.py"))
+RUNNER = Path(__file__).parent / "run_tutorial.py"
+FOLDER = Path(__file__).parents[1] / "tutorials"
+PATHS = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
+SOLUTIONS = {
+    cell.metadata["title"]: cell.source
+    for cell in jupytext.read(FOLDER / "solutions.py", fmt="py:percent").cells
+    if cell.cell_type == "code"
+}
+HEADER = PATHS[0].read_text(encoding="utf-8").split("# %%")[0]
+MAY_IMPORT = {"numpy", "scipy", "matplotlib", "minilaplace", "sklearn"} | sys.stdlib_module_names
+
+every_tutorial = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+
+
+def cells_of(path):
+    return jupytext.read(path, fmt="py:percent").cells
+
+
+def exercises_of(path):
+    """Return the exercises' cells by their numbers, "3.1", as they stand."""
+    return {
+        re.match(r"### Exercise (\d+\.\d+): \S", text.source)[1]: code.source
+        for text, code in zip(cells_of(path), cells_of(path)[1:], strict=False)
+        if code.metadata.get("tags") == ["exercise"]
+    }
+
+
+def solved(number, code):
+    """Return an exercise's cell with its solution above the check."""
+    return SOLUTIONS[number] + "\n\n" + code[code.index(f"exercise_{number.replace('.', '_')} = ") :]
+
+
+class Run:
+    """What a tutorial printed, drew and checked, cell by cell; `cells` as it stands, `solutions` after it."""
+
+    def __init__(self, path, folder):
+        cells = [(f"cell-{i:03}", cell.source) for i, cell in enumerate(cells_of(path), 1) if cell.cell_type == "code"]
+        solutions = [(number, solved(number, code)) for number, code in exercises_of(path).items()]
+        self.process = subprocess.run(
+            [sys.executable, "-W", "error", RUNNER],
+            input=json.dumps(cells + solutions),
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=folder,
+            env={key: value for key, value in os.environ.items() if key != "DISPLAY"} | {"MPLBACKEND": "Agg"},
+        )
+        ran = [name for name, _ in cells + solutions]
+        results = dict(zip(ran, json.loads(self.process.stdout or "[]"), strict=False))
+        self.cells = {name: results[name] for name, _ in cells if name in results}
+        self.solutions = {number: results[number] for number, _ in solutions if number in results}
 
 
 @pytest.fixture(scope="module")
-def printed(tmp_path_factory):
-    """Return what a tutorial prints, running it once."""
-    outputs = {}
-
-    def run(path):
-        if path not in outputs:
-            outputs[path] = subprocess.run(
-                [sys.executable, "-W", "error", path],
-                capture_output=True,
-                text=True,
-                check=False,
-                cwd=tmp_path_factory.mktemp("tutorial"),
-                env=os.environ | {"MPLBACKEND": "Agg"},
-            )
-        return outputs[path]
-
-    return run
+def run(tmp_path_factory):
+    """Return the run of a tutorial; all are started at once, two at a time."""
+    pool = ThreadPoolExecutor(2)
+    runs = {path: pool.submit(Run, path, tmp_path_factory.mktemp("tutorial")) for path in PATHS}
+    yield lambda path: runs[path].result()
+    pool.shutdown(cancel_futures=True)
 
 
-def test_there_are_tutorials():
-    assert len(TUTORIALS) >= 1
+# --- form
 
 
-@pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
-def test_a_tutorial_runs_and_leaves_nothing_behind(path, printed):
-    run = printed(path)
-    assert run.returncode == 0, run.stderr
-    assert run.stderr == ""
-    assert run.stdout
+def test_the_tutorials_are_numbered_from_one_without_a_gap():
+    assert [int(path.name[:2]) for path in PATHS] == list(range(1, len(PATHS) + 1))
 
 
-@pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
+@every_tutorial
 def test_a_tutorial_starts_with_its_aim_and_ends_with_summary_and_exercises(path):
-    text = path.read_text(encoding="utf-8")
-    cells = re.split(r"^# %%.*\n", text, flags=re.MULTILINE)
-    assert cells[1].startswith(f"# # {int(path.name[:2])}. ")
-    assert "you can" in cells[1]
-    assert "Passage of the post" in cells[1]
-    assert re.search(r"^# ## Summary$", cells[-1], flags=re.MULTILINE)
-    assert len(re.findall(r"^# \d\. ", cells[-1].split("## Exercises")[1], flags=re.MULTILINE)) in {3, 4, 5}
+    first, *rest = cells_of(path)
+    assert path.read_text(encoding="utf-8").startswith(HEADER)
+    assert first.source.startswith(f"# {int(path.name[:2])}. ")
+    assert "After this tutorial you can" in " ".join(first.source.split())
+    assert re.search(r"^- Passage of the post: ", first.source, flags=re.MULTILINE)
+    assert re.search(r"^- Modules: ", first.source, flags=re.MULTILINE)
+    headings = re.findall(r"^##+ .*$", "\n".join(cell.source for cell in rest if cell.cell_type == "markdown"), re.M)
+    exercises = [heading for heading in headings if heading.startswith("### Exercise ")]
+    assert headings[-len(exercises) - 2 :] == ["## Summary", "## Exercises", *exercises]
 
 
-def test_the_post_in_one_sitting_tells_what_it_shows(printed):
-    out = printed(TUTORIALS[0]).stdout
+@every_tutorial
+def test_its_exercises_are_three_to_five_cells_each_a_gap_and_its_check(path):
+    numbers = [f"{int(path.name[:2])}.{k}" for k in range(1, 6)]
+    exercises = exercises_of(path)
+    assert len(exercises) in {3, 4, 5}
+    assert list(exercises) == numbers[: len(exercises)]
+    assert [cell.cell_type for cell in cells_of(path)[-2 * len(exercises) :]] == ["markdown", "code"] * len(exercises)
+    for number, code in exercises.items():
+        name = f"exercise_{number.replace('.', '_')}"
+        gap, check = code.split(f"{name} = ")
+        assert any(getattr(node, "value", None) is ... for node in ast.walk(ast.parse(gap))), f"{number} has no gap"
+        assert re.fullmatch(rf"check_\w+\(.*\)\nprint\({name}\)", check, flags=re.DOTALL), number
+
+
+def test_every_exercise_has_a_solution_and_every_solution_an_exercise():
+    assert list(SOLUTIONS) == [number for path in PATHS for number in exercises_of(path)]
+
+
+@every_tutorial
+def test_a_tutorial_imports_what_readers_have(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imports = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    names = {getattr(node, "module", None) or node.names[0].name for node in imports}
+    assert {name.split(".")[0] for name in names} <= MAY_IMPORT
+
+
+# --- execution
+
+
+@every_tutorial
+def test_a_tutorial_runs_without_a_warning(path, run):
+    assert run(path).process.stderr == ""
+    assert run(path).process.returncode == 0
+
+
+@every_tutorial
+def test_its_exercises_fail_as_long_as_their_gaps_are_open(path, run):
+    checks = {name: check for cell in run(path).cells.values() for name, check in cell["checks"].items()}
+    assert list(checks) == [f"exercise_{number.replace('.', '_')}" for number in exercises_of(path)]
+    for passed, message in checks.values():
+        assert passed is False
+        assert message.endswith("the gap `...` is still open")
+
+
+@every_tutorial
+def test_its_solutions_pass(path, run):
+    for number in exercises_of(path):
+        ((passed, message),) = run(path).solutions[number]["checks"].values()
+        assert passed is True, message
+
+
+@every_tutorial
+def test_its_notebook_is_what_it_says_prints_and_draws(path, run):
+    written = path.with_suffix(".ipynb")
+    notebook = nbformat.read(written, as_version=4)
+    assert [(cell.cell_type, cell.source) for cell in notebook.cells] == [
+        (cell.cell_type, cell.source) for cell in cells_of(path)
+    ], "build the notebooks again"
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            here = run(path).cells[cell.id]
+            assert "".join(output.text for output in cell.outputs if output.output_type == "stream") == here["printed"]
+            assert sum(output.output_type == "display_data" for output in cell.outputs) == here["pictures"]
+    assert written.stat().st_size < 300_000
+
+
+@every_tutorial
+def test_its_pictures_are_few_and_of_a_size_to_be_read(path):
+    outputs = [
+        output for cell in nbformat.read(path.with_suffix(".ipynb"), 4).cells for output in cell.get("outputs", [])
+    ]
+    pictures = [output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})]
+    assert len(pictures) <= 6
+    for picture in pictures:
+        width, height = Image.open(io.BytesIO(base64.b64decode(picture))).size
+        assert 400 <= width <= 1100
+        assert 200 <= height <= 1000
+
+
+def test_every_notebook_has_its_script():
+    assert {path.stem for path in FOLDER.glob("*.ipynb")} == {path.stem for path in PATHS}
+
+
+# --- content
+
+
+def test_the_post_in_one_sitting_tells_what_it_shows(run):
+    out = "".join(cell["printed"] for cell in run(PATHS[0]).cells.values())
 
     def numbers(line):
         (rest,) = re.findall(rf"^\s*{line}(.*)$", out, flags=re.MULTILINE)
@@ -64,7 +197,7 @@ def test_the_post_in_one_sitting_tells_what_it_shows(printed):
     # The listing's two priors differ; Adam's end is no mode and fit_map's is.
     assert numbers("prior precision in the listing's training:") == [25.0]
     assert numbers("prior precision in its Laplace step:") == [0.5]
-    assert numbers("largest gradient entry, Adam's end:")[0] > 1e4 * numbers("largest gradient entry, fit_map's:")[0]
+    assert numbers("largest gradient entry, Adam's end:")[0] > 1e3 * numbers("largest gradient entry, fit_map's:")[0]
     # Amid its squares the GGN is sure, the empirical Fisher less; far away the plugin is surer than Laplace.
     for ggn, fisher in zip(numbers("GGN, whole network"), numbers("empirical Fisher, same mode"), strict=True):
         assert abs(ggn - 0.5) > 0.4 > abs(fisher - 0.5)

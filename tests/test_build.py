@@ -1,0 +1,96 @@
+"""`tutorials/build.py` makes the same notebook each time, and none of what a reader should not see."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+
+SCRIPT = Path(__file__).parents[1] / "tutorials" / "build.py"
+
+GOOD = """\
+# %% [markdown]
+# # 1. A tutorial
+
+# %%
+import matplotlib.pyplot as plt
+
+for word in ["two", "lines"]:
+    print(word, flush=True)
+
+# %%
+plt.style.use("minilaplace.course")
+fig, ax = plt.subplots()
+_ = ax.plot([0, 1], [0, 1])
+
+# %%
+fig
+
+# %% tags=["exercise"]
+answer = ...
+"""
+
+
+def build(folder, *arguments):
+    """Run the build of a folder's notebooks, with a backend and warnings that must not matter."""
+    command = [sys.executable, SCRIPT, "notebooks", "--folder", folder, *arguments]
+    environment = os.environ | {"MPLBACKEND": "svg", "PYTHONWARNINGS": "ignore"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+def test_a_notebook_is_the_same_each_time_and_a_check_names_the_cell_that_is_not(tmp_path):
+    script, written = tmp_path / "01_good.py", tmp_path / "01_good.ipynb"
+    script.write_text(GOOD)
+    assert build(tmp_path, "--check").stderr == "01_good: its notebook is missing\n"
+    first = build(tmp_path)
+    assert (first.returncode, first.stdout, first.stderr) == (0, "01_good: written\n", "")
+    before = written.read_bytes()
+    assert build(tmp_path).returncode == 0
+    assert written.read_bytes() == before
+
+    notebook = nbformat.read(written, as_version=4)
+    nbformat.validate(notebook)
+    assert [cell.id for cell in notebook.cells] == [f"cell-{k:03}" for k in range(1, 6)]
+    assert [cell.execution_count for cell in notebook.cells[1:]] == [1, 2, 3, 4]
+    assert [[o.output_type for o in cell.outputs] for cell in notebook.cells[1:]] == [
+        ["stream"],
+        ["display_data"],
+        ["execute_result"],
+        [],
+    ]
+    assert notebook.cells[1].outputs[0].text == "two\nlines\n"
+    assert "600x400" in notebook.cells[2].outputs[0].data["text/plain"]
+    assert notebook.cells[4].metadata == {"tags": ["exercise"]}
+    assert notebook.metadata.language_info == {"name": "python"}
+
+    notebook.cells[1].outputs[0].text = "two\nwords\n"
+    notebook.cells[3].outputs[0].data["image/png"] = notebook.cells[2].outputs[0].data["image/png"]
+    nbformat.write(notebook, written)
+    (tmp_path / "02_gone.ipynb").write_text("{}")
+    check = build(tmp_path, "--check")
+    assert (check.returncode, check.stdout) == (1, "01_good: failed\n")
+    assert check.stderr.splitlines() == [
+        "02_gone.ipynb has no script",
+        "01_good.ipynb is not what 01_good.py gives now: cell-002",
+    ]
+
+
+BAD = {
+    "print(1)\n1 / 0": "cell-002: ZeroDivisionError: division by zero",
+    "import warnings\nwarnings.warn('look out')": "cell-002: UserWarning: look out",
+    "import sys\nprint('look out', file=sys.stderr)": "cell-002: writes to stderr: look out",
+    "print(object())": "cell-002: shows an address of memory: <object object at 0x",
+    "1 + 1": "cell-002: its last line is a value that shows: print it, or assign it to `_`",
+}
+
+
+def test_what_a_reader_should_not_see_is_named_and_not_written(tmp_path):
+    for number, code in enumerate(BAD, 1):
+        (tmp_path / f"0{number}_bad.py").write_text(f"# %% [markdown]\n# # {number}. Bad\n\n# %%\n{code}\n")
+    bad = build(tmp_path)
+    assert bad.returncode == 1
+    assert bad.stdout == "".join(f"0{number}_bad: failed\n" for number in range(1, 6))
+    for number, problem in enumerate(BAD.values(), 1):
+        assert f"0{number}_bad, {problem}" in bad.stderr
+    assert not list(tmp_path.glob("*.ipynb"))

@@ -1,0 +1,253 @@
+"""Build what the tutorials are read in: executed notebooks, and a site to browse.
+
+    python tutorials/build.py notebooks           write an executed notebook beside each tutorial
+    python tutorials/build.py notebooks --check   build them in memory and say where the written ones differ
+    python tutorials/build.py notebooks 01 04     only these
+    python tutorials/build.py site                the course and the module reference as HTML, in build/site
+
+The scripts `NN_title.py` are the source of truth. A notebook holds nothing of the machine or the day: the same cells
+and the same printed text everywhere, and the same pictures where matplotlib and FreeType are the same.
+"""
+
+import argparse
+import base64
+import importlib
+import inspect
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from io import BytesIO
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+from PIL import Image
+
+HERE = Path(__file__).resolve().parent
+LARGEST = 300_000  # bytes of a notebook with its pictures
+COLOURS = 128
+PROCESSES = 2
+
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+# Runs before the first cell and is not kept. A picture is as large as its style says, and names no version; warnings
+# are errors while a cell runs, which includes drawing its picture.
+PREPARE = """
+def prepare(shell):
+    import warnings
+
+    pictures = {"bbox_inches": None, "metadata": {"Software": None}}
+    shell.run_line_magic("matplotlib", "inline")
+    shell.run_line_magic("config", f"InlineBackend.print_figure_kwargs = {pictures}")
+    usual = warnings.filters[:]
+    shell.events.register("pre_run_cell", lambda info: warnings.simplefilter("error"))
+    shell.events.register("post_run_cell", lambda result: warnings.filters.__setitem__(slice(None), usual))
+
+prepare(get_ipython())
+del prepare
+"""
+ENVIRONMENT = {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "OPENBLAS_NUM_THREADS": "1"}
+
+
+class UnfitError(Exception):
+    """A tutorial from which no notebook should be made; its message says where and why."""
+
+
+def scripts(folder: Path, numbers: list[str]) -> list[Path]:
+    """Return the tutorials in order, all or those with these numbers."""
+    return [path for path in sorted(folder.glob("[0-9][0-9]_*.py")) if not numbers or path.name[:2] in numbers]
+
+
+def read(script: Path) -> NotebookNode:
+    """Return a tutorial as a notebook that was not executed, each cell named by its position."""
+    source = jupytext.read(script, fmt="py:percent")
+    cells = [
+        nbformat.from_dict(
+            {"id": f"cell-{position:03}", "cell_type": cell.cell_type, "source": cell.source}
+            | {"metadata": {"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {}}
+            | ({"execution_count": None, "outputs": []} if cell.cell_type == "code" else {})
+        )
+        for position, cell in enumerate(source.cells, 1)
+    ]
+    return nbformat.v4.new_notebook(cells=cells, metadata=nbformat.from_dict(METADATA))
+
+
+def execute(script: Path) -> NotebookNode:
+    """Return a tutorial as an executed notebook; raise `UnfitError` for what a reader should not see."""
+    notebook = read(script)
+    prepare = nbformat.v4.new_code_cell(PREPARE, id="prepare")
+    notebook.cells.insert(0, prepare)
+    with tempfile.TemporaryDirectory() as folder:
+        client = NotebookClient(
+            notebook,
+            timeout=300,
+            coalesce_streams=True,
+            record_timing=False,
+            resources={"metadata": {"path": folder}},
+            extra_arguments=["--log-level=ERROR"],
+        )
+        try:
+            client.execute(env=os.environ | ENVIRONMENT | {"IPYTHONDIR": folder})
+        except CellExecutionError as error:
+            cell = next(
+                cell for cell in notebook.cells if any(o.output_type == "error" for o in cell.get("outputs", []))
+            )
+            raise UnfitError(f"{script.stem}, {cell.id}: {error.ename}: {error.evalue}\n{cell.source}") from None
+    notebook.cells.remove(prepare)
+    notebook.metadata = nbformat.from_dict(METADATA)  # without the versions of language and kernel
+    for count, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), 1):
+        cell.execution_count = count
+        refuse(f"{script.stem}, {cell.id}", cell.outputs)
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                output.data["image/png"] = smaller(output.data["image/png"])
+            if output.output_type == "execute_result":
+                output.execution_count = count
+    return notebook
+
+
+def refuse(place: str, outputs: list[NotebookNode]) -> None:
+    """Raise for outputs that a script would not print, or that are others each time."""
+    pictures = [output for output in outputs if "image/png" in output.get("data", {})]
+    for output in outputs:
+        if output.output_type == "execute_result" and pictures != [output]:
+            raise UnfitError(f"{place}: its last line is a value that shows: print it, or assign it to `_`")
+        if output.get("name") == "stderr":
+            raise UnfitError(f"{place}: writes to stderr: {output.text}")
+        if re.search(r"\bat 0x[0-9a-f]{6,}", text(output)):
+            raise UnfitError(f"{place}: shows an address of memory: {text(output)}")
+
+
+def smaller(png: str) -> str:
+    """Return a picture with its colours reduced to a palette, which takes a quarter of the bytes."""
+    picture = Image.open(BytesIO(base64.b64decode(png))).convert("RGB")
+    reduced = BytesIO()
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(reduced, "PNG", optimize=True)
+    return base64.b64encode(reduced.getvalue()).decode()
+
+
+def text(output: NotebookNode) -> str:
+    """Return what an output says in words."""
+    return output.text if output.output_type == "stream" else output.data.get("text/plain", "")
+
+
+def differences(built: NotebookNode, written: NotebookNode) -> Iterator[str]:
+    """Yield where two notebooks differ, pictures aside: other versions of FreeType draw other ones."""
+
+    def content(cell: NotebookNode) -> tuple:
+        outputs = [
+            (output.output_type, text(output), sorted(output.get("data", {}))) for output in cell.get("outputs", [])
+        ]
+        return cell.cell_type, cell.source, cell.metadata, cell.get("execution_count"), outputs
+
+    if built.metadata != written.metadata:
+        yield "metadata"
+    ours, theirs = ({cell.get("id"): content(cell) for cell in notebook.cells} for notebook in (built, written))
+    yield from (name for name in ours | theirs if ours.get(name) != theirs.get(name))
+
+
+def work(script: Path, check: bool) -> str:
+    """Write a tutorial's notebook, or check the one that is there; return what went wrong, or nothing."""
+    path = script.with_suffix(".ipynb")
+    if check and not path.exists():
+        return f"{script.stem}: its notebook is missing"
+    try:
+        notebook = execute(script)
+    except UnfitError as problem:
+        return str(problem)
+    if check:
+        differing = list(differences(notebook, nbformat.read(path, as_version=4)))
+        if differing:
+            return f"{path.name} is not what {script.name} gives now: {', '.join(differing)}"
+    else:
+        nbformat.write(notebook, path)
+    size = path.stat().st_size
+    return f"{path.name} has {size} bytes, more than {LARGEST}" if size > LARGEST else ""
+
+
+def notebooks(folder: Path, numbers: list[str], check: bool) -> int:
+    """Work on all notebooks, a few at a time, with a line for each; return how many went wrong."""
+    paths = scripts(folder, numbers)
+    orphans = {path.stem for path in folder.glob("*.ipynb")} - {path.stem for path in scripts(folder, [])}
+    problems = [f"{name}.ipynb has no script" for name in sorted(orphans)]
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        for path, problem in zip(paths, pool.map(work, paths, [check] * len(paths)), strict=True):
+            print(f"{path.stem}: {'failed' if problem else 'as written' if check else 'written'}", flush=True)
+            problems += [problem] * bool(problem)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return len(problems)
+
+
+def site(target: Path) -> int:
+    """Build the site from the notebooks as they were executed, the pages beside them and the docstrings."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder)
+        for pattern in ["*.md", "[0-9][0-9]_*.ipynb", "conf.py", "course.css"]:
+            for path in HERE.glob(pattern):
+                shutil.copy(path, source)
+        (source / "reference").mkdir()
+        for name, page in reference().items():
+            (source / "reference" / f"{name}.md").write_text(page, encoding="utf-8")
+        command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--quiet", source, target]
+        return subprocess.run(command, check=False).returncode
+
+
+def reference() -> dict[str, str]:
+    """Return a page for each module, and `index`: the README's table, whose order is the reader's."""
+    readme = (HERE.parent / "README.md").read_text(encoding="utf-8")
+    start = readme.index("Each module is one passage of the post")
+    overview = readme[start : readme.index("\n\n", readme.index("\nAround the post:"))]
+    names = list(dict.fromkeys(re.findall(r"`([a-z_]+)\.py`", overview)))
+    linked = re.sub(r"`([a-z_]+)\.py`", r"[`\1.py`](\1.md)", overview)
+    contents = "\n".join(["```{toctree}", ":hidden:", "", *names, "```"])
+    return {"index": f"# Module reference\n\n{linked}\n\n{contents}\n"} | {name: page(name) for name in names}
+
+
+def page(name: str) -> str:
+    """Return a module's docstring, which is Markdown, and below it what it defines."""
+    module = importlib.import_module(f"minilaplace.{name}")
+    lines = [
+        f"# `{name}.py`",
+        "",
+        inspect.getdoc(module) or "",
+        "",
+        "```{eval-rst}",
+        f".. py:module:: {module.__name__}",
+        "",
+    ]
+    for key, value in vars(module).items():
+        kind = "class" if inspect.isclass(value) else "function" if inspect.isfunction(value) else ""
+        if kind and value.__module__ == module.__name__ and not key.startswith("_"):
+            lines += [f".. auto{kind}:: {module.__name__}.{key}", "   :members:" * (kind == "class"), ""]
+    return "\n".join([*lines, "```", ""])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one of the commands; return 1 if anything went wrong."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("notebooks", help="executed notebooks beside the tutorials")
+    command.add_argument("numbers", nargs="*", metavar="NN", help="only these tutorials")
+    command.add_argument("--check", action="store_true", help="write nothing, say what differs")
+    command.add_argument("--folder", type=Path, default=HERE, help="where the tutorials are")
+    command = commands.add_parser("site", help="the course and the module reference as HTML")
+    command.add_argument("target", nargs="?", type=Path, default=HERE.parent / "build" / "site")
+    given = parser.parse_args(arguments)
+    if given.command == "site":
+        return site(given.target)
+    return int(notebooks(given.folder, given.numbers, given.check) > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
