@@ -1,10 +1,11 @@
 """Around the post: find wrong derivatives in your own code, and wrong numbers.
 
-You have                                          call
-fun: (P,) -> float  and its gradient, (P,)        check_gradient(fun, grad, theta)
-fun: (P,) -> S      and its Jacobian, S + (P,)    check_jacobian(fun, jac, theta)
-fun: (P,) -> float  and its Hessian, (P, P)       check_hessian(fun, hess, theta)
-numbers, and what they should be, both S          check_equal(name, received, expected)
+| you have | call |
+|---|---|
+| `fun: (P,) -> float` and its gradient, (P,) | `check_gradient(fun, grad, theta)` |
+| `fun: (P,) -> S` and its Jacobian, S + (P,) | `check_jacobian(fun, jac, theta)` |
+| `fun: (P,) -> float` and its Hessian, (P, P) | `check_hessian(fun, hess, theta)` |
+| numbers, and what they should be, both S | `check_equal(name, received, expected)` |
 
 Each returns a `Check`, true if every entry agrees, which prints what is worst and where. Where the
 finite differences themselves show nothing (a kink, a pole, noise), the check fails and says so. The functions

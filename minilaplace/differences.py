@@ -5,9 +5,9 @@ off. Where the differences show nothing (a kink, a pole, noise) the error is lar
 
 | symbol | shape | meaning |
 |---|---|---|
-| `theta` | (P,) | where the function is differentiated |
-| `u` | (P,) | steps from there in units of each parameter's scale, `theta + scale * u` |
-| `step` | | the length of a step in u, halved until the estimates agree |
+| theta | (P,) | where the function is differentiated |
+| u | (P,) | steps from there in units of each parameter's scale, `theta + scale * u` |
+| step | | the length of a step in u, halved until the estimates agree |
 """
 
 from collections.abc import Callable

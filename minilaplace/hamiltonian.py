@@ -8,11 +8,11 @@ the energy, and where it arrives is the next draw, up to a Metropolis test for w
 
 `hmc` runs some such chains; `chains.py` tells whether they agree.
 
-| symbol | meaning |
-|---|---|
-| p | momentum, (P,), drawn anew for each trajectory |
-| v | inverse masses, (P,): the variances of theta, as far as the warm-up has seen them |
-| step | the time of one leapfrog step; a trajectory has `n_leapfrog` of them |
+| symbol | shape | meaning |
+|---|---|---|
+| p | (P,) | momentum, drawn anew for each trajectory |
+| v | (P,) | inverse masses: the variances of theta, as far as the warm-up has seen them |
+| step | | the time of one leapfrog step; a trajectory has `n_leapfrog` of them |
 
 Source: Neal (2011); Hoffman and Gelman (2014).
 """

@@ -217,15 +217,7 @@ def reference() -> dict[str, str]:
 def page(name: str) -> str:
     """Return a module's docstring, which is Markdown, and below it what it defines."""
     module = importlib.import_module(f"minilaplace.{name}")
-    lines = [
-        f"# `{name}.py`",
-        "",
-        inspect.getdoc(module) or "",
-        "",
-        "```{eval-rst}",
-        f".. py:module:: {module.__name__}",
-        "",
-    ]
+    lines = [f"# `{name}.py`", "", module.__doc__, "```{eval-rst}", f".. py:module:: {module.__name__}", ""]
     for key, value in vars(module).items():
         kind = "class" if inspect.isclass(value) else "function" if inspect.isfunction(value) else ""
         if kind and value.__module__ == module.__name__ and not key.startswith("_"):

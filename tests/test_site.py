@@ -1,0 +1,74 @@
+"""The site builds without a warning, reads without a network, and its symbols are the code's."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+GLOSSARY = (ROOT / "tutorials" / "glossary.md").read_text(encoding="utf-8")
+
+
+def rows_below(heading, text):
+    """Return the rows of every table below this heading, cell by cell."""
+    tables = [part.split("\n\n")[0].split('\n"""')[0] for part in text.split(heading + "\n")[1:]]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for table in tables for row in table.splitlines()[1:]]
+
+
+def test_the_glossary_has_the_symbols_of_every_module_as_the_module_has_them():
+    modules = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "minilaplace").glob("*.py"))}
+    tables = [
+        [*row, f"`{name}`"]
+        for name, text in modules.items()
+        for row in rows_below("| symbol | shape | meaning |", text)
+    ]
+    assert rows_below("| symbol | shape | meaning | module |", GLOSSARY) == tables
+    assert len(tables) > 10
+    assert not re.search(r"^\| symbol \| (?!shape \| meaning \|$)", "\n".join(modules.values()), flags=re.MULTILINE)
+
+
+def test_a_symbol_stands_once_in_the_table_of_all():
+    symbols = [row[0] for row in rows_below("| symbol | in formulas | shape | meaning |", GLOSSARY)]
+    assert len(symbols) > 20
+    assert {symbol for symbol in symbols if symbols.count(symbol) > 1} == {"H"}  # units, and the Hessian
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Return the folder of the site, built once."""
+    if importlib.util.find_spec("sphinx") is None:
+        pytest.skip("needs the extra: site")
+    target = tmp_path_factory.mktemp("site")
+    command = [sys.executable, ROOT / "tutorials" / "build.py", "site", target]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    return target
+
+
+def test_the_site_has_every_tutorial_and_every_module(site):
+    index = (site / "index.html").read_text(encoding="utf-8")
+    for notebook in (ROOT / "tutorials").glob("*.ipynb"):
+        page = (site / f"{notebook.stem}.html").read_text(encoding="utf-8")
+        assert f'href="{notebook.stem}.html"' in index
+        assert "is still open" in page  # what its exercises printed
+        assert "<img alt=" in page
+    for module in (ROOT / "minilaplace").glob("[a-z]*.py"):
+        assert "<h1><code" in (site / "reference" / f"{module.stem}.html").read_text(encoding="utf-8")
+
+
+def test_a_reference_page_shows_formulas_and_shapes_as_they_are_written(site):
+    page = re.sub(r"<[^>]+>", "", (site / "reference" / "network.html").read_text(encoding="utf-8"))
+    assert "z_l = W_l a_{l-1} + b_l,   a_l = act(z_l),   a_0 = x,   f = z_L" in page
+    page = re.sub(r"<[^>]+>", "", (site / "reference" / "calibration.html").read_text(encoding="utf-8"))
+    assert "sum_b n_b / N |frequency_b - confidence_b|" in page
+
+
+def test_the_site_asks_no_other_host_for_anything(site):
+    for page in site.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        loaded = re.findall(r'<(?:script|img|iframe)[^>]* src="([^"]*)"|<link[^>]* href="([^"]*)"', text)
+        assert [url for pair in loaded for url in pair if "//" in url] == [], page
+        assert ('class="math ' in text) == ("_static/mathjax/tex" in text), page
