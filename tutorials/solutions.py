@@ -43,3 +43,44 @@ f_mean, f_cov = la.glm_predictive_distribution(circle)
 u = np.linspace(-8, 8, 4001)  # in standard deviations
 weights = np.exp(-0.5 * u**2)
 averages = expit(f_mean + np.sqrt(f_cov[:, 0]) * u) @ weights / weights.sum()
+# %% 2.1
+def my_loss(theta):
+    """Return the summed nll of X, y plus the prior's penalty, a number."""
+    w, b = theta
+    f = w * X[:, 0] + b
+    s = 1 - 2 * y
+    return np.logaddexp(0, s * f).sum() + 0.5 * model.prior_precision * theta @ theta
+
+
+# %% 2.2
+def my_gradient(theta):
+    """Return the gradient of the loss, (2,)."""
+    w, b = theta
+    residual = expit(w * X[:, 0] + b) - y
+    return np.array([residual @ X[:, 0], residual.sum()]) + model.prior_precision * theta
+
+
+# %% 2.3
+p_map = model.likelihood.mean(model.network.forward(theta, X))  # (N,) P(y = 1) at the MAP estimate
+with_one = np.column_stack([X, np.ones(len(X))])  # (N, 2) rows (x, 1)
+my_precision = (with_one.T * p_map * (1 - p_map)) @ with_one + model.prior_precision * np.eye(2)
+
+
+# %% 2.4
+def newton(start, n_steps):
+    """Return theta after so many steps; `model.gradient` and `hessian` give the derivatives."""
+    t = start
+    for _ in range(n_steps):
+        H_t = hessian(model, t, X, y) + model.prior_precision * np.eye(2)
+        t = t - np.linalg.solve(H_t, model.gradient(t, X, y))
+    return t
+
+
+# %% 2.5
+delta = model.prior_precision
+_, log_det = np.linalg.slogdet(H)
+log_evidence = -model.loss(theta, X, y) + np.log(delta) - 0.5 * log_det
+
+all_losses = losses(points, X, y)
+exact_log_evidence = np.log(np.exp(-all_losses).sum() * cell * delta / (2 * np.pi))
+print(f"exact log evidence: {exact_log_evidence:.2f}")

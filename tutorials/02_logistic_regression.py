@@ -1,0 +1,413 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 2. Logistic regression
+#
+# After this tutorial you can derive Laplace's Gaussian for the smallest model there is, draw it beside the posterior
+# that it replaces, say what it misses, and measure how fast that fades as data comes in.
+#
+# - Passage of the post: *From Bayesian Logistic Regression ...*
+# - Modules: `likelihood`, `model`, `training`, `curvature`, `posterior`.
+#
+# With one input, logistic regression has two parameters: a plane. So everything that is usually out of sight can be
+# drawn here, and every integral can be done by adding up a grid.
+
+# %%
+from itertools import pairwise
+
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy.special import expit
+
+from minilaplace import MLP, BayesianModel, Bernoulli, Laplace, check_gradient, fit_map
+from minilaplace.checks import check_equal
+from minilaplace.curvature import hessian
+from minilaplace.plotting import CLASS_STYLES
+
+plt.style.use("minilaplace.course")
+EXACT, LAPLACE, PLUGIN = "black", "C0", "C2"  # one colour for each posterior, throughout
+
+# %% [markdown]
+# ## The model
+#
+# A *sample* is an input $x$ and a label $y$, 0 or 1; there are $N$ of them. The model computes a *logit* $f = w x + b$,
+# any real number, and the *sigmoid* turns it into a probability: $p(y = 1 \mid x) = \sigma(f) = 1 / (1 + e^{-f})$. The
+# parameters are collected in one vector $\theta = (w, b)$; their number is $P = 2$. The data is drawn from such a
+# model.
+
+# %%
+rng = np.random.default_rng(3)
+X_all = rng.normal(scale=2, size=(640, 1))
+y_all = rng.binomial(1, expit(1.5 * X_all[:, 0] - 1))
+X, y = X_all[:20], y_all[:20]  # the first 20 samples, for now
+print("inputs", X.shape, "labels", y)
+
+# %% [markdown]
+# What is believed before the data is the *prior*: here a Gaussian around zero, $\theta \sim \mathcal{N}(0, \delta^{-1}
+# I)$. The *precision* $\delta$ is the inverse of its variance: a large one holds the parameters close to zero. A
+# network without hidden layer computes $f$, and a `BayesianModel` ties it to labels and prior.
+
+# %%
+model = BayesianModel(MLP(1, 1), Bernoulli(), prior_precision=0.1)
+(W, b), *_ = model.network.layers(np.array([3.0, -0.5]))  # theta is one vector; `layers` shows its parts
+print("w =", W, " b =", b)
+
+# %% [markdown]
+# ## The loss
+#
+# By Bayes' rule the *posterior*, what is believed after the data, is $p(\theta \mid \mathcal{D}) \propto p(\mathcal{D}
+# \mid \theta)\, p(\theta)$. Its negative logarithm, up to a constant, is the loss: the negative log-likelihood (*nll*)
+# of all samples, plus a penalty from the prior. So weight decay *is* a Gaussian prior.
+#
+# $$L(\theta) = \sum_n -\log p(y_n \mid f_n) + \tfrac{1}{2} \delta \lVert\theta\rVert^2$$
+
+# %%
+theta_try = np.array([3.0, -0.5])
+f_try = model.network.forward(theta_try, X)  # (N, 1) logits
+nll = model.likelihood.nll(f_try, y).sum()
+penalty = 0.5 * model.prior_precision * theta_try @ theta_try
+assert np.isclose(nll + penalty, model.loss(theta_try, X, y), rtol=1e-12)
+print(f"nll {nll:.3f} + penalty {penalty:.3f} = loss {model.loss(theta_try, X, y):.3f}")
+
+# %% [markdown]
+# The *maximum a posteriori* (MAP) estimate is the mode of the posterior, where the loss is smallest. There its gradient
+# is zero. `fit_map` goes there.
+
+# %%
+theta = fit_map(model, X, y, rng=0)
+assert np.abs(model.gradient(theta, X, y)).max() < 1e-5
+print("MAP estimate: w, b =", theta.round(2))
+
+# %% [markdown]
+# ## The Taylor expansion
+#
+# Near $\theta$ a smooth function is its value, plus its slope, plus its curvature. At a mode the slope is zero, so
+#
+# $$L(\theta + d) \approx L(\theta) + \tfrac{1}{2} d^\top H d .$$
+#
+# $H$ is the *Hessian*, the matrix of second derivatives of the loss, of shape $(P, P)$. In the library, curvature is a
+# sum over the data alone, and the prior adds $\delta$ to the diagonal.
+
+# %%
+H = hessian(model, theta, X, y) + model.prior_precision * np.eye(2)
+print(H.round(3))
+
+# %% [markdown]
+# The next term of the expansion is of third order: a step half as long leaves an error an eighth as large. That is how
+# one sees that the second-order terms are right.
+
+# %%
+direction = np.array([1.0, 0.0])  # along w
+sizes = np.array([0.04, 0.02, 0.01])
+errors = np.array([
+    model.loss(theta + size * direction, X, y)
+    - model.loss(theta, X, y)
+    - 0.5 * size**2 * direction @ H @ direction
+    for size in sizes
+])  # fmt: skip
+ratios = errors[:-1] / errors[1:]
+assert np.all(np.abs(ratios - 8) < 0.2)
+print("error shrinks by", ratios.round(1), "when the step is halved")
+
+# %%
+w_axis = np.linspace(0, 8, 81)
+thetas = np.column_stack([w_axis, np.full(81, theta[1])])
+along = np.array([model.loss(t, X, y) for t in thetas])
+quadratic = model.loss(theta, X, y) + 0.5 * H[0, 0] * (w_axis - theta[0]) ** 2
+fig, ax = plt.subplots()
+ax.plot(w_axis, along, color=EXACT, label="loss")
+ax.plot(w_axis, quadratic, color=LAPLACE, linestyle="--", label="second-order expansion")
+ax.plot(theta[0], model.loss(theta, X, y), "o", color=PLUGIN, label="MAP estimate")
+ax.set(xlabel="$w$, at the MAP's $b$", ylabel="loss $L$", ylim=(3, 15))
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# The loss rises faster than its expansion on the left and slower on the right: a very steep sigmoid still explains the
+# data, a flat one does not. Keep this picture in mind.
+#
+# ## The Gaussian
+#
+# The exponential of minus a quadratic is a Gaussian. So the expansion says
+#
+# $$p(\theta' \mid \mathcal{D}) \approx \mathcal{N}(\theta' \mid \theta, \Sigma), \qquad \Sigma^{-1} = H .$$
+#
+# Centre: the MAP estimate. *Posterior precision*: the Hessian of the loss. Its inverse $\Sigma$ is the covariance. That
+# is Laplace's approximation, and `Laplace` holds nothing else.
+
+# %%
+la = Laplace(model, theta).fit(X, y)
+assert np.allclose(la.posterior.precision(), H, rtol=1e-12)
+assert np.array_equal(la.posterior.mean, theta)
+print("covariance")
+print(la.posterior.covariance().round(2))
+
+# %% [markdown]
+# ## The exact posterior
+#
+# The Gaussian can be held against the truth. On a fine grid of $(w, b)$ we evaluate $e^{-L}$ and divide by its sum:
+# *quadrature*, an integral done as a sum. The grid reaches 8 standard deviations of the Gaussian to each side. For
+# smooth functions that vanish at its border such sums are very accurate.
+
+
+# %%
+def grid_around(la, n_grid):
+    """Return the axes of w and b, all points of the grid (n_grid^2, 2), and the area of a cell."""
+    deviations = np.linspace(-8, 8, n_grid)[:, None] * np.sqrt(la.posterior.variance())
+    w, b = (la.posterior.mean + deviations).T
+    points = np.stack(np.meshgrid(w, b, indexing="ij"), axis=-1).reshape(-1, 2)
+    return w, b, points, (w[1] - w[0]) * (b[1] - b[0])
+
+
+def losses(points, X, y):
+    """Return the loss at all points, as `model.loss` does at one."""
+    f = points[:, :1] * X.T + points[:, 1:]  # (points, N)
+    nll = model.likelihood.nll(f.reshape(-1, 1), np.tile(y, len(points))).reshape(f.shape)
+    return nll.sum(axis=1) + 0.5 * model.prior_precision * (points**2).sum(axis=1)
+
+
+def exact_density(points, cell, X, y):
+    """Return p(theta | data) at the points, by quadrature."""
+    L = losses(points, X, y)
+    density = np.exp(L.min() - L)
+    return density / (density.sum() * cell)
+
+
+def laplace_density(points, la):
+    """Return Laplace's N(theta' | theta, Sigma) at the points."""
+    d = points - la.posterior.mean
+    square = np.einsum("sp,pq,sq->s", d, la.posterior.precision(), d)
+    return np.exp(0.5 * la.posterior.log_det_precision - 0.5 * square) / (2 * np.pi)
+
+
+# %% [markdown]
+# (`log_det_precision` is the logarithm of the determinant of $\Sigma^{-1}$: the Gaussian's height needs it.) How does
+# one know that a grid is good enough? Refine it, and see that nothing changes.
+
+# %%
+w, b, points, cell = grid_around(la, 121)
+exact = exact_density(points, cell, X, y)
+gauss = laplace_density(points, la)
+assert np.isclose(losses(theta[None], X, y)[0], model.loss(theta, X, y), rtol=1e-12)
+assert abs(gauss.sum() * cell - 1) < 1e-12
+_, _, coarse_points, coarse_cell = grid_around(la, 61)
+coarse = exact_density(coarse_points, coarse_cell, X, y)
+assert abs(coarse.max() / exact.max() - 1) < 1e-5
+print(f"{len(points)} points; half as many along each axis change the peak by less than 1e-5 of it")
+
+
+# %%
+def level(density, mass):
+    """Return the height of the contour that encloses this share of the mass."""
+    heights = np.sort(density)[::-1]
+    return heights[np.searchsorted(np.cumsum(heights) / heights.sum(), mass)]
+
+
+exact_mean = exact @ points * cell
+fig, ax = plt.subplots()
+for density, colour, style in [(exact, EXACT, "solid"), (gauss, LAPLACE, "dashed")]:
+    heights = [level(density, 0.95), level(density, 0.5)]
+    ax.contour(w, b, density.reshape(121, 121).T, levels=heights, colors=colour, linestyles=style)
+ax.plot([], [], color=EXACT, label="exact: 50% and 95% of the mass")
+ax.plot([], [], color=LAPLACE, linestyle="--", label="Laplace: the same")
+ax.plot(*exact_mean, "P", color=EXACT, label="exact mean")
+ax.plot(*theta, "o", color=PLUGIN, label="MAP estimate, Laplace's mean")
+ax.set(xlabel="$w$", ylabel="$b$", xlim=(-1, 9), ylim=(-3, 5.5))
+ax.legend(loc="upper left", fontsize=9)
+plt.show()
+
+# %% [markdown]
+# The ellipses have the right place, size and tilt. What they cannot have is *skew*: the exact posterior reaches further
+# towards steep sigmoids than towards flat ones, so its mean lies beyond its mode. The Gaussian also gives mass to
+# slopes near zero, which the data all but excludes. Skewness is the mean of ((w - mean) / deviation) cubed, zero for
+# every Gaussian.
+
+# %%
+exact_sd = np.sqrt(exact @ (points - exact_mean) ** 2 * cell)
+skewness = exact @ ((points - exact_mean) / exact_sd) ** 3 * cell
+assert exact_mean[0] > theta[0]
+assert skewness[0] > 0.5
+print(f"mean of w:      exact {exact_mean[0]:.2f}, Laplace {theta[0]:.2f}")
+print(f"deviation of w: exact {exact_sd[0]:.2f}, Laplace {np.sqrt(la.posterior.variance()[0]):.2f}")
+print(f"skewness of w:  exact {skewness[0]:.2f}, Laplace 0")
+
+# %% [markdown]
+# ## More data makes it better
+#
+# The *total variation* distance of two densities is half the integral of their absolute difference: the largest amount
+# by which they can disagree on the probability of anything. It is 0 for equal densities and 1 for disjoint ones. Here
+# it is as samples are added.
+
+# %%
+counts = np.array([10, 20, 40, 80, 160, 320, 640])
+distances = []
+for N in counts:
+    X_n, y_n = X_all[:N], y_all[:N]
+    la_n = Laplace(model, fit_map(model, X_n, y_n, rng=0)).fit(X_n, y_n)
+    _, _, points_n, cell_n = grid_around(la_n, 61)
+    difference = exact_density(points_n, cell_n, X_n, y_n) - laplace_density(points_n, la_n)
+    distances.append(0.5 * np.abs(difference).sum() * cell_n)
+    print(f"N = {N:3}: total variation {distances[-1]:.3f}")
+assert all(later < earlier for earlier, later in pairwise(distances))
+
+# %%
+rate = np.polyfit(np.log(counts[3:]), np.log(distances[3:]), 1)[0]
+assert round(rate, 1) == -0.5
+print(f"from 80 samples on, the distance goes like N to the power {rate:.1f}")
+
+# %%
+fig, ax = plt.subplots()
+ax.loglog(counts, distances, "o-", color=LAPLACE, label="exact against Laplace")
+ax.loglog(counts, distances[-1] * np.sqrt(640 / counts), color="0.5", linestyle=":", label="$N^{-1/2}$")
+ax.set(xlabel="number of samples $N$", ylabel="total variation", xticks=counts, xticklabels=counts)
+ax.set(ylim=(0.025, 0.35), yticks=[0.03, 0.1, 0.3], yticklabels=[0.03, 0.1, 0.3])
+ax.minorticks_off()
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# Why the square root? Curvature is a sum over the data, so it grows like $N$, and the posterior's width shrinks like
+# $N^{-1/2}$. Third derivatives grow like $N$ too, but they meet the cube of the width: $N \cdot N^{-3/2} = N^{-1/2}$.
+#
+# ## Back to probabilities
+#
+# To predict, average $\sigma(w x + b)$ over the posterior. The *plugin* does not average: it takes the MAP estimate as
+# if it were certain. With the grid at hand we can average over the exact posterior too.
+
+# %%
+x_new = np.linspace(-6, 6, 121)[:, None]
+p_theta = expit(points[:, :1] * x_new.T + points[:, 1:])  # (points, 121)
+p_exact = exact @ p_theta * cell
+p_laplace = gauss @ p_theta * cell
+assert np.abs(p_laplace - la.predict(x_new, "quadrature")).max() < 1e-6  # the library's own average over a logit
+p_plugin = la.predict(x_new, "plugin")
+for name, p in [("plugin", p_plugin), ("Laplace", p_laplace)]:
+    print(f"{name:7}: at most {np.abs(p - p_exact).max():.3f} from the exact predictive")
+
+# %%
+fig, ax = plt.subplots()
+for label, (colour, marker) in enumerate(CLASS_STYLES[:2]):
+    at = X[y == label]
+    ax.scatter(at, np.full(len(at), label), color=colour, marker=marker, edgecolors="black", label=f"y = {label}")
+ax.plot(x_new, p_exact, color=EXACT, label="exact")
+ax.plot(x_new, p_laplace, color=LAPLACE, linestyle="--", label="Laplace")
+ax.plot(x_new, p_plugin, color=PLUGIN, linestyle=":", label="plugin")
+ax.set(xlabel="$x$", ylabel="$P(y = 1)$")
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# This is worth an honest look. Laplace errs towards caution, because of the mass that it gives to flat sigmoids, and
+# here the plugin lies closer to the exact curve: the data determines both parameters well. The next tutorials are about
+# networks, where the data leaves many directions open, and a plugin is certain where nothing is known (Figure 3 of
+# tutorial 1).
+
+# %%
+assert np.abs(p_plugin - p_exact).max() < np.abs(p_laplace - p_exact).max()
+caution = np.abs(p_laplace - 0.5) < np.abs(p_exact - 0.5)
+assert caution[np.abs(x_new[:, 0]) > 1].all()
+print("wherever |x| > 1, Laplace is the more cautious of the two averages")
+
+# %% [markdown]
+# ## Summary
+#
+# - The regularised loss of logistic regression is minus the log posterior, up to a constant; its minimum is the MAP
+#   estimate.
+# - At the MAP estimate the gradient is zero, so the second-order expansion of the loss is a quadratic, and its
+#   exponential a Gaussian: centre $\theta$, precision $H$.
+# - Laplace's Gaussian has the right place, scale and tilt, and no skew.
+# - Its distance to the exact posterior shrinks like $N^{-1/2}$.
+#
+# ## Exercises
+#
+# Replace each `...` and run the cell: the check at its end says what is right and what is not.
+#
+# ### Exercise 2.1: the loss
+#
+# Write the loss of logistic regression with NumPy alone. With $s = 1 - 2 y$, a sample's nll is $\log(1 + e^{s f})$, and
+# `np.logaddexp(0, s * f)` computes it without overflow.
+
+
+# %% tags=["exercise"]
+def my_loss(theta):
+    """Return the summed nll of X, y plus the prior's penalty, a number."""
+    return ...
+
+
+exercise_2_1 = check_equal("loss at theta_try", my_loss(theta_try), model.loss(theta_try, X, y))
+print(exercise_2_1)
+
+# %% [markdown]
+# ### Exercise 2.2: the gradient
+#
+# The derivative of a sample's nll in its logit is $\sigma(f) - y$. What is the gradient of the loss in $\theta = (w,
+# b)$? Here the check is `check_gradient`, which differentiates the loss numerically.
+
+
+# %% tags=["exercise"]
+def my_gradient(theta):
+    """Return the gradient of the loss, (2,)."""
+    return ...
+
+
+exercise_2_2 = check_gradient(lambda t: model.loss(t, X, y), my_gradient, theta_try)
+print(exercise_2_2)
+
+# %% [markdown]
+# ### Exercise 2.3: the posterior precision
+#
+# Differentiate once more. With $p = \sigma(f)$ the second derivative of a sample's nll in its logit is $p (1 - p)$, and
+# the logit is linear in $\theta$: $f = (x, 1) \cdot \theta$.
+
+# %% tags=["exercise"]
+p_map = model.likelihood.mean(model.network.forward(theta, X))  # (N,) P(y = 1) at the MAP estimate
+with_one = np.column_stack([X, np.ones(len(X))])  # (N, 2) rows (x, 1)
+my_precision = ...
+
+exercise_2_3 = check_equal("posterior precision", my_precision, la.posterior.precision())
+print(exercise_2_3)
+
+# %% [markdown]
+# ### Exercise 2.4: Newton's method
+#
+# Where the slope is not zero, the quadratic with gradient $g$ and Hessian $H$ has its minimum at $\theta - H^{-1} g$.
+# Go there, expand again, and repeat: that is Newton's method, and a few steps reach the MAP estimate. Use
+# `np.linalg.solve(H, g)`.
+
+
+# %% tags=["exercise"]
+def newton(start, n_steps):
+    """Return theta after so many steps; `model.gradient` and `hessian` give the derivatives."""
+    return ...
+
+
+exercise_2_4 = check_equal("ten steps from zero", newton(np.zeros(2), 10), theta, rtol=1e-5)
+print(exercise_2_4)
+
+# %% [markdown]
+# ### Exercise 2.5: the integral itself
+#
+# Laplace also gives the number that Bayes' rule divides by, the *evidence* $p(\mathcal{D}) = \int p(\mathcal{D} \mid
+# \theta)\, p(\theta)\, d\theta$. The prior's density is $(\delta / 2\pi)^{P/2} e^{-\text{penalty}}$, and the integral
+# of $e^{-d^\top H d / 2}$ over all $d$ is $(2\pi)^{P/2} (\det H)^{-1/2}$. Which number follows for the logarithm of the
+# evidence? The cell prints the exact one beside it.
+
+# %% tags=["exercise"]
+delta = model.prior_precision
+log_evidence = ...
+
+all_losses = losses(points, X, y)
+exact_log_evidence = np.log(np.exp(-all_losses).sum() * cell * delta / (2 * np.pi))
+print(f"exact log evidence: {exact_log_evidence:.2f}")
+exercise_2_5 = check_equal("Laplace's log evidence", log_evidence, la.log_marginal_likelihood())
+print(exercise_2_5)
