@@ -331,7 +331,8 @@ print("wherever |x| > 1, Laplace is the more cautious of the two averages")
 # ## Exercises
 #
 # Replace each `...` and run the cell: the check at its end says what is right and what is not.
-#
+
+# %% [markdown]
 # ### Exercise 2.1: the loss
 #
 # Write the loss of logistic regression with NumPy alone. With $s = 1 - 2 y$, a sample's nll is $\log(1 + e^{s f})$, and

@@ -84,3 +84,51 @@ log_evidence = -model.loss(theta, X, y) + np.log(delta) - 0.5 * log_det
 all_losses = losses(points, X, y)
 exact_log_evidence = np.log(np.exp(-all_losses).sum() * cell * delta / (2 * np.pi))
 print(f"exact log evidence: {exact_log_evidence:.2f}")
+
+
+# %% 3.1
+D, H, C = network.sizes
+position = H * D + H + 1 * H + 2  # all of W_1 and b_1, then row 1, column 2
+
+
+# %% 3.2
+def my_forward(theta, X):
+    """Return the outputs of `deep`, (N, 1)."""
+    *hidden, (W, b) = deep.layers(theta)
+    a = X
+    for W_l, b_l in hidden:
+        a = 1 / (1 + np.exp(-(a @ W_l.T + b_l)))
+    return a @ W.T + b
+
+
+# %% 3.3
+def my_backward(theta, X, G):
+    """Return the derivative of the sum of G * outputs in theta, (P,), in the order of theta."""
+    trace = deep.trace(theta, X)
+    delta, parts = G, []
+    for l in (2, 1, 0):
+        a = trace.inputs[l]
+        parts = [(delta.T @ a).ravel(), delta.sum(axis=0), *parts]
+        if l > 0:
+            delta = (delta @ trace.weights[l]) * a * (1 - a)
+    return np.concatenate(parts)
+
+
+# %% 3.4
+def repaired(t):
+    """Return the gradient of `loss`, (17,)."""
+    (W_1, b_1), (W_2, b_2) = network.layers(t)
+    a_1 = np.tanh(X @ W_1.T + b_1)
+    delta_2 = a_1 @ W_2.T + b_2 - y
+    delta_1 = (delta_2 @ W_2) * (1 - a_1**2)  # tanh', where somebody had the derivative of the sigmoid
+    parts = [delta_1.T @ X, delta_1.sum(axis=0), delta_2.T @ a_1, delta_2.sum(axis=0)]
+    return np.concatenate([part.ravel() for part in parts])
+
+
+# %% 3.5
+v = np.random.default_rng(2).normal(size=P)
+(W_1, b_1), (W_2, b_2) = network.layers(theta)
+(W_1_dot, b_1_dot), (W_2_dot, b_2_dot) = network.layers(v)
+a_1 = np.tanh(X @ W_1.T + b_1)
+dot_a_1 = (1 - a_1**2) * (X @ W_1_dot.T + b_1_dot)
+motion = a_1 @ W_2_dot.T + dot_a_1 @ W_2.T + b_2_dot  # (N, C)
