@@ -132,3 +132,32 @@ v = np.random.default_rng(2).normal(size=P)
 a_1 = np.tanh(X @ W_1.T + b_1)
 dot_a_1 = (1 - a_1**2) * (X @ W_1_dot.T + b_1_dot)
 motion = a_1 @ W_2_dot.T + dot_a_1 @ W_2.T + b_2_dot  # (N, C)
+
+
+# %% 4.1
+rows = np.einsum("ncp,nc->np", J, g)  # (N, P) the gradient of every sample
+my_fisher = rows.T @ rows  # (P, P)
+
+
+# %% 4.2
+f_three = np.array([[2.0, -1.0, 0.5]])  # (1, C) logits of one sample
+p_three = Categorical().mean(f_three)[0]  # (C,)
+my_lambda = np.diag(p_three) - np.outer(p_three, p_three)  # (C, C)
+
+
+# %% 4.3
+factors = [4, 16]  # 1 / sigma^2, and 1 / sigma^4: a gradient has 1 / sigma^2, and it is squared
+noisy = [replace(regression, likelihood=Gaussian(sigma_noise=sigma)) for sigma in (1.0, 0.5)]
+traces = np.array([[np.trace(c(m, theta, X, X[:, 0])) for c in (ggn, empirical_fisher)] for m in noisy])
+
+
+# %% 4.4
+v = np.random.default_rng(3).normal(size=P)
+h = 1e-4
+difference = model.gradient(theta + h * v, X, y) - model.gradient(theta - h * v, X, y)
+hessian_times_v = difference / (2 * h) - model.prior_precision * v  # (P,) without the prior's part
+
+
+# %% 4.5
+threshold = -np.linalg.eigvalsh(hessian(model, untrained, X, y))[0]
+eigenvalues = eigvalsh(hessian(model, untrained, X, y))
