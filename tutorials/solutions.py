@@ -161,3 +161,32 @@ hessian_times_v = difference / (2 * h) - model.prior_precision * v  # (P,) witho
 # %% 4.5
 threshold = -np.linalg.eigvalsh(hessian(model, untrained, X, y))[0]
 eigenvalues = eigvalsh(hessian(model, untrained, X, y))
+
+
+# %% 5.1
+tempered_precision = ggn(model, theta, X, y) / 2 + model.prior_precision * np.eye(P)
+tempered = Laplace(model, theta, temperature=2.0).fit(X, y)
+
+
+# %% 5.2
+log_det_covariance = -2 * np.log(np.diag(L)).sum()
+
+
+# %% 5.3
+L_tempered = cholesky(tempered.posterior.precision(), lower=True)
+white = np.random.default_rng(5).standard_normal((P, 1))[:, 0]  # (P,)
+theta_sample = theta + solve_triangular(L_tempered, white, lower=True, trans="T")  # (P,)
+
+
+# %% 5.4
+x_gap = np.array([[4.3]])
+row = network.jacobian(theta, x_gap)[0, 0]  # (P,)
+target_deviation = np.sqrt((solve_triangular(L, row, lower=True) ** 2).sum() + sigma**2)  # a number
+
+
+# %% 5.5
+pair = np.array([[4.3], [4.8]])
+before, after = network.jacobian(theta, pair)[:, 0]  # (P,) each
+variance_of_difference = (solve_triangular(L, after - before, lower=True) ** 2).sum()  # a number
+curves = la.functional_samples(pair, 20_000, rng=0)[:, :, 0]  # (S, 2)
+sampled = np.var(curves[:, 1] - curves[:, 0])

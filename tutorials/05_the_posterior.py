@@ -1,0 +1,407 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 5. The posterior
+#
+# After this tutorial you can get everything there is to get from a Gaussian posterior out of one triangular matrix:
+# covariance, log-determinant, samples of parameters, samples of functions, and error bars. And you can show why the
+# inverse is never computed on the way.
+#
+# - Passage of the post: *From Bayesian Logistic Regression ...*, a Gaussian centred around the MAP estimate.
+# - Modules: `posterior`, `laplace`, `predictive`.
+#
+# We look at a regression with one input, where a posterior over parameters can be seen as what it really is: a
+# posterior over curves.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy.linalg import cholesky, solve_triangular
+
+from minilaplace import MLP, BayesianModel, Gaussian, Laplace, fit_map, toy_data_regression
+from minilaplace.checks import check_equal
+from minilaplace.curvature import ggn
+
+plt.style.use("minilaplace.course")
+
+# %% [markdown]
+# The targets are $\sin x$ plus noise of standard deviation $\sigma$, and a stretch in the middle is missing. The
+# likelihood is `Gaussian`: the network's output $f$ is the mean of the target, $y \sim \mathcal{N}(f(x, \theta),
+# \sigma^2)$.
+
+# %%
+sigma = 0.2
+X, y = toy_data_regression(80, noise=sigma, rng=0)
+seen = (X[:, 0] < 3) | (X[:, 0] > 5.5)
+X, y = X[seen], y[seen]
+network = MLP(1, 4, 1, activation="tanh")
+model = BayesianModel(network, Gaussian(sigma), prior_precision=0.5)
+theta = fit_map(model, X, y, rng=0)
+P = network.n_params
+print("N =", len(X), "samples, P =", P, "parameters")
+
+# %% [markdown]
+# ## Precision, and its Cholesky factor
+#
+# The posterior is $\mathcal{N}(\theta, \Sigma)$. What Laplace gives directly is not the covariance $\Sigma$ but its
+# inverse, the posterior precision: the curvature of the data, here the GGN of tutorial 4, plus the prior's precision
+# $\delta$ on the diagonal.
+
+# %%
+la = Laplace(model, theta).fit(X, y)
+precision = la.posterior.precision()
+assert np.allclose(precision, ggn(model, theta, X, y) + model.prior_precision * np.eye(P), rtol=0, atol=1e-8)
+
+# %% [markdown]
+# Every positive definite matrix is a product $L L^\top$ with $L$ lower triangular: all zeros above the diagonal. $L$ is
+# the *Cholesky factor*, a square root of a kind. (In tutorial 2, $L$ was the loss; from here on it is this.) What makes
+# it so useful is that equations with a triangular matrix solve themselves: the first one has a single unknown, the
+# second one has one more, and so on.
+
+# %%
+small = np.array([[4.0, 2.0], [2.0, 5.0]])
+L_small = cholesky(small, lower=True)
+r = np.array([2.0, 9.0])
+first = r[0] / L_small[0, 0]
+second = (r[1] - L_small[1, 0] * first) / L_small[1, 1]
+assert np.allclose([first, second], solve_triangular(L_small, r, lower=True))
+print(L_small)
+print("solution of L u = r:", first, second)
+
+# %%
+L = cholesky(precision, lower=True)  # (P, P)
+assert np.allclose(L @ L.T, precision, rtol=0, atol=1e-9)
+print("numbers above the diagonal that are not zero:", np.count_nonzero(np.triu(L, k=1)))
+
+# %% [markdown]
+# ## What one factor answers
+#
+# **The determinant.** That of a triangular matrix is the product of its diagonal, so $\log \det (L L^\top) = 2 \sum_i
+# \log L_{ii}$. The Gaussian's height needs it, and the evidence.
+
+# %%
+log_det = 2 * np.log(np.diag(L)).sum()
+assert np.isclose(log_det, la.posterior.log_det_precision, rtol=1e-12)
+print(f"log det of the precision: {log_det:.2f}")
+
+# %% [markdown]
+# **The covariance**, to look at. Its diagonal holds the variances of the parameters; divided by the deviations of row
+# and column it becomes the *correlations*, between -1 and 1.
+
+# %%
+Sigma = la.posterior.covariance()
+deviation = np.sqrt(la.posterior.variance())
+assert np.allclose(Sigma @ precision, np.eye(P), rtol=0, atol=1e-8)
+print("deviation of a parameter before the data:", round(1 / np.sqrt(model.prior_precision), 2))
+print(f"after: from {deviation.min():.2f} to {deviation.max():.2f}")
+
+# %%
+fig, ax = plt.subplots(figsize=(5.6, 4.2))
+image = ax.imshow(Sigma / np.outer(deviation, deviation), cmap="RdBu_r", vmin=-1, vmax=1)
+for edge in (3.5, 7.5, 11.5):
+    ax.axhline(edge, color="black", linewidth=0.8)
+    ax.axvline(edge, color="black", linewidth=0.8)
+ax.set_xticks([1.5, 5.5, 9.5, 12], ["$W_1$", "$b_1$", "$W_2$", "$b_2$"])
+ax.set_yticks([1.5, 5.5, 9.5, 12], ["$W_1$", "$b_1$", "$W_2$", "$b_2$"])
+ax.grid(False)
+fig.colorbar(image, label="posterior correlation")
+plt.show()
+
+# %% [markdown]
+# The best-known single parameter has a deviation of 0.14. But the data fixes *combinations* of parameters, and those
+# much better: along its best-known direction, an eigenvector of the precision, the posterior has a deviation of 0.004.
+# The correlations hold that knowledge; a list of single deviations does not.
+
+# %%
+best_direction = 1 / np.sqrt(np.linalg.eigvalsh(precision).max())
+assert round(deviation.min(), 2) == 0.14
+assert round(best_direction, 3) == 0.004
+print(f"best-known parameter {deviation.min():.2f}, best-known direction {best_direction:.3f}")
+
+# %% [markdown]
+# **Samples.** Let $z$ be *white noise*, independent standard normal numbers. Then $\theta + L^{-\top} z$ has the
+# covariance $L^{-\top} L^{-1} = (L L^\top)^{-1} = \Sigma$. One triangular system to solve, and we have drawn from the
+# posterior.
+
+# %%
+S = 20_000
+z = np.random.default_rng(0).standard_normal((P, S))
+thetas = theta + solve_triangular(L, z, lower=True, trans="T").T  # (S, P)
+assert np.allclose(thetas, la.sample(S, rng=0), rtol=0, atol=1e-8)
+off = np.linalg.norm(np.cov(thetas.T) - Sigma) / np.linalg.norm(Sigma)
+assert off < 0.05
+print("covariance of 20000 samples: less than 5% from Sigma")
+
+# %% [markdown]
+# ## Samples as functions
+#
+# Each sampled $\theta_s$ is a network, so a curve. There are two ways to draw it: run the network, $f(x, \theta_s)$, or
+# its *linearisation* around the MAP estimate, with the Jacobian $J$ of tutorial 3, $f(x, \theta) + J (\theta_s -
+# \theta)$.
+
+# %%
+x_new = np.linspace(-1, 9, 201)[:, None]
+linear = la.functional_samples(x_new, 8, rng=1)[:, :, 0]  # (S, N)
+through = np.stack([network.forward(t, x_new)[:, 0] for t in la.sample(8, rng=1)])  # (S, N), the same samples
+J = network.jacobian(theta, x_new)[:, 0]  # (N, P)
+mean = network.forward(theta, x_new)[:, 0]  # (N,)
+assert np.allclose(linear, mean + (la.sample(8, rng=1) - theta) @ J.T, rtol=0, atol=1e-10)
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(7, 3.6), sharey=True)
+for ax, curves, title in zip(axes, [linear, through], ["linearised", "through the network"], strict=True):
+    ax.plot(x_new, curves.T, color="C4", linewidth=1)
+    ax.plot(x_new, mean, color="C0")
+    ax.plot(X, y, "k.", markersize=4)
+    ax.set(xlabel="$x$", title=title, ylim=(-3, 3))
+axes[0].set_ylabel("$f$")
+plt.show()
+
+# %% [markdown]
+# The same eight samples, and what a difference. The linearised curves agree where there is data and part where there is
+# none. The networks miss the data altogether. Why? The Gaussian is wide in the directions that the data does not
+# determine. *To first order* nothing happens to the fit along these; after a long step the second order does.
+
+# %%
+draws = la.sample(200, rng=2)
+f_linear = la.functional_samples(X, 200, rng=2)[:, :, 0]  # (S, N)
+f_network = np.stack([network.forward(t, X)[:, 0] for t in draws])
+misfit = {"linearised": np.median(np.abs(f_linear - y)), "network": np.median(np.abs(f_network - y))}
+for name, size in misfit.items():
+    print(f"{name:10}: median distance to a target {size:.2f}")
+assert misfit["linearised"] < 2 * sigma < misfit["network"]
+
+# %% [markdown]
+# On short steps the two agree, with a difference of second order: half the step, a quarter of the difference.
+
+# %%
+step = draws[0] - theta
+differences = []
+for scale in (1e-3, 5e-4):
+    along = network.forward(theta + scale * step, x_new)[:, 0] - (mean + scale * J @ step)
+    differences.append(np.abs(along).max())
+assert abs(differences[0] / differences[1] - 4) < 0.1
+print(f"half the step: the difference is {differences[0] / differences[1]:.1f} times smaller")
+
+# %% [markdown]
+# So which one is right? The GGN is the Hessian of the *linearised* network (tutorial 4), so its Gaussian is the
+# posterior of the linearised network: here even exactly, since a linear model with Gaussian noise has a Gaussian
+# posterior. Predicting with that same network is consistent, and it is the library's default. To run the samples
+# through the network instead, `link_approx="nn"`, is for when the Gaussian is narrow.
+#
+# ## Error bars
+#
+# For the linearised network no samples are needed. $f(x)$ is linear in $\theta$, so it is Gaussian too, with mean $m =
+# f(x, \theta)$ and variance $V = J \Sigma J^\top$. The factor gives it without $\Sigma$: $V = v^\top v$ with $v =
+# L^{-1} J^\top$. A sum of squares, which cannot come out negative. A new target has noise on top, $V + \sigma^2$.
+
+# %%
+v = solve_triangular(L, J.T, lower=True)  # (P, N)
+V = (v**2).sum(axis=0)  # (N,)
+f_mean, f_cov = la.glm_predictive_distribution(x_new)  # (N, C) and (N, C, C)
+prediction = la.predict(x_new)
+assert np.allclose(f_mean[:, 0], mean, rtol=1e-12)
+assert np.allclose(f_cov[:, 0, 0], V, rtol=1e-8)
+assert np.allclose(prediction.variance[:, 0], V + sigma**2, rtol=1e-8)
+in_data, in_gap = np.sqrt(V[np.searchsorted(x_new[:, 0], [2.0, 4.3])])
+assert in_gap > 4 * in_data
+print(f"deviation of f at x = 2.0: {in_data:.2f}, at x = 4.3, in the gap: {in_gap:.2f}")
+
+# %%
+fig, ax = plt.subplots()
+for variance, alpha, label in [(V + sigma**2, 0.15, "a new target"), (V, 0.35, "the curve $f$")]:
+    half = 2 * np.sqrt(variance)
+    ax.fill_between(x_new[:, 0], mean - half, mean + half, color="C0", alpha=alpha, linewidth=0, label=label)
+ax.plot(x_new, mean, color="C0", label="MAP estimate")
+ax.plot(x_new, np.sin(x_new), color="black", linestyle=":", label=r"$\sin x$")
+ax.plot(X, y, "k.", markersize=5)
+ax.set(xlabel="$x$", ylabel="$y$", ylim=(-3, 3), title="two standard deviations")
+ax.legend(ncols=2, fontsize=9)
+plt.show()
+
+# %% [markdown]
+# The bars widen in the gap and beyond the data, and from 0 to 8 the true curve stays within them. Further to the right
+# it leaves: $\sin x$ turns down, which nothing in the data announced. Error bars say what follows from the assumptions
+# and the data. They do not know the truth.
+
+# %%
+outside = np.abs(np.sin(x_new[:, 0]) - mean) > 2 * np.sqrt(V)
+in_range = (x_new[:, 0] >= 0) & (x_new[:, 0] <= 8)
+assert not outside[in_range].any()
+assert outside[-1]
+print("is sin x outside? from 0 to 8:", outside[in_range].any(), "at 9:", outside[-1])
+
+# %% [markdown]
+# ## Why never the inverse
+#
+# $J \Sigma J^\top$ could be had from `np.linalg.inv(precision)` too. What would be lost? To measure that one needs the
+# true answer. `Fraction` holds a floating-point number exactly and computes without rounding, so elimination in
+# fractions gives $r A^{-1} r^\top$ exactly, for the matrix $A$ and the row $r$ that are in memory. It is slow, and here
+# it can be.
+
+# %%
+from fractions import Fraction
+
+
+def exact_variances(A, rows):
+    """Return r A^-1 r^T for each of the rows, in exact arithmetic up to the last line."""
+    A = [[Fraction(number) for number in row] for row in A]
+    rows = [[Fraction(number) for number in row] for row in rows]
+    total = [Fraction(0)] * len(rows)
+    for k in range(len(A)):  # A = M D M^T with M lower triangular, ones on its diagonal; the sum is (M^-1 r)^2 / D
+        total = [t + r[k] ** 2 / A[k][k] for t, r in zip(total, rows, strict=True)]
+        for i in range(k + 1, len(A)):
+            factor = A[i][k] / A[k][k]
+            A[i] = [a - factor * b for a, b in zip(A[i], A[k], strict=True)]
+            for r in rows:
+                r[i] -= factor * r[k]
+    return np.array([float(t) for t in total])
+
+
+assert np.allclose(exact_variances(precision, J[:3]), V[:3], rtol=1e-10)
+
+# %% [markdown]
+# A weak prior makes a precision *ill-conditioned*. Its *condition number*, the largest eigenvalue over the smallest, is
+# then large, for what the data leaves open is held by the prior alone. Take a network of 25 parameters at random
+# values, the variances of $f$ at 15 inputs, and weaker and weaker priors.
+
+# %%
+larger = BayesianModel(MLP(1, 8, 1, activation="tanh"), Gaussian(sigma))
+theta_larger = np.random.default_rng(0).normal(size=larger.network.n_params)
+curvature = ggn(larger, theta_larger, X, y)
+rows = larger.network.jacobian(theta_larger, np.linspace(0, 8, 15)[:, None])[:, 0]  # (15, P)
+conditions = np.array([1e6, 1e8, 1e10, 1e12, 1e14])
+errors = {"with the inverse": [], "with the Cholesky factor": []}
+for condition in conditions:
+    A = curvature + np.linalg.norm(curvature, 2) / condition * np.eye(len(curvature))
+    by_inverse = np.einsum("np,pq,nq->n", rows, np.linalg.inv(A), rows)
+    by_factor = (solve_triangular(cholesky(A, lower=True), rows.T, lower=True) ** 2).sum(axis=0)
+    truth = exact_variances(A, rows)
+    for name, variances in zip(errors, [by_inverse, by_factor], strict=True):
+        errors[name].append(np.median(np.abs(variances / truth - 1)))
+inverse, factor = errors.values()
+assert np.exp(np.mean(np.log(np.divide(inverse, factor)))) > 5
+print("the inverse's error is larger: on (geometric) average more than 5 times")
+
+# %%
+fig, ax = plt.subplots()
+for (name, error), colour, marker in zip(errors.items(), ["C1", "C0"], "s^", strict=True):
+    ax.loglog(conditions, error, marker + "-", color=colour, label=name)
+ax.set(xlabel="condition number of the precision", ylabel="relative error of the variance of $f$")
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# Digits are lost as the condition number grows, and by either way: that is in the nature of the problem. The inverse
+# loses about one more. And it has no answer for the matrix that is not positive definite: where Cholesky stops with an
+# error, as in tutorial 4, an inverse comes out, with negative variances on its diagonal.
+
+# %%
+indefinite = np.array([[1.0, 2.0], [2.0, 1.0]])
+print("diagonal of the inverse:", np.diag(np.linalg.inv(indefinite)).round(2))
+try:
+    cholesky(indefinite, lower=True)
+except np.linalg.LinAlgError:
+    print("Cholesky: an error")
+
+# %% [markdown]
+# The determinant has a trap of its own. A product of hundreds of numbers leaves the range of floating point, while the
+# sum of their logarithms does not.
+
+# %%
+large = BayesianModel(MLP(1, 100, 1), Gaussian(sigma), prior_precision=0.01)
+la_large = Laplace(large, large.network.init(rng=0)).fit(X, y)
+assert np.linalg.det(la_large.posterior.precision()) == 0.0
+print(f"P = {large.network.n_params}: determinant", np.linalg.det(la_large.posterior.precision()), end=", ")
+print(f"its logarithm by Cholesky {la_large.posterior.log_det_precision:.0f}")
+
+# %% [markdown]
+# ## Summary
+#
+# - Posterior precision = curvature + prior; its Cholesky factor $L$ answers everything: $\log\det = 2 \sum_i \log
+#   L_{ii}$, samples $\theta + L^{-\top} z$, variances $|L^{-1} J^\top|^2$.
+# - A posterior over parameters is one over functions. Sampled functions agree where there is data and part elsewhere.
+# - The Gaussian belongs to the linearised network; long steps through the network itself miss the data.
+# - Error bars: $V = J \Sigma J^\top$ for the curve, $V + \sigma^2$ for a new target.
+# - The inverse costs digits and says nothing when it fails. Solve with the factor instead.
+#
+# ## Exercises
+#
+# Replace each `...` and run the cell: the check at its end says what is right and what is not.
+
+# %% [markdown]
+# ### Exercise 5.1: temperature
+#
+# A *temperature* $T$ divides the curvature of the data and leaves the prior alone: with $T > 1$ the data counts less.
+# Write the posterior precision for $T = 2$, from pieces of this tutorial.
+
+# %% tags=["exercise"]
+tempered_precision = ...
+
+tempered = Laplace(model, theta, temperature=2.0).fit(X, y)
+exercise_5_1 = check_equal("precision at T = 2", tempered_precision, tempered.posterior.precision())
+print(exercise_5_1)
+
+# %% [markdown]
+# ### Exercise 5.2: the determinant of the covariance
+#
+# What is $\log \det \Sigma$, of the covariance this time? Use the factor $L$ and no other matrix.
+
+# %% tags=["exercise"]
+log_det_covariance = ...
+
+exercise_5_2 = check_equal("log det of the covariance", log_det_covariance, np.linalg.slogdet(Sigma)[1])
+print(exercise_5_2)
+
+# %% [markdown]
+# ### Exercise 5.3: draw from it
+#
+# Make a sample of the *tempered* posterior from white noise. (Beware: $L z$ has the covariance $L L^\top$, which is the
+# precision.)
+
+# %% tags=["exercise"]
+L_tempered = cholesky(tempered.posterior.precision(), lower=True)
+white = np.random.default_rng(5).standard_normal((P, 1))[:, 0]  # (P,)
+theta_sample = ...  # (P,)
+
+exercise_5_3 = check_equal("a sample", theta_sample, tempered.sample(1, rng=5)[0])
+print(exercise_5_3)
+
+# %% [markdown]
+# ### Exercise 5.4: an error bar
+#
+# With which standard deviation does the model predict a *target* at $x = 4.3$? Go the whole way: Jacobian, triangular
+# solve, noise.
+
+# %% tags=["exercise"]
+x_gap = np.array([[4.3]])
+target_deviation = ...  # a number
+
+exercise_5_4 = check_equal("deviation", target_deviation, np.sqrt(la.predict(x_gap).variance[0, 0]))
+print(exercise_5_4)
+
+# %% [markdown]
+# ### Exercise 5.5: how sure is a difference?
+#
+# Does the curve rise or fall between $x = 4.3$ and $x = 4.8$? Both values are uncertain, but they move together, so
+# their difference is known much better. What is its variance? (For the linearised network, the difference has a
+# Jacobian too.) The check compares with 20000 sampled functions, hence its tolerance.
+
+# %% tags=["exercise"]
+pair = np.array([[4.3], [4.8]])
+variance_of_difference = ...  # a number
+
+curves = la.functional_samples(pair, 20_000, rng=0)[:, :, 0]  # (S, 2)
+sampled = np.var(curves[:, 1] - curves[:, 0])
+exercise_5_5 = check_equal("variance of the difference", variance_of_difference, sampled, rtol=0.05)
+print(exercise_5_5)
