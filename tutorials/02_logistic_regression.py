@@ -53,21 +53,23 @@ X, y = X_all[:20], y_all[:20]  # the first 20 samples, for now
 print("inputs", X.shape, "labels", y)
 
 # %% [markdown]
-# What is believed before the data is the *prior*: here a Gaussian around zero, $\theta \sim \mathcal{N}(0, \delta^{-1}
-# I)$. The *precision* $\delta$ is the inverse of its variance: a large one holds the parameters close to zero. A
-# network without hidden layer computes $f$, and a `BayesianModel` ties it to labels and prior.
+# What is believed before the data is the *prior*: here a Gaussian around zero,
+# $\theta \sim \mathcal{N}(0, \delta^{-1} I)$. The *precision* $\delta$ is the inverse of its variance: a large one
+# holds the parameters close to zero. A network without hidden layer computes $f$, and a `BayesianModel` ties it to
+# labels and prior.
 
 # %%
 model = BayesianModel(MLP(1, 1), Bernoulli(), prior_precision=0.1)
-(W, b), *_ = model.network.layers(np.array([3.0, -0.5]))  # theta is one vector; `layers` shows its parts
+[(W, b)] = model.network.layers(np.array([3.0, -0.5]))  # theta is one vector; `layers` shows its parts
 print("w =", W, " b =", b)
 
 # %% [markdown]
 # ## The loss
 #
-# By Bayes' rule the *posterior*, what is believed after the data, is $p(\theta \mid \mathcal{D}) \propto p(\mathcal{D}
-# \mid \theta)\, p(\theta)$. Its negative logarithm, up to a constant, is the loss: the negative log-likelihood (*nll*)
-# of all samples, plus a penalty from the prior. So weight decay *is* a Gaussian prior.
+# By Bayes' rule the *posterior*, what is believed after the data, is
+# $p(\theta \mid \mathcal{D}) \propto p(\mathcal{D} \mid \theta)\, p(\theta)$. Its negative logarithm, up to a
+# constant, is the loss: the negative log-likelihood (*nll*) of all samples, plus a penalty from the prior. So weight
+# decay *is* a Gaussian prior.
 #
 # $$L(\theta) = \sum_n -\log p(y_n \mid f_n) + \tfrac{1}{2} \delta \lVert\theta\rVert^2$$
 
@@ -351,8 +353,8 @@ print(exercise_2_1)
 # %% [markdown]
 # ### Exercise 2.2: the gradient
 #
-# The derivative of a sample's nll in its logit is $\sigma(f) - y$. What is the gradient of the loss in $\theta = (w,
-# b)$? Here the check is `check_gradient`, which differentiates the loss numerically.
+# The derivative of a sample's nll in its logit is $\sigma(f) - y$. What is the gradient of the loss in
+# $\theta = (w, b)$? Here the check is `check_gradient`, which differentiates the loss numerically.
 
 
 # %% tags=["exercise"]
@@ -398,10 +400,11 @@ print(exercise_2_4)
 # %% [markdown]
 # ### Exercise 2.5: the integral itself
 #
-# Laplace also gives the number that Bayes' rule divides by, the *evidence* $p(\mathcal{D}) = \int p(\mathcal{D} \mid
-# \theta)\, p(\theta)\, d\theta$. The prior's density is $(\delta / 2\pi)^{P/2} e^{-\text{penalty}}$, and the integral
-# of $e^{-d^\top H d / 2}$ over all $d$ is $(2\pi)^{P/2} (\det H)^{-1/2}$. Which number follows for the logarithm of the
-# evidence? The cell prints the exact one beside it.
+# Laplace also gives the number that Bayes' rule divides by, the *evidence*
+# $p(\mathcal{D}) = \int p(\mathcal{D} \mid \theta)\, p(\theta)\, d\theta$. The prior's density is
+# $(\delta / 2\pi)^{P/2} e^{-\text{penalty}}$, and the integral of $e^{-d^\top H d / 2}$ over all $d$ is
+# $(2\pi)^{P/2} (\det H)^{-1/2}$. Which number follows for the logarithm of the evidence? The cell prints the exact
+# one beside it.
 
 # %% tags=["exercise"]
 delta = model.prior_precision

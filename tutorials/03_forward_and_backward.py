@@ -36,9 +36,9 @@ plt.style.use("minilaplace.course")
 # %% [markdown]
 # ## Parameters in one vector
 #
-# The network: $D = 2$ inputs, one hidden layer of $H = 3$ units, $C = 2$ outputs. A *layer* multiplies by a matrix of
-# weights $W$, of shape (out, in), and adds a vector $b$ of *biases*, of shape (out,). All $P$ parameters live in one
-# flat vector $\theta$: $W_1$ row by row, $b_1$, $W_2$ row by row, $b_2$.
+# The network: $D = 2$ inputs, one hidden layer of $H = 3$ *units*, the numbers that it computes, and $C = 2$
+# outputs. A *layer* multiplies by a matrix of weights $W$, of shape (out, in), and adds a vector $b$ of *biases*, of
+# shape (out,). All $P$ parameters live in one flat vector $\theta$: $W_1$ row by row, $b_1$, $W_2$ row by row, $b_2$.
 
 # %%
 network = MLP(2, 3, 2, activation="tanh")
@@ -104,15 +104,15 @@ print("inputs of the layers", [a.shape for a in trace.inputs], "before the activ
 # %% [markdown]
 # ## Backward
 #
-# Let a number depend on the outputs, with derivative $G_{nc}$ in $f_{nc}$. What is its derivative in each parameter?
-# The *chain rule* answers layer by layer, from the outputs back. Write $\delta_l$ for the derivative in $z_l$, of shape
-# (N, units of layer l):
+# Let a number depend on the outputs, with derivative $G_{nc}$ in $f_{nc}$, output $c$ of sample $n$. What is its
+# derivative in each parameter? The *chain rule* answers layer by layer, from the outputs back. Write $\delta_l$ for the
+# derivative in $z_l$, of shape (N, units of layer l):
 #
 # $$\delta_2 = G, \qquad \delta_1 = (\delta_2 W_2) \cdot \tanh'(z_1), \qquad \tanh'(z) = 1 - \tanh(z)^2 .$$
 #
 # The product with $\tanh'$ is taken entry by entry. A layer multiplies by $W$ on the way forward, and by $W$ transposed
-# on the way back. As an example of such a number take half the squared distance to the targets, summed: then $G = f -
-# y$.
+# on the way back. As an example of such a number take half the squared distance to the targets, summed: then
+# $G = f - y$.
 
 # %%
 G = f - y  # (N, C)
@@ -260,10 +260,11 @@ print(f"entry {worst} is in W_1; b_1 starts at 6, W_2 at 9")
 # %% [markdown]
 # ## The best step
 #
-# Why not simply use $(L(\theta + h) - L(\theta)) / h$ with a tiny $h$? Because two errors compete. The *truncation
-# error* of the formula shrinks with $h$. But the function's values are only accurate to *rounding*, a relative
-# $\epsilon \approx 2 \cdot 10^{-16}$, and the quotient divides that by $h$. The *central* difference $(L(\theta + h) -
-# L(\theta - h)) / 2h$ has a truncation error that goes like $h^2$ instead of $h$.
+# Why not simply use $(L(\theta + h) - L(\theta)) / h$ with a tiny $h$, where $L$ is the loss? Because two errors
+# compete. The *truncation error*, by which the formula itself is wrong, shrinks with $h$. But the function's values are
+# only accurate to *rounding*, a relative $\epsilon \approx 2 \cdot 10^{-16}$, and the quotient divides that by $h$.
+# The *central* difference $(L(\theta + h) - L(\theta - h)) / 2h$ has a truncation error that goes like $h^2$
+# instead of $h$.
 
 # %%
 steps = np.logspace(-15, 0, 61)
@@ -292,8 +293,8 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# From the right, truncation: the steeper line is the central difference's. From the left, rounding, along $\epsilon /
-# h$ for both. Each has its best step where the two meet, and it is not the smallest one.
+# From the right, truncation: the steeper line is the central difference's. From the left, rounding, along
+# $\epsilon / h$ for both. Each has its best step where the two meet, and it is not the smallest one.
 
 # %%
 best_forward, best_central = steps[error_forward.argmin()], steps[error_central.argmin()]
@@ -314,11 +315,11 @@ print("best step, forward: between 1e-9 and 1e-5; central: between 1e-7 and 1e-3
 # ## Summary
 #
 # - All parameters are one vector $\theta$: $W_1$ row by row, $b_1$, $W_2$, $b_2$, ...; `layers` shows its parts.
-# - Forward: $z_l = W_l a_{l-1} + b_l$, $a_l = \mathrm{act}(z_l)$. Backward: $\delta_{l} = (\delta_{l+1} W_{l+1}) \cdot
-#   \mathrm{act}'(z_l)$, starting from $\delta_L = G$.
+# - Forward: $z_l = W_l a_{l-1} + b_l$, $a_l = \mathrm{act}(z_l)$. Backward:
+#   $\delta_{l} = (\delta_{l+1} W_{l+1}) \cdot \mathrm{act}'(z_l)$, starting from $G$ at the outputs.
 # - The derivative in $W_l$ is $\delta_l$ times $a_{l-1}$, in $b_l$ it is $\delta_l$.
-# - The Jacobian $J$, $(N, C, P)$, holds the derivatives of all outputs; `backward` gives $\sum_n J_n^\top G_n$ without
-#   it.
+# - The Jacobian $J$, $(N, C, P)$, holds the derivatives of all outputs; `backward` gives $\sum_n J_n^\top G_n$
+#   without it.
 # - A finite difference has a best step, between truncation and rounding; `check_gradient` knows its own error.
 #
 # ## Exercises
@@ -410,9 +411,9 @@ print(exercise_3_4)
 # ### Exercise 3.5: forwards, for once
 #
 # If the parameters move in a direction $v$, how fast do the outputs move? That is $J_n v$, and it needs no Jacobian:
-# push the motion through the network together with the values. With $\dot{W}_l, \dot{b}_l$ the parts of $v$, the motion
-# of $z_l$ is $\dot{z}_l = \dot{W}_l a_{l-1} + W_l \dot{a}_{l-1} + \dot{b}_l$, and $\dot{a}_l = \tanh'(z_l) \cdot
-# \dot{z}_l$.
+# push the motion through the network together with the values. With $\dot{W}_l, \dot{b}_l$ the parts of $v$, the
+# motion of $z_l$ is $\dot{z}_l = \dot{W}_l a_{l-1} + W_l \dot{a}_{l-1} + \dot{b}_l$, and
+# $\dot{a}_l = \tanh'(z_l) \cdot \dot{z}_l$.
 
 # %% tags=["exercise"]
 v = np.random.default_rng(2).normal(size=P)

@@ -19,8 +19,8 @@
 # - Passage of the post: *Laplace Approximation*, the possibly large Hessian computation.
 # - Modules: `curvature`, `likelihood`, `network`.
 #
-# Laplace's Gaussian has the curvature of the loss for its precision. For a network the exact curvature is dear and can
-# be awkward, so two substitutes are in use. One of them is sound. The other is what the post's package inverted.
+# Laplace's Gaussian has the curvature of the loss for its precision. For a network the exact curvature is expensive and
+# can be awkward, so two substitutes are in use. One of them is sound. The other is what the post's package inverted.
 
 # %%
 from dataclasses import replace
@@ -55,8 +55,8 @@ print("a smaller sister of Figure 2's network:", network, "with P =", P)
 #
 # $$H = \sum_n J_n^\top \Lambda_n J_n \; + \; \sum_n \sum_c g_{nc} \frac{\partial^2 f_{nc}}{\partial \theta^2} .$$
 #
-# The prior is left out here: it adds its precision to the diagonal later. The first term is the *generalised
-# Gauss-Newton matrix*, GGN. The second is the network's own curvature.
+# The prior is left out here (in tutorial 2, $H$ contained it): it adds its precision to the diagonal later. The first
+# term is the *generalised Gauss-Newton matrix*, GGN, here $G$ for short. The second is the network's own curvature.
 
 # %%
 f = network.forward(theta, X)  # (N, C)
@@ -104,8 +104,8 @@ print(f"GGN over empirical Fisher: {ratio:.1f}")
 
 # %% [markdown]
 # The *trace*, the sum of the diagonal, says how much curvature there is in all. The Hessian and the GGN are of one
-# size; the empirical Fisher is 6.5 times smaller than the GGN. (Colours in the picture are logarithmic on both sides of
-# 0.1.)
+# size; the empirical Fisher is 6.5 times smaller than the GGN. (The picture's colours are linear between -0.1 and 0.1,
+# and logarithmic beyond.)
 
 # %%
 fig, axes = plt.subplots(1, 3, figsize=(7, 2.9), sharey=True)
@@ -169,9 +169,10 @@ assert distance[400] < 0.1 < 0.5 < actual
 # %% [markdown]
 # ## Why the published Figure 2 is under-confident
 #
-# Look at one sample, with $p$ now the probability of the label that it has. The GGN counts it with $\Lambda = p (1 -
-# p)$, the empirical Fisher with $g^2 = (1 - p)^2$. Their ratio is $(1 - p) / p$: one at a toss-up, and near zero where
-# the fit is good. Training makes the fit good. So it is training itself that takes the empirical Fisher away.
+# Look at one sample, with $p$ now the probability of the label that it has. The GGN counts it with
+# $\Lambda = p (1 - p)$, the empirical Fisher with $g^2 = (1 - p)^2$. Their ratio is $(1 - p) / p$: one at
+# a toss-up, and near zero where the fit is good. Training makes the fit good. So it is training itself that takes the
+# empirical Fisher away.
 
 # %%
 p_label = np.where(y == 1, p, 1 - p)
@@ -330,9 +331,10 @@ print(exercise_4_1)
 # %% [markdown]
 # ### Exercise 4.2: several classes
 #
-# With $C$ logits the probabilities are $p = \mathrm{softmax}(f)$: exponentials, divided by their sum. The gradient of a
-# sample's nll is $p$ minus the label as a unit vector. Differentiate once more in $f$: $\partial p_c / \partial f_d =
-# p_c (1 - p_c)$ if $c = d$, and $-p_c p_d$ if not. Write $\Lambda$ as one expression of the vector $p$.
+# With $C$ logits the probabilities are $p = \mathrm{softmax}(f)$: exponentials, divided by their sum. The gradient of
+# a sample's nll is $p$ minus the label as a unit vector. Differentiate once more in $f$:
+# $\partial p_c / \partial f_d = p_c (1 - p_c)$ if $c = d$, and $-p_c p_d$ if not. Write $\Lambda$ as one
+# expression of the vector $p$.
 
 # %% tags=["exercise"]
 f_three = np.array([[2.0, -1.0, 0.5]])  # (1, C) logits of one sample

@@ -36,8 +36,8 @@ plt.style.use("minilaplace.course")
 
 # %% [markdown]
 # The targets are $\sin x$ plus noise of standard deviation $\sigma$, and a stretch in the middle is missing. The
-# likelihood is `Gaussian`: the network's output $f$ is the mean of the target, $y \sim \mathcal{N}(f(x, \theta),
-# \sigma^2)$.
+# likelihood is `Gaussian`: the network's output $f$ is the mean of the target,
+# $y \sim \mathcal{N}(f(x, \theta), \sigma^2)$.
 
 # %%
 sigma = 0.2
@@ -86,8 +86,9 @@ print("numbers above the diagonal that are not zero:", np.count_nonzero(np.triu(
 # %% [markdown]
 # ## What one factor answers
 #
-# **The determinant.** That of a triangular matrix is the product of its diagonal, so $\log \det (L L^\top) = 2 \sum_i
-# \log L_{ii}$. The Gaussian's height needs it, and the evidence.
+# **The determinant.** That of a triangular matrix is the product of its diagonal, so
+# $\log \det (L L^\top) = 2 \sum_i \log L_{ii}$. The Gaussian's height needs it, and so will the evidence
+# (exercise 2.5).
 
 # %%
 log_det = 2 * np.log(np.diag(L)).sum()
@@ -145,9 +146,9 @@ print("covariance of 20000 samples: less than 5% from Sigma")
 # %% [markdown]
 # ## Samples as functions
 #
-# Each sampled $\theta_s$ is a network, so a curve. There are two ways to draw it: run the network, $f(x, \theta_s)$, or
-# its *linearisation* around the MAP estimate, with the Jacobian $J$ of tutorial 3, $f(x, \theta) + J (\theta_s -
-# \theta)$.
+# Each sampled $\theta_s$ is a network, so a curve. There are two ways to draw it: run the network, $f(x, \theta_s)$,
+# or its *linearisation* around the MAP estimate, with the Jacobian $J$ of tutorial 3,
+# $f(x, \theta) + J (\theta_s - \theta)$. The latter is what `functional_samples` draws.
 
 # %%
 x_new = np.linspace(-1, 9, 201)[:, None]
@@ -201,9 +202,10 @@ print(f"half the step: the difference is {differences[0] / differences[1]:.1f} t
 #
 # ## Error bars
 #
-# For the linearised network no samples are needed. $f(x)$ is linear in $\theta$, so it is Gaussian too, with mean $m =
-# f(x, \theta)$ and variance $V = J \Sigma J^\top$. The factor gives it without $\Sigma$: $V = v^\top v$ with $v =
-# L^{-1} J^\top$. A sum of squares, which cannot come out negative. A new target has noise on top, $V + \sigma^2$.
+# For the linearised network no samples are needed. $f(x)$ is linear in $\theta$, so it is Gaussian too, with mean
+# $m = f(x, \theta)$ and variance $V = J \Sigma J^\top$. The factor gives it without $\Sigma$: $V = v^\top v$
+# with $v = L^{-1} J^\top$. A sum of squares, which cannot come out negative. A new target has noise on top,
+# $V + \sigma^2$.
 
 # %%
 v = solve_triangular(L, J.T, lower=True)  # (P, N)
@@ -328,8 +330,8 @@ print(f"its logarithm by Cholesky {la_large.posterior.log_det_precision:.0f}")
 # %% [markdown]
 # ## Summary
 #
-# - Posterior precision = curvature + prior; its Cholesky factor $L$ answers everything: $\log\det = 2 \sum_i \log
-#   L_{ii}$, samples $\theta + L^{-\top} z$, variances $|L^{-1} J^\top|^2$.
+# - Posterior precision = curvature + prior; its Cholesky factor $L$ answers everything:
+#   $\log\det = 2 \sum_i \log L_{ii}$, samples $\theta + L^{-\top} z$, variances $|L^{-1} J^\top|^2$.
 # - A posterior over parameters is one over functions. Sampled functions agree where there is data and part elsewhere.
 # - The Gaussian belongs to the linearised network; long steps through the network itself miss the data.
 # - Error bars: $V = J \Sigma J^\top$ for the curve, $V + \sigma^2$ for a new target.
