@@ -192,20 +192,20 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# Now the network of Figure 2, with its 32 hidden units. A weaker prior lets it fit better, and the gap grows without
-# end.
+# Now the network of Figure 2, with its 32 hidden units. A weaker prior lets it fit better, and the gap grows:
+# from 4 to 11 to 70 times.
 
 # %%
 wide = replace(model, network=MLP(2, 32, 1, activation="sigmoid"))
-last_ratio = 0.0
+ratios = []
 for prior_precision in (1.0, 0.1, 0.01):
     trial = replace(wide, prior_precision=prior_precision)
     theta_trial = fit_map(trial, X, y, rng=0)
     ratio = np.trace(ggn(trial, theta_trial, X, y)) / np.trace(empirical_fisher(trial, theta_trial, X, y))
     logit = np.abs(trial.network.forward(theta_trial, X)).mean()
     print(f"prior precision {prior_precision:4}: mean |logit| {logit:.1f}, GGN over empirical Fisher {ratio:2.0f}")
-    assert ratio > 2 * last_ratio
-    last_ratio = ratio
+    ratios.append(round(ratio))
+assert ratios == [4, 11, 70]
 
 # %% [markdown]
 # Curvature is precision: a curvature too small is a covariance too large, and the averaged probabilities move towards
