@@ -190,3 +190,43 @@ before, after = network.jacobian(theta, pair)[:, 0]  # (P,) each
 variance_of_difference = (solve_triangular(L, after - before, lower=True) ** 2).sum()  # a number
 curves = la.functional_samples(pair, 20_000, rng=0)[:, :, 0]  # (S, 2)
 sampled = np.var(curves[:, 1] - curves[:, 0])
+# %% 6.1
+kappa = 1 / np.sqrt(1 + np.pi / 8 * V[:, 0, 0])
+probabilities = expit(kappa * m[:, 0])
+
+# %% 6.2
+mean_f, variance_f = 0.7, 0.4
+average = ndtr(mean_f / np.sqrt(1 + variance_f))  # e - f ~ N(-m, 1 + V)
+nodes, weights = roots_hermitenorm(64)
+expected = ndtr(mean_f + np.sqrt(variance_f) * nodes) @ weights / weights.sum()
+
+# %% 6.3
+m_zero, C = np.array([1.0, 0.5, -1.5]), 3
+v = np.full(C, 0.8 * (1 - 1 / C))
+alpha = (1 - 2 / C + np.exp(m_zero) * np.exp(-m_zero).sum() / C**2) / v
+dirichlet_mean = alpha / alpha.sum()
+certain_sum = Logits(m_zero[None], 0.8 * (np.eye(C) - 1 / C)[None] + 1e-12)
+expected = LINKS[Categorical]["bridge"](Categorical(), certain_sum)[0]
+
+# %% 6.4
+ray = np.array([-0.6, 0.8])
+w = la_linear.posterior.mean[:2]
+Sigma_w = la_linear.posterior.covariance()[:2, :2]
+z = ray @ w / np.sqrt(ray @ Sigma_w @ ray)
+limit = expit(np.sqrt(8 / np.pi) * z)
+
+# %% 6.5
+X_multi, y_multi = toy_data_multi(80, rng=0)
+multi = BayesianModel(MLP(2, 8, 4), Categorical(), prior_precision=0.3)
+la_multi = Laplace(multi, fit_map(multi, X_multi, y_multi, rng=0)).fit(X_multi, y_multi)
+p_s = softmax(la_multi.functional_samples(X_multi[::10], 500, rng=1), axis=2)
+
+
+def mutual_information(p_s):
+    def entropy(p):
+        return -(p * np.log(p)).sum(axis=-1)
+
+    return entropy(p_s.mean(axis=0)) - entropy(p_s).mean(axis=0)
+
+
+expected = la_multi.uncertainty(X_multi[::10], n_samples=500, rng=1).epistemic
