@@ -230,3 +230,38 @@ def mutual_information(p_s):
 
 
 expected = la_multi.uncertainty(X_multi[::10], n_samples=500, rng=1).epistemic
+
+# %% 7.1
+sizes = np.array([50, 100, 200])
+lam_where_they_agree = 1 / sizes  # N lambda^2 = lambda
+expected = [brentq(lambda lam, N=N: N * lam**2 - lam, 1e-6, 10, xtol=1e-15) for N in sizes]
+
+# %% 7.2
+_, log_det = np.linalg.slogdet(la_9.posterior.precision())
+occam = -0.5 * (log_det - 10 * np.log(1.0) + 1.0 * la_9.theta @ la_9.theta)
+fit_term = -la_9.model.likelihood.nll(la_9.model.network.forward(la_9.theta, polynomials(x, 9)), y).sum()
+
+# %% 7.3
+delta_9 = 1.0
+eigenvalues = np.linalg.eigvalsh(la_9.posterior.precision() - delta_9 * np.eye(10))
+gamma_from_eigenvalues = (eigenvalues / (eigenvalues + delta_9)).sum()
+
+# %% 7.4
+curvature = la_9.posterior.precision() - np.eye(10)
+
+
+def next_delta(delta):
+    eigenvalues = np.linalg.eigvalsh(curvature)
+    return (eigenvalues / (eigenvalues + delta)).sum() / (la_9.theta @ la_9.theta)
+
+
+delta_k = 1.0
+for _ in range(100):
+    delta_k = next_delta(delta_k)
+by_library = polynomial_laplace(9, 1.0).optimize_prior_precision("mackay").model.prior_precision
+
+# %% 7.5
+features = np.column_stack([polynomials(x, 5), np.ones(20)])
+L = np.linalg.cholesky(0.2**2 * np.eye(20) + features @ features.T)
+white = np.linalg.solve(L, y)
+log_density = -0.5 * white @ white - np.log(np.diag(L)).sum() - 10 * np.log(2 * np.pi)
