@@ -98,9 +98,9 @@ for link in LINKS[Bernoulli]:
 # ## Quadrature: the integral itself
 #
 # One logit is a one-dimensional integral, and those are easy. *Gauss-Hermite quadrature* replaces the integral over a
-# Gaussian by a weighted sum, $\sum_i w_i\, \sigma(m + s x_i)$ with $s = \sqrt{V}$. Its nodes $x_i$ and weights $w_i$ are
-# chosen such that $n$ of them are exact for all polynomials of degree below $2n$. The `quadrature` link does this with
-# 32 nodes, and changes to another form of the same integral where the Gaussian is wider than 1. It is correct to
+# Gaussian by a weighted sum, $\sum_i w_i\, \sigma(m + s x_i)$ with $s = \sqrt{V}$. Its nodes $x_i$ and weights $w_i$
+# are chosen such that $n$ of them are exact for all polynomials of degree below $2n$. The `quadrature` link does this
+# with 32 nodes, and changes to another form of the same integral where the Gaussian is wider than 1. It is correct to
 # rounding, which makes it the judge of all other links.
 #
 # To study links we want to choose $m$ and $V$ ourselves. A link asks the outputs for their mean and covariance only, so
@@ -116,9 +116,11 @@ class Logits:
     cov: np.ndarray  # (N, C, C)
 
     def covariance(self):
+        """Return V."""
         return self.cov
 
     def variance(self):
+        """Return diag V."""
         return np.diagonal(self.cov, axis1=1, axis2=2)
 
 
@@ -182,10 +184,10 @@ assert round(100 * error.min(), 1) == -1.6
 
 # %% [markdown]
 # Never more than 0.4 percentage points too sure (where the logit is small and quite certain), never more than 1.6
-# points too modest (for larger means than the picture's the bound is 1.8, see below). For a plot, and for most decisions, this is
-# nothing. The probit link also keeps every *decision*: since $\kappa > 0$, its probability is above one half exactly
-# where the plugin's is. The same is true of the integral itself. With one logit, averaging changes how sure we are, and
-# never the label.
+# points too modest (for larger means than the picture's the bound is 1.8, see below). For a plot, and for most
+# decisions, this is nothing. The probit link also keeps every *decision*: since $\kappa > 0$, its probability is above
+# one half exactly where the plugin's is. The same is true of the integral itself. With one logit, averaging changes
+# how sure we are, and never the label.
 
 # %%
 grid_x = np.stack(np.meshgrid(*[np.linspace(-10, 10, 41)] * 2), axis=-1).reshape(-1, 2)
@@ -237,15 +239,15 @@ assert round(truth, 2) == 0.92
 #
 # ## Several classes
 #
-# With $C > 1$ logits probabilities are $\text{softmax}(f)_c = e^{f_c} / \sum_j e^{f_j}$, $m$ is a vector of $C$ numbers
-# and $V$ a $C \times C$ matrix. Quadrature in $C$ dimensions is expensive, and Monte Carlo takes its place as the judge.
-# There are two closed forms to be judged.
+# With $C > 1$ logits probabilities are $\text{softmax}(f)_c = e^{f_c} / \sum_j e^{f_j}$, $m$ is a vector of $C$
+# numbers and $V$ a $C \times C$ matrix. Quadrature in $C$ dimensions is expensive, and Monte Carlo takes its place as
+# the judge. There are two closed forms to be judged.
 #
 # - The **probit** link scales each logit by its own $\kappa_c$, with $V_{cc}$ for $V$. It does not see how logits are
 #   correlated.
 # - The **Laplace bridge** goes through another distribution. A *Dirichlet* is a distribution over probability vectors,
-#   with parameters $\alpha_1, \dots, \alpha_C > 0$ and mean $\alpha_c / \sum_j \alpha_j$. The bridge matches a Dirichlet
-#   to the Gaussian (a Laplace approximation, read backwards) and takes its mean.
+#   with parameters $\alpha_1, \dots, \alpha_C > 0$ and mean $\alpha_c / \sum_j \alpha_j$. The bridge matches a
+#   Dirichlet to the Gaussian (a Laplace approximation, read backwards) and takes its mean.
 #
 # First, what correlation does. Softmax does not see a number added to *all* logits. So if the logits are uncertain only
 # in what they share, probabilities are certain. Here each logit has variance 10.1, nearly all of it shared:
@@ -316,8 +318,8 @@ assert worst["probit", "nine tenths shared"] < 0.18
 # $$\sigma(\kappa m) \to \sigma\left(\sqrt{8/\pi}\, z\right), \qquad
 # \text{while the integral itself} \to \Phi(z)$$
 #
-# because on that scale the sigmoid is a step, and $\Phi(z)$ is the probability that the logit is positive. Networks with
-# ReLU units are linear far out, and behave the same (Kristiadi, Hein and Hennig, 2020).
+# because on that scale the sigmoid is a step, and $\Phi(z)$ is the probability that the logit is positive. Networks
+# with ReLU units are linear far out, and behave the same (Kristiadi, Hein and Hennig, 2020).
 #
 # With **sigmoid units** each hidden unit switches to 0 or 1 at some distance of its own. Beyond the last of them mean
 # and variance stand still, and so does every link.
@@ -375,7 +377,8 @@ assert round(100 * gap, 1) == 1.8
 # rest. The rest is the *mutual information* of label and parameters, that is, how much the label would tell about the
 # parameters; it is never negative. `la.uncertainty` computes all three, in nats (natural logarithms).
 #
-# Some data with one input: to the left labels are coin tosses, to the right nearly all are 1, in between there is no data.
+# Some data with one input: to the left labels are coin tosses, to the right nearly all are 1, in between there is no
+# data.
 
 # %%
 rng = np.random.default_rng(0)
@@ -409,8 +412,8 @@ assert max(inside_coins, inside_ones) < 0.05 < 0.2 < outside
 #
 # - Under the posterior a logit is $N(m, V)$; a link averages the sigmoid, or softmax, over it.
 # - One logit: `quadrature` is exact, `probit` within 2 percentage points of it, and neither changes a label.
-# - Several logits: `probit` overlooks correlations, `bridge` the size of $V$, `bridge_norm` is between; `mc` converges to
-#   the average. `nn` averages the network itself, to which the GGN's Gaussian does not belong.
+# - Several logits: `probit` overlooks correlations, `bridge` the size of $V$, `bridge_norm` is between; `mc` converges
+#   to the average. `nn` averages the network itself, to which the GGN's Gaussian does not belong.
 # - Far away the plugin of a linear logit goes to certainty, the average to $\Phi(m/s)$: even odds only where the data
 #   has nothing to say about the direction.
 # - Total uncertainty is aleatoric (samples are unsure) plus epistemic (samples disagree).
@@ -445,8 +448,8 @@ print(exercise_6_2)
 # %% [markdown]
 # ### Exercise 6.3: the bridge, for logits that already sum to zero
 #
-# Given `m_zero` (C,) and `v` (C,), compute the $\alpha_c$ of the formula above and the mean of the Dirichlet, (C,). (The
-# covariance is that of logits whose sum is certain, so the bridge's first step leaves them as they are.)
+# Given `m_zero` (C,) and `v` (C,), compute the $\alpha_c$ of the formula above and the mean of the Dirichlet, (C,).
+# (The covariance is that of logits whose sum is certain, so the bridge's first step leaves them as they are.)
 
 # %% tags=["exercise"]
 m_zero, C = np.array([1.0, 0.5, -1.5]), 3
@@ -484,6 +487,7 @@ p_s = softmax(la_multi.functional_samples(X_multi[::10], 500, rng=1), axis=2)
 
 
 def mutual_information(p_s):
+    """Return the entropy of the average less the average entropy, (N,)."""
     return ...
 
 

@@ -21,9 +21,9 @@
 # - Modules: `model`, `evidence`, `tuning`.
 #
 # The prior says which parameters we expect before any data: $\theta \sim N(0, \delta^{-1} I)$. Its *precision*
-# $\delta$ is one over the variance. A large $\delta$ expects parameters near zero, and smooth functions with them; a small
-# $\delta$ expects nothing in particular. In tutorial 1 it changed predictions as much as everything else together. So
-# where does the number come from?
+# $\delta$ is one over the variance. A large $\delta$ expects parameters near zero, and smooth functions with them; a
+# small $\delta$ expects nothing in particular. In tutorial 1 it changed predictions as much as everything else
+# together. So where does the number come from?
 
 # %%
 from dataclasses import replace
@@ -54,8 +54,8 @@ plt.style.use("minilaplace.course")
 # ## Weight decay is a prior
 #
 # The MAP estimate minimises the summed negative log-likelihood plus $\frac{\delta}{2} \lVert\theta\rVert^2$. Deep
-# learning calls such a penalty *weight decay*, and writes it in many ways. What counts is how large it is beside the *sum*
-# over the $N$ samples:
+# learning calls such a penalty *weight decay*, and writes it in many ways. What counts is how large it is beside the
+# *sum* over the $N$ samples:
 #
 # | what is minimised | prior precision $\delta$ |
 # |---|---|
@@ -79,6 +79,7 @@ X_linear, y_linear = toy_data_linear(100, rng=0)
 
 
 def logistic_laplace(trained_with, approximated_with):
+    """Return Laplace under one prior precision, at the MAP estimate of another."""
     trained = BayesianModel(MLP(2, 1), Bernoulli(), prior_precision=trained_with)
     theta = fit_map(trained, X_linear, y_linear, rng=0)
     return Laplace(replace(trained, prior_precision=approximated_with), theta).fit(X_linear, y_linear)
@@ -100,7 +101,8 @@ for trained_with, approximated_with in [(25.0, 25.0), (25.0, 0.5), (0.5, 0.5)]:
 #
 # Which $\delta$ is right? Bayes' rule itself has the answer in its denominator:
 #
-# $$p(\theta \mid y) = \frac{p(y \mid \theta)\, p(\theta)}{p(y)}, \qquad p(y) = \int p(y \mid \theta)\, p(\theta)\, d\theta$$
+# $$p(\theta \mid y) = \frac{p(y \mid \theta)\, p(\theta)}{p(y)}, \qquad
+# p(y) = \int p(y \mid \theta)\, p(\theta)\, d\theta$$
 #
 # $p(y)$ is the probability that the *model*, before it has seen any data, gives to the data that came. It is called the
 # **evidence**, or the marginal likelihood. No parameter is left in it, but everything that the model assumes is:
@@ -110,12 +112,13 @@ for trained_with, approximated_with in [(25.0, 25.0), (25.0, 0.5), (0.5, 0.5)]:
 # (curvature plus prior) and $\Lambda_0$ for the prior's. At the MAP estimate $\theta$, and for a prior of mean zero,
 #
 # $$\log p(y) \approx \underbrace{\log p(y \mid \theta)}_{\text{fit}}
-# \underbrace{- \tfrac{1}{2} \left[\log\det \Lambda - \log\det \Lambda_0 + \theta^T \Lambda_0\, \theta\right]}_{\text{Occam's factor}}$$
+# \underbrace{- \tfrac{1}{2} \left[\log\det \Lambda - \log\det \Lambda_0
+# + \theta^T \Lambda_0\, \theta\right]}_{\text{Occam's factor}}$$
 #
-# The first term says how well the best parameters fit. The second is what it cost to find them. The determinants compare
-# volumes: how much of what the prior thought possible is still possible afterwards. A model that could have fitted
-# anything had to give up nearly all of its volume, and pays for that. *Occam's razor*, to prefer the simpler of two
-# explanations that fit, is nothing to be added to Bayes' rule. It is in there.
+# The first term says how well the best parameters fit. The second is what it cost to find them. The determinants
+# compare volumes: how much of what the prior thought possible is still possible afterwards. A model that could have
+# fitted anything had to give up nearly all of its volume, and pays for that. *Occam's razor*, to prefer the simpler of
+# two explanations that fit, is nothing to be added to Bayes' rule. It is in there.
 #
 # For a model that is linear in its parameters with Gaussian noise the posterior *is* Gaussian, and the formula is
 # exact. Then the targets are jointly Gaussian too, and we can check: $y = \Phi \theta$ + noise, each row of $\Phi$ the
@@ -131,10 +134,12 @@ y = np.sin(3 * x) - 0.5 * x + 0.2 * rng.standard_normal(20)  # noise standard de
 
 
 def polynomials(x, degree):
-    return np.polynomial.legendre.legvander(x, degree)[:, 1:]  # (N, D), without the constant
+    """Return Legendre's polynomials of x (N,), without the constant one, (N, D)."""
+    return np.polynomial.legendre.legvander(x, degree)[:, 1:]
 
 
 def polynomial_laplace(degree, prior_precision):
+    """Return Laplace for a polynomial; the noise is known."""
     model = BayesianModel(MLP(degree, 1), Gaussian(sigma_noise=0.2), prior_precision)
     theta = fit_map(model, polynomials(x, degree), y, rng=0)
     return Laplace(model, theta).fit(polynomials(x, degree), y)
@@ -205,9 +210,9 @@ print(f"the log evidence is highest near delta = {deltas[np.argmax(evidence_of)]
 # $$\delta = \frac{\gamma}{\lVert\theta\rVert^2}, \qquad \gamma = \sum_p (1 - \delta\, v_p)$$
 #
 # with $v_p$ the posterior variance of parameter $p$. A parameter that the data says nothing about keeps the prior's
-# variance, $v_p = 1 / \delta$, and counts 0. One that the data determines has $v_p \approx 0$, and counts 1. So $\gamma$
-# is the **effective number of parameters**. MacKay's method puts the current $\delta$ in on the right, takes the left as
-# the next, and repeats.
+# variance, $v_p = 1 / \delta$, and counts 0. One that the data determines has $v_p \approx 0$, and counts 1. So
+# $\gamma$ is the **effective number of parameters**. MacKay's method puts the current $\delta$ in on the right, takes
+# the left as the next, and repeats.
 
 # %%
 la_9 = polynomial_laplace(9, 1.0)
@@ -218,39 +223,44 @@ for method in ("marglik", "mackay"):
     print(f"{method:8} delta = {tuned.model.prior_precision:.4f}")
 
 # %% [markdown]
-# Both find the same number. But note *at a fixed $\theta$*: with the new $\delta$ the old $\theta$ is no longer the MAP
-# estimate. Training again moves $\theta$, and then $\delta$ should move again. `marglik_training` alternates between one
-# MacKay step and training until neither moves (Immer et al., 2021, do so *online*, during training).
+# Both find the same number. But note *at a fixed $\theta$*: with the new $\delta$ the old $\theta$ is no longer the
+# MAP estimate. Training again moves $\theta$, and then $\delta$ should move again. `marglik_training` alternates
+# between one MacKay step and training until neither moves (Immer et al., 2021, do so *online*, during training).
 
 # %%
 start = BayesianModel(MLP(9, 1), Gaussian(sigma_noise=0.2), prior_precision=1.0)
 
 
 def report(step, model, theta):
+    """Print the first rounds."""
     if step in (1, 2, 3):
         print(f"round {step}: delta = {model.prior_precision:.4f}")
 
 
 chosen, theta_chosen = marglik_training(start, polynomials(x, 9), y, rng=0, tol=1e-6, callback=report)
-best = minimize_scalar(
-    lambda log_delta: -polynomial_laplace(9, np.exp(log_delta)).log_marginal_likelihood(), bounds=(-5, 5), method="bounded",
-    options={"xatol": 1e-6},
-)  # fmt: skip
+
+
+def negative_log_evidence(log_delta):
+    """Return what is to be minimised, with a MAP estimate for each delta."""
+    return -polynomial_laplace(9, np.exp(log_delta)).log_marginal_likelihood()
+
+
+best = minimize_scalar(negative_log_evidence, bounds=(-5, 5), method="bounded", options={"xatol": 1e-6})
 print(f"end:     delta = {chosen.prior_precision:.4f}")
 print(f"the top of the curve in the picture: {np.exp(best.x):.4f}")
 assert abs(np.log(chosen.prior_precision) - best.x) < 1e-3
 
 # %% [markdown]
-# For a linear model with Gaussian noise this fixed point is the maximum of the exact evidence. For a network it is close
-# to the maximum of Laplace's evidence, and not quite there: the curvature depends on $\theta$, which depends on
+# For a linear model with Gaussian noise this fixed point is the maximum of the exact evidence. For a network it is
+# close to the maximum of Laplace's evidence, and not quite there: the curvature depends on $\theta$, which depends on
 # $\delta$, and MacKay's equation leaves that out.
 #
 # ## One precision for each layer
 #
-# Weights of the first layer multiply inputs, in whatever units these have; weights of the last layer make outputs. There
-# is no reason why they should be of one size. `prior_structure="layerwise"` gives each layer a precision of its own.
-# Inputs in an awkward unit show what it is for: $x$ in
-# hundreds, so that the first layer's weights have to be large.
+# Weights of the first layer multiply inputs, in whatever units these have; weights of the last layer make outputs.
+# There is no reason why they should be of one size. `prior_structure="layerwise"` gives each layer a precision of its
+# own. Inputs in an awkward unit show what it is for: $x$ in hundreds, so that the first layer's weights have to be
+# large.
 
 # %%
 X_sine, y_sine = toy_data_regression(40, rng=0)  # sin(x) and noise of standard deviation 0.3
@@ -310,8 +320,8 @@ for name, values in table.items():
 # The evidence asks how probable the *given* data was. It is not a forecast of performance, and Laplace's version of it
 # rests on a Gaussian. Here is a case where the two part: the two squares of the post's Figure 1, which a straight line
 # separates. For each $\delta$ we compute three things: Laplace's evidence; the exact evidence, which with three
-# parameters can be had as an average of the likelihood over draws from the prior; and the negative log-likelihood of 500
-# new points, under Laplace and under the exact posterior (the same draws, weighted by their likelihood).
+# parameters can be had as an average of the likelihood over draws from the prior; and the negative log-likelihood of
+# 500 new points, under Laplace and under the exact posterior (the same draws, weighted by their likelihood).
 
 # %%
 X_test, y_test = toy_data_linear(500, rng=1)
@@ -351,19 +361,18 @@ by_new_data = delta_grid[np.argmin(curves["laplace new"])]
 fixed_point, _ = marglik_training(logistic_laplace(1.0, 1.0).model, X_linear, y_linear, rng=0)
 print(f"best of the grid by Laplace's evidence {by_evidence:.2g}, by new data {by_new_data:.2g}")
 print(f"marglik_training {fixed_point.prior_precision:.2g}")
-print(
-    f"largest gap between Laplace's and the exact log evidence {np.abs(np.subtract(curves['laplace'], curves['exact'])).max():.1f}"
-)
+gap = np.abs(np.subtract(curves["laplace"], curves["exact"])).max()
+print(f"largest gap between Laplace's and the exact log evidence: {gap:.1f} nats")
 assert by_evidence < 0.1 < by_new_data
-assert np.abs(np.subtract(curves["laplace"], curves["exact"])).max() < 0.55
+assert gap < 0.55
 
 # %% [markdown]
-# What went wrong? Not the evidence: Laplace's is close to the exact one, within some half a nat. And the exact posterior does
-# predict better under a weaker prior, as the exact evidence says. What fails is the *predictive*. The data only says that
-# the weights are large, in the right direction; the true posterior is one-sided. A Gaussian has two sides. Under a
-# weak prior it is wide, and reaches as far into wrong boundaries as into right ones. So the prior with the best evidence
-# is not the prior with the best Laplace predictions. And `marglik_training` ends elsewhere still: its fixed point
-# overlooks how the curvature changes with $\theta$, and here that is much.
+# What went wrong? Not the evidence: Laplace's is close to the exact one, within some half a nat. And the exact
+# posterior does predict better under a weaker prior, as the exact evidence says. What fails is the *predictive*. The
+# data only says that the weights are large, in the right direction; the true posterior is one-sided. A Gaussian has
+# two sides. Under a weak prior it is wide, and reaches as far into wrong boundaries as into right ones. So the prior
+# with the best evidence is not the prior with the best Laplace predictions. And `marglik_training` ends elsewhere
+# still: its fixed point overlooks how the curvature changes with $\theta$, and here that is much.
 #
 # The rule: let the evidence choose, check on data that the fit has not seen, and if the two part, find out why. Small
 # $\gamma$ or separable classes are the places to look at first.
@@ -375,8 +384,8 @@ assert np.abs(np.subtract(curves["laplace"], curves["exact"])).max() < 0.55
 #   models with Gaussian noise.
 # - $\gamma = \sum_p (1 - \delta v_p)$ is how many parameters the data determines; at the maximum
 #   $\delta = \gamma / \lVert\theta\rVert^2$.
-# - `optimize_prior_precision` tunes at a fixed $\theta$, `marglik_training` finds prior and MAP estimate that agree; one
-#   precision, or one for each layer.
+# - `optimize_prior_precision` tunes at a fixed $\theta$, `marglik_training` finds prior and MAP estimate that agree;
+#   one precision, or one for each layer.
 # - The evidence compares networks of different size, and is no promise about new data.
 #
 # ## Exercises
@@ -397,8 +406,9 @@ print(exercise_7_1)
 # %% [markdown]
 # ### Exercise 7.2: Occam's factor by hand
 #
-# Compute Occam's factor $-\frac{1}{2} [\log\det \Lambda - \log\det \Lambda_0 + \theta^T \Lambda_0\, \theta]$ of `la_9`, whose
-# prior precision is 1 for each of its ten parameters. `la_9.posterior` has `precision()`; `np.linalg.slogdet` helps.
+# Compute Occam's factor $-\frac{1}{2} [\log\det \Lambda - \log\det \Lambda_0 + \theta^T \Lambda_0\, \theta]$ of
+# `la_9`, whose prior precision is 1 for each of its ten parameters. `la_9.posterior` has `precision()`;
+# `np.linalg.slogdet` helps.
 
 # %% tags=["exercise"]
 occam = ...
@@ -429,6 +439,7 @@ curvature = la_9.posterior.precision() - np.eye(10)
 
 
 def next_delta(delta):
+    """Return gamma / |theta|^2."""
     return ...
 
 
@@ -442,8 +453,9 @@ print(exercise_7_4)
 # %% [markdown]
 # ### Exercise 7.5: Bayesian linear regression in function space
 #
-# The evidence of degree `d` is the density of `y` under $N(0, \sigma^2 I + \Phi \Phi^T / \delta)$. Compute its logarithm for
-# $d = 5$, $\delta = 1$, $\sigma = 0.2$ from a Cholesky factor, without `multivariate_normal`. Mind the bias column.
+# The evidence of degree `d` is the density of `y` under $N(0, \sigma^2 I + \Phi \Phi^T / \delta)$. Compute its
+# logarithm for $d = 5$, $\delta = 1$, $\sigma = 0.2$ from a Cholesky factor, without `multivariate_normal`. Mind the
+# bias column.
 
 # %% tags=["exercise"]
 log_density = ...

@@ -223,6 +223,8 @@ p_s = softmax(la_multi.functional_samples(X_multi[::10], 500, rng=1), axis=2)
 
 
 def mutual_information(p_s):
+    """Return the entropy of the average less the average entropy, (N,)."""
+
     def entropy(p):
         return -(p * np.log(p)).sum(axis=-1)
 
@@ -251,6 +253,7 @@ curvature = la_9.posterior.precision() - np.eye(10)
 
 
 def next_delta(delta):
+    """Return gamma / |theta|^2."""
     eigenvalues = np.linalg.eigvalsh(curvature)
     return (eigenvalues / (eigenvalues + delta)).sum() / (la_9.theta @ la_9.theta)
 
