@@ -268,3 +268,33 @@ features = np.column_stack([polynomials(x, 5), np.ones(20)])
 L = np.linalg.cholesky(0.2**2 * np.eye(20) + features @ features.T)
 white = np.linalg.solve(L, y)
 log_density = -0.5 * white @ white - np.log(np.diag(L)).sum() - 10 * np.log(2 * np.pi)
+
+# %% 8.1
+numbers = sum(H**2 + I**2 for H, I in MLP(784, 256, 10).shapes)  # B is (H, H), A is (I, I)
+parts = STRUCTURES["kron"](select(MLP(784, 256, 10), "all")).parts
+
+# %% 8.2
+J = model.network.jacobian(theta, line)
+H = ggn(model, theta, X, y)
+variance = (J[:, 0] ** 2 / (np.diag(H) + 0.3)).sum(axis=1)
+
+# %% 8.3
+(W1, b1), _ = model.network.layers(theta)
+a = np.tanh(X @ W1.T + b1)
+B = np.array([[len(X) / 0.3**2]])
+A = a.T @ a / len(X)
+H_W2 = np.kron(B, A)
+
+# %% 8.4
+J_data = model.network.jacobian(theta, X)[:, 0]
+J_line = model.network.jacobian(theta, line)[:, 0]
+K, K_star = J_data @ J_data.T / 0.3, J_line @ J_data.T / 0.3
+told = np.linalg.solve(K + 0.09 * np.eye(len(X)), K_star.T)  # (N, 121)
+variance_of_process = (J_line**2).sum(axis=1) / 0.3 - (K_star * told.T).sum(axis=1)
+
+# %% 8.5
+Lambda = precisions["full"]
+conditional = np.linalg.solve(Lambda[8:, 8:], np.eye(5))
+marginal = np.linalg.solve(Lambda, np.eye(13))[8:, 8:]
+both = np.stack([conditional, marginal])
+expected = np.stack([fitted["last layer"].posterior.covariance(), covariances["full"][8:, 8:]])
