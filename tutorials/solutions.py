@@ -298,3 +298,25 @@ conditional = np.linalg.solve(Lambda[8:, 8:], np.eye(5))
 marginal = np.linalg.solve(Lambda, np.eye(13))[8:, 8:]
 both = np.stack([conditional, marginal])
 expected = np.stack([fitted["last layer"].posterior.covariance(), covariances["full"][8:, 8:]])
+
+# %% 9.1
+x_three = np.array([[1.0], [4.25], [9.0]])
+m, V = la.glm_predictive_distribution(x_three)
+variance = V[:, :, 0] + sigma**2
+
+# %% 9.2
+noise = np.sqrt(np.sum(residuals**2) / (len(residuals) - gamma))
+
+# %% 9.3
+mean, variance_new = (column[:, 0] for column in la.predict(X_new))
+share = (np.abs(y_new - mean) <= 1.6448536 * np.sqrt(variance_new)).mean()
+
+# %% 9.4
+y_one = 0.4
+t = np.linspace(-10, 10, 200_001) + 5e-5
+score = ((ndtr(t) - (y_one <= t)) ** 2).sum() * (t[1] - t[0])
+
+# %% 9.5
+f_mean, f_cov = la_two.glm_predictive_distribution(places)
+average_noise = np.exp(f_mean[:, 1] + f_cov[:, 1, 1] / 2)
+total = average_noise + f_cov[:, 0, 0]
