@@ -316,9 +316,8 @@ for name, low, high in [("in the gap", 3, 5.5), ("beyond the end", 8, 12)]:
     for link in ("plugin", "exact"):
         p = la.predict(X_where, link)
         half, nine_tenths = interval_coverage(*p, y_where, levels=[0.5, 0.9])
-        print(
-            f"{name:14} {link:6}: 90 % intervals hold {held:.2f}, negative log density {gaussian_nll(*p, y_where):5.1f}"
-        )
+        print(f"{name:14} {link:6}: 50 % intervals hold {half:.2f}, 90 % hold {nine_tenths:.2f}", end=", ")
+        print(f"negative log density {gaussian_nll(*p, y_where):.1f}")
 
 # %% [markdown]
 # In both places Laplace is far less wrong than the plugin. In the gap nine of ten targets are in its 90 % intervals,
