@@ -31,6 +31,7 @@ from .likelihood import Bernoulli
 from .model import BayesianModel
 from .network import MLP
 from .plotting import class_probabilities, plane, plot_plugin_and_laplace
+from .storage import written_aside
 from .training import fit_map
 from .validation import Array
 from .window import NoWindowError, explore
@@ -124,7 +125,8 @@ def make_figures(numbers: Sequence[int], out: Path, seed: int) -> str:
             figure = plot_plugin_and_laplace(
                 la, listing.X, listing.y, margin=margin, n_grid=50 if published else 200, title=progress.what
             )
-            figure.savefig(path, dpi=100, metadata={"Software": None})
+            with written_aside(path) as beside:
+                figure.savefig(beside, format="png", dpi=100, metadata={"Software": None})
             seconds = progress.end(f"wrote {path}")
             title = [f"Figure {number}", *wrap(variant, len("published"))]
             columns.append(facts(title, la, trained, listing, margin) | {"seconds": f"{seconds:.1f}"})
@@ -215,7 +217,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.out.exists() and not options.out.is_dir():
         parser.error(f"argument --out: expected a folder, received the file {options.out}")
     numbers = list(FIGURES) if options.figure is None else [options.figure]
-    print(make_figures(numbers, options.out, options.seed))
+    try:
+        print(make_figures(numbers, options.out, options.seed))
+    except KeyboardInterrupt:
+        parser.exit(130, "\nminilaplace: interrupted; the figures that are written are whole\n")
     return None
 
 

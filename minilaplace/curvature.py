@@ -110,11 +110,12 @@ def contributions(
     batch_size: int | None = None,
     *,
     factored: bool = False,
+    callback: Callable[[int, int], object] = lambda done, n_samples: None,
 ) -> Iterator[Contribution]:
     """Yield what (X, y) adds to the curvature in the subset's parameters, block by block.
 
     The blocks have `batch_size` samples, or as many as fit into `BLOCK_FLOATS`: more if the rows are only used in
-    `factored` form.
+    `factored` form. `callback(done, n_samples)` is called when a block has been put to use, and the next is asked for.
     """
     network, likelihood = model.network, model.likelihood
     exact = curvature == "hessian"
@@ -128,6 +129,7 @@ def contributions(
         if exact:
             second_order = subset.second_order(trace, likelihood.gradient(f, y[block]), likelihood.excess(f, y[block]))
         yield Contribution(subset.rows(trace, R), second_order, float(likelihood.nll(f, y[block]).sum()))
+        callback(min(block.stop, len(X)), len(X))
 
 
 def blocks(n_samples: int, floats_each: int = 1, size: int | None = None) -> Iterator[slice]:

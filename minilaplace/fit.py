@@ -8,7 +8,7 @@ this process or, shard by shard, in those of an executor.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -122,15 +122,20 @@ def add_up(
     *,
     batch_size: int | None = None,
     executor: Executor | None = None,
+    callback: Callable[[int, int], object] | None = None,
 ) -> Fit:
     """Return the fit of `model` at `theta` to (X, y), added up shard by shard where there is an executor."""
+    callback = callback or (lambda done, n_samples: None)
     if executor is None:
-        return _shard(options, model, theta, X, y, batch_size)
+        return _shard(options, model, theta, X, y, batch_size, callback=callback)
     shards = blocks(len(X), size=-(-len(X) // (os.cpu_count() or 1)))
     jobs = [partial(_shard, options, model, theta, X[shard], y[shard], batch_size) for shard in shards]
-    total, *others = results(jobs, executor)
-    for other in others:
+    fits = results(jobs, executor)
+    total = next(fits)
+    for other in fits:
+        callback(total.n_data, len(X))
         total = merged(total, other)
+    callback(total.n_data, len(X))
     return total
 
 
@@ -149,12 +154,12 @@ def merged(fit: Fit, other: Fit) -> Fit:
 
 
 def _shard(
-    options: Options, model: BayesianModel, theta: Array, X: Array | Rows, y: Any, batch_size: int | None
+    options: Options, model: BayesianModel, theta: Array, X: Array | Rows, y: Any, batch_size: int | None, **told: Any
 ) -> Fit:
     fit = options.no_data(model)
     structure = fit.structure
     parts = contributions(
-        options.curvature, model, theta, X, y, structure.subset, batch_size, factored=structure.factored
+        options.curvature, model, theta, X, y, structure.subset, batch_size, factored=structure.factored, **told
     )
     with np.errstate(all="ignore"):
         nll = structure.add_up(parts)

@@ -23,6 +23,7 @@ from .model import BayesianModel
 from .posterior import Posterior
 from .predictive import Outputs, Prediction, Uncertainty, decompose, joined, link_of, log_score
 from .storage import load, save
+from .training import check_callback
 from .tuning import METHODS, tune, tune_on_held_out
 from .validation import Array, Seed, instance, option, refusal, sampler, truth, whole_number
 
@@ -105,6 +106,7 @@ class Laplace:
         batch_size: int | None = None,
         executor: Executor | None = None,
         override: bool = True,
+        callback: Callable[[int, int], object] | None = None,
     ) -> Laplace:
         """Add up the curvature of the data, in blocks of samples; the sum does not depend on the blocks.
 
@@ -119,6 +121,8 @@ class Laplace:
             each core of this machine. BLAS has threads of its own: give workers `OPENBLAS_NUM_THREADS=1`.
         override
             Whether to forget earlier data. `False` adds this data to it.
+        callback
+            Called as `callback(done, n_samples)` after each block, or each shard of an executor's.
 
         Returns
         -------
@@ -130,9 +134,10 @@ class Laplace:
             batch_size = whole_number("batch_size", batch_size, least=1)
         if executor is not None:
             instance("executor", executor, Executor, "a concurrent.futures.Executor")
+        check_callback(callback, "(done, n_samples)")
         keep = not truth("override", override) and self.n_data > 0
         model = replace(self.model, likelihood=self._fit.likelihood) if keep else self.model
-        new = add_up(self.options, model, self.theta, X, y, batch_size=batch_size, executor=executor)
+        new = add_up(self.options, model, self.theta, X, y, batch_size=batch_size, executor=executor, callback=callback)
         self._fit, self._posterior = merged(new, self._fit) if keep else new, None
         return self
 
@@ -220,6 +225,7 @@ class Laplace:
         X: Any = None,
         y: Any = None,
         link_approx: str | None = None,
+        callback: Callable[[int, BayesianModel], object] | None = None,
     ) -> Laplace:
         """Choose the prior precision that explains the data best, at this theta.
 
@@ -236,12 +242,15 @@ class Laplace:
             Whether to tune a Gaussian's `sigma_noise` too, by the evidence.
         X, y, link_approx
             The held-out data, and how to predict it.
+        callback
+            Called as `callback(step, model)` with each prior that is tried.
 
         Returns
         -------
         self, with `.model` carrying the chosen prior and noise.
         """
         fit = self._fitted()
+        check_callback(callback, "(step, model)")
         if option("method", method, (*METHODS, "held_out")) == "held_out":
             if prior_structure != "scalar" or optimize_noise:
                 raise ValueError(refusal("prior_structure", "'scalar' and no noise with 'held_out'", prior_structure))
@@ -254,9 +263,9 @@ class Laplace:
                 trial.model, trial._posterior = model, None
                 return float(log_score(trial.predict(X, link_approx, rng=0), y).mean())
 
-            model = tune_on_held_out(self.model, score)
+            model = tune_on_held_out(self.model, score, callback)
         else:
-            model = tune(tunable(fit, self.model, self.theta, prior_structure, optimize_noise), method)
+            model = tune(tunable(fit, self.model, self.theta, prior_structure, optimize_noise), method, callback)
         self.model, self._posterior = model, None
         return self
 

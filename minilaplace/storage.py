@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -49,10 +51,16 @@ def save(model: BayesianModel, theta: Array, options: Options, fit: Fit, path: P
         "header": np.array(json.dumps(header))
     }
     contents["checksum"] = np.array(_checksum(contents))
+    with written_aside(path) as beside, beside.open("wb") as file:
+        np.savez(file, **contents)
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Yield a path to write to, and move what was written there to `path`, but only if that went to its end."""
     beside = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with beside.open("wb") as file:
-            np.savez(file, **contents)
+        yield beside
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

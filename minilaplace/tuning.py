@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,10 @@ from .validation import Array, Seed, instance, option, real_number, sampler, who
 
 METHODS = ("marglik", "mackay")
 
+Callback = Callable[[int, BayesianModel], object]  # called with each model that is tried, counted from 1
 
-def tune(evidence: Tunable, method: str) -> BayesianModel:
+
+def tune(evidence: Tunable, method: str, callback: Callback | None = None) -> BayesianModel:
     """Return the model whose prior, and noise, maximise the evidence at theta.
 
     `"marglik"` is SciPy's L-BFGS-B on the evidence and its gradient, `"mackay"` the fixed-point iteration.
@@ -34,18 +37,24 @@ def tune(evidence: Tunable, method: str) -> BayesianModel:
     ConvergenceWarning
         If an optimum sits on the edge of what is searched, 1e-8 to 1e8, or the iteration does not settle.
     """
-    x = np.clip(evidence.start, *LOG_BOUNDS)
-    x = (_climb if option("method", method, METHODS) == "marglik" else _iterate)(evidence, x)
+    search, steps = (_climb if option("method", method, METHODS) == "marglik" else _iterate), count(1)
+
+    def tried(x: Array) -> None:
+        if callback is not None:
+            callback(next(steps), evidence.model_at(x))
+
+    x = search(evidence, np.clip(evidence.start, *LOG_BOUNDS), tried)
     _warn_at_edge("evidence", x)
     return evidence.model_at(x)
 
 
-def _climb(evidence: Tunable, x: Array) -> Array:
+def _climb(evidence: Tunable, x: Array, tried: Callable[[Array], None]) -> Array:
     """Return the maximum by L-BFGS-B, in boxes: a long first step would end where rounding outweighs the prior."""
     options = {"maxiter": 1000, "ftol": 1e-15, "gtol": 1e-8}
 
     def negative(x: Array) -> tuple[float, Array]:
         value, gradient = evidence.value_and_gradient(x)
+        tried(x)
         return -value, -gradient
 
     at_side = True
@@ -57,17 +66,20 @@ def _climb(evidence: Tunable, x: Array) -> Array:
     return x
 
 
-def _iterate(evidence: Tunable, x: Array) -> Array:
+def _iterate(evidence: Tunable, x: Array, tried: Callable[[Array], None]) -> Array:
     """Return MacKay's fixed point."""
     for _ in range(10_000):
         before, x = x, evidence.mackay(x)
+        tried(x)
         if np.abs(x - before).max() <= 1e-10:
             return x
     _warn("MacKay's iteration has not settled in 10,000 steps; method='marglik' may")
     return x
 
 
-def tune_on_held_out(model: BayesianModel, score: Callable[[BayesianModel], float]) -> BayesianModel:
+def tune_on_held_out(
+    model: BayesianModel, score: Callable[[BayesianModel], float], callback: Callback | None = None
+) -> BayesianModel:
     """Return the model whose scalar prior precision has the best score on held-out data.
 
     Warns
@@ -75,10 +87,14 @@ def tune_on_held_out(model: BayesianModel, score: Callable[[BayesianModel], floa
     ConvergenceWarning
         If that sits on the edge of what is searched, 1e-8 to 1e8.
     """
+    steps = count(1)
 
     def loss(log_delta: float) -> float:
+        trial = replace(model, prior_precision=float(np.exp(log_delta)))
+        if callback is not None:
+            callback(next(steps), trial)
         try:
-            return -score(replace(model, prior_precision=float(np.exp(log_delta))))
+            return -score(trial)
         except np.linalg.LinAlgError:  # too weak a prior for this curvature
             return np.inf
 
