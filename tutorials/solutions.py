@@ -43,6 +43,8 @@ f_mean, f_cov = la.glm_predictive_distribution(circle)
 u = np.linspace(-8, 8, 4001)  # in standard deviations
 weights = np.exp(-0.5 * u**2)
 averages = expit(f_mean + np.sqrt(f_cov[:, 0]) * u) @ weights / weights.sum()
+
+
 # %% 2.1
 def my_loss(theta):
     """Return the summed nll of X, y plus the prior's penalty, a number."""
