@@ -322,3 +322,35 @@ score = ((ndtr(t) - (y_one <= t)) ** 2).sum() * (t[1] - t[0])
 f_mean, f_cov = la_two.glm_predictive_distribution(places)
 average_noise = np.exp(f_mean[:, 1] + f_cov[:, 1, 1] / 2)
 total = average_noise + f_cov[:, 0, 0]
+# %% 10.1
+shifted = np.exp(f_large - f_large.max(axis=1, keepdims=True))
+p_large = shifted / shifted.sum(axis=1, keepdims=True)
+
+# %% 10.2
+variance = np.diagonal(f_cov, axis1=1, axis2=2)  # (N, C)
+p_probit = softmax(f_mean / np.sqrt(1 + np.pi / 8 * variance), axis=1)
+
+# %% 10.3
+ece = 0.0
+for b in range(1, 11):
+    in_bin = np.ceil(10 * confidence) == b
+    if in_bin.any():
+        ece += in_bin.mean() * abs(correct[in_bin].mean() - confidence[in_bin].mean())
+
+# %% 10.4
+k = int(np.ceil(0.95 * len(unseen)))  # so many of the unseen must ring
+threshold = np.sort(unseen)[::-1][k - 1]
+false_alarms = (inside >= threshold).mean()
+
+# %% 12.1
+merged = A + B - delta * np.eye(len(A))  # the prior is in both, and counts once
+
+# %% 12.2
+precision = Lambda + Phi.T @ Phi / sigma**2
+today_mean = np.linalg.solve(precision, Lambda @ mu + Phi.T @ y_2 / sigma**2)
+
+# %% 12.3
+precision_of_twice = whole.under(temperature=0.5).posterior.precision()  # curvature / T
+
+# %% 12.4
+by_hand = np.concatenate([array.ravel() for array in state.values()])
