@@ -33,7 +33,7 @@ def test_the_glossary_has_the_symbols_of_every_module_as_the_module_has_them():
 def test_a_symbol_stands_once_in_the_table_of_all():
     symbols = [row[0] for row in rows_below("| symbol | in formulas | shape | meaning |", GLOSSARY)]
     assert len(symbols) > 20
-    assert {symbol for symbol in symbols if symbols.count(symbol) > 1} == {"H"}  # units, and the Hessian
+    assert len(set(symbols)) == len(symbols)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@
     python tutorials/build.py notebooks --check   build them in memory and say where the written ones differ
     python tutorials/build.py notebooks 01 04     only these
     python tutorials/build.py site                the course and the module reference as HTML, in build/site
+    python tutorials/build.py lite                the notebooks to run in a browser, in build/site/lite
 
 The scripts `NN_title.py` are the source of truth. A notebook holds nothing of the machine or the day: the same cells
 and the same printed text everywhere, and the same pictures where matplotlib and FreeType are the same.
@@ -32,6 +33,7 @@ from nbformat import NotebookNode
 from PIL import Image
 
 HERE = Path(__file__).resolve().parent
+SITE = HERE.parent / "build" / "site"
 LARGEST = 300_000  # bytes of a notebook with its pictures
 COLOURS = 128
 PROCESSES = 2
@@ -196,6 +198,11 @@ def site(target: Path) -> int:
         for pattern in ["*.md", "[0-9][0-9]_*.ipynb", "conf.py", "course.css"]:
             for path in HERE.glob(pattern):
                 shutil.copy(path, source)
+        for path in scripts(HERE, []):
+            index = (source / "index.md").read_text(encoding="utf-8")
+            row = rf"^\| {int(path.name[:2])} \| ([^|]+) \|"
+            linked = re.sub(row, rf"| {int(path.name[:2])} | [\1]({path.stem}.ipynb) |", index, flags=re.MULTILINE)
+            (source / "index.md").write_text(linked, encoding="utf-8")
         (source / "reference").mkdir()
         for name, page in reference().items():
             (source / "reference" / f"{name}.md").write_text(page, encoding="utf-8")
@@ -225,6 +232,24 @@ def page(name: str) -> str:
     return "\n".join([*lines, "```", ""])
 
 
+def lite(target: Path) -> int:
+    """Build a JupyterLite of the notebooks and a wheel of the package; its kernel comes from the network when used."""
+    with tempfile.TemporaryDirectory() as folder:
+        contents, wheels = Path(folder) / "contents", Path(folder) / "wheels"
+        contents.mkdir()
+        for script in scripts(HERE, []):
+            notebook = nbformat.read(script.with_suffix(".ipynb"), as_version=4)
+            notebook.cells.insert(
+                0, nbformat.v4.new_code_cell("%pip install -q minilaplace scikit-learn", id="install")
+            )
+            nbformat.write(notebook, contents / f"{script.stem}.ipynb")
+        wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", wheels, HERE.parent]
+        subprocess.run(wheel, check=True)
+        options = ["--lite-dir", folder, "--contents", contents, "--output-dir", target.resolve(), "--no-sourcemaps"]
+        command = [sys.executable, "-m", "jupyterlite_core", "build", *options, "--piplite-wheels", *wheels.iterdir()]
+        return subprocess.run(command, check=False, cwd=folder).returncode
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one of the commands; return 1 if anything went wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -234,10 +259,12 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--check", action="store_true", help="write nothing, say what differs")
     command.add_argument("--folder", type=Path, default=HERE, help="where the tutorials are")
     command = commands.add_parser("site", help="the course and the module reference as HTML")
-    command.add_argument("target", nargs="?", type=Path, default=HERE.parent / "build" / "site")
+    command.add_argument("target", nargs="?", type=Path, default=SITE)
+    command = commands.add_parser("lite", help="the notebooks to run in a browser")
+    command.add_argument("target", nargs="?", type=Path, default=SITE / "lite")
     given = parser.parse_args(arguments)
-    if given.command == "site":
-        return site(given.target)
+    if given.command != "notebooks":
+        return {"site": site, "lite": lite}[given.command](given.target)
     return int(notebooks(given.folder, given.numbers, given.check) > 0)
 
 
