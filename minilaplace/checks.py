@@ -154,7 +154,7 @@ def _is_open(value: Any) -> bool:
 
 
 def _check_rtol(rtol: float) -> None:
-    if not 0 <= rtol < 1:
+    if np.ndim(real_array("rtol", rtol, "a number in [0, 1)")) or not 0 <= rtol < 1:
         raise ValueError(refusal("rtol", "a number in [0, 1)", rtol))
 
 

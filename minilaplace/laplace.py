@@ -21,11 +21,11 @@ from .fit import Fit, Options, add_up, merged
 from .likelihood import Regression
 from .model import BayesianModel
 from .posterior import Posterior
-from .predictive import Outputs, Prediction, Uncertainty, decompose, joined, link_of, log_score
+from .predictive import SAMPLED, Outputs, Prediction, Uncertainty, decompose, joined, link_of, log_score
 from .storage import load, save
 from .training import check_callback
 from .tuning import METHODS, tune, tune_on_held_out
-from .validation import Array, Seed, instance, option, refusal, sampler, truth, whole_number
+from .validation import Array, Rows, Seed, instance, option, refusal, sampler, truth, whole_number
 
 
 class Laplace:
@@ -172,7 +172,8 @@ class Laplace:
         each (N, C), the variance including the noise.
         """
         link = link_of(self.model.likelihood, link_approx)
-        thetas = self.sample(n_samples, rng) if link_approx in ("mc", "nn") else None
+        X, n_samples, rng = self._checked(X, n_samples, rng)
+        thetas = self.sample(n_samples, rng) if link_approx in SAMPLED else None
         return self._answers(X, lambda f: link(self.model.likelihood, f), thetas)
 
     def uncertainty(self, X: Any, *, n_samples: int = 1000, rng: Seed = None) -> Uncertainty:
@@ -181,15 +182,18 @@ class Laplace:
         Classes: the entropy of the average, the average entropy, and their difference, the mutual information of label
         and parameters, (N,) in nats, over `n_samples` samples of f. Regression: variances, (N, C), exact.
         """
+        X, n_samples, rng = self._checked(X, n_samples, rng)
         thetas = None if isinstance(self.model.likelihood, Regression) else self.sample(n_samples, rng)
         return self._answers(X, lambda f: decompose(self.model.likelihood, f), thetas)
 
     def glm_predictive_distribution(self, X: Any) -> tuple[Array, Array]:
         """Return mean (N, C) and covariance (N, C, C) of the linearised outputs, noise excluded."""
-        return self._answers(X, lambda f: (f.mean, f.covariance()))
+        self._fitted()
+        return self._answers(self.model.check_rows(X), lambda f: (f.mean, f.covariance()))
 
     def functional_samples(self, X: Any, n_samples: int, rng: Seed = None) -> Array:
         """Draw linearised functions f(x) + J (theta_s - theta) at X, (S, N, C): one theta_s for all inputs."""
+        X, n_samples, rng = self._checked(X, n_samples, rng)
         thetas = self.sample(n_samples, rng)
         samples = self._answers(X, lambda f: f.linear_samples().transpose(1, 0, 2), thetas)  # (N, S, C)
         return np.ascontiguousarray(samples.transpose(1, 0, 2))
@@ -250,10 +254,13 @@ class Laplace:
         self, with `.model` carrying the chosen prior and noise.
         """
         fit = self._fitted()
+        link_of(self.model.likelihood, link_approx)
         check_callback(callback, "(step, model)")
+        evidence = tunable(fit, self.model, self.theta, prior_structure, optimize_noise)
         if option("method", method, (*METHODS, "held_out")) == "held_out":
             if prior_structure != "scalar" or optimize_noise:
-                raise ValueError(refusal("prior_structure", "'scalar' and no noise with 'held_out'", prior_structure))
+                received = f"{prior_structure!r} and optimize_noise={optimize_noise}"
+                raise ValueError(refusal("prior_structure", "'scalar' and no noise with 'held_out'", received))
             if X is None or y is None:
                 raise ValueError(refusal("X" if X is None else "y", "held-out data for method='held_out'", None))
             X, y = self.model.check_data(X, y)
@@ -265,7 +272,11 @@ class Laplace:
 
             model = tune_on_held_out(self.model, score, callback)
         else:
-            model = tune(tunable(fit, self.model, self.theta, prior_structure, optimize_noise), method, callback)
+            if X is not None or y is not None:
+                raise ValueError(
+                    refusal("X", f"None but for method='held_out', as {method!r} asks no new data", "some")
+                )
+            model = tune(evidence, method, callback)
         self.model, self._posterior = model, None
         return self
 
@@ -302,7 +313,12 @@ class Laplace:
         la._fit = fit
         return la
 
-    def _answers(self, X: Any, ask: Callable[[Outputs], Any], thetas: Array | None = None) -> Any:
+    def _checked(self, X: Any, n_samples: Any, rng: Seed) -> tuple[Array | Rows, int, np.random.Generator]:
+        """Return what a prediction is asked with, all of it checked before a number is drawn."""
+        self._fitted()
+        return self.model.check_rows(X), whole_number("n_samples", n_samples, least=1), sampler(rng)
+
+    def _answers(self, X: Array | Rows, ask: Callable[[Outputs], Any], thetas: Array | None = None) -> Any:
         """Return what the distribution of the outputs answers, joined over blocks of X; all of it finite."""
         with np.errstate(all="ignore"):
             answer = joined([ask(f) for f in self._outputs(X, thetas)])
@@ -313,10 +329,9 @@ class Laplace:
                 raise ValueError(refusal("X", expected, f"one where they are not, at index {n}"))
         return answer
 
-    def _outputs(self, X: Any, thetas: Array | None = None) -> Iterator[Outputs]:
+    def _outputs(self, X: Array | Rows, thetas: Array | None = None) -> Iterator[Outputs]:
         """Yield the distribution of the outputs, block by block of X, so that memory does not grow with N."""
         posterior, network = self.posterior, self.model.network
-        X = self.model.check_rows(X)
         C = network.n_outputs
         factored = posterior.factored and not self.model.likelihood.paired
         floats = self.subset.floats_each(C, factored) + (0 if thetas is None else 3 * C * len(thetas))

@@ -19,9 +19,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from .laplace import Laplace
-from .likelihood import Gaussian
+from .likelihood import Regression
 from .plot_calibration import plot_coverage, plot_ood, plot_pit, plot_reliability
-from .validation import Array, real_number, refusal, whole_number
+from .validation import Array, instance, real_number, refusal, truth, whole_number
 
 __all__ = [
     "plot_contour",
@@ -91,8 +91,10 @@ def plot_contour(
     >>> panel.get_title()
     'Laplace'
     """
-    network = la.model.network
-    if network.n_inputs != 2 or isinstance(la.model.likelihood, Gaussian):
+    instance("la", la, Laplace, "a Laplace")
+    truth("colorbar", colorbar)
+    network, likelihood = la.model.network, la.model.likelihood
+    if network.n_inputs != 2 or isinstance(likelihood, Regression) or likelihood.paired:
         raise ValueError(refusal("la", "a classifier of two inputs", f"{network} with {la.model.likelihood}"))
     X, y = la.model.check_data(X, y)
     margin = real_number("margin", margin)
@@ -123,6 +125,7 @@ def plot_plugin_and_laplace(
 
     The parameters are those of `plot_contour`. The figure belongs to no pyplot window: `figure.savefig` writes it.
     """
+    instance("la", la, Laplace, "a Laplace")
     figure = Figure(figsize=(10, 4.8), layout="constrained")
     panels = figure.subplots(1, 2)
     for ax, link_approx, name in zip(panels, ["plugin", None], ["Plugin", "Laplace"], strict=True):

@@ -23,14 +23,14 @@ from .fit import Options, add_up
 from .layer_pairs import parameter_positions
 from .model import BayesianModel
 from .network import MLP
-from .validation import Array, Seed, instance, real_array, refusal, sampler, whole_number
+from .validation import Array, Seed, finite, instance, real_array, refusal, sampler, whole_number
 
 Indices = NDArray[np.intp]
 
 
 def largest_magnitude(theta: Any, n_weights: int) -> Indices:
     """Return where the `n_weights` entries of theta (P,) that are largest in size stand."""
-    theta = real_array("theta", theta, "shape (P,)")
+    theta = finite("theta", real_array("theta", theta, "shape (P,)"))
     if theta.ndim != 1:
         raise ValueError(refusal("theta", "shape (P,)", f"shape {theta.shape}"))
     return _largest(np.abs(theta), n_weights)
@@ -48,11 +48,15 @@ def largest_variance(model: BayesianModel, theta: Any, X: Any, y: Any, n_weights
 
 def random_weights(network: MLP, n_weights: int, rng: Seed = None) -> Indices:
     """Return `n_weights` different positions, each choice equally likely."""
-    return _largest(sampler(rng).permutation(network.n_params).astype(float), n_weights)
+    instance("network", network, MLP, "an MLP")
+    n_weights, rng = _at_most(n_weights, network.n_params), sampler(rng)
+    return _largest(rng.permutation(network.n_params).astype(float), n_weights)
 
 
 def weights_of_layers(network: MLP, layers: Iterable[int]) -> Indices:
     """Return where the W and b of some layers stand; 0 is the first layer, -1 the last."""
+    instance("network", network, MLP, "an MLP")
+    instance("layers", layers, Iterable, "numbers of layers, say [0, -1]")
     positions = parameter_positions(network.shapes)
     chosen = []
     for layer in layers:
@@ -66,6 +70,10 @@ def weights_of_layers(network: MLP, layers: Iterable[int]) -> Indices:
 
 def _largest(score: Array, n_weights: int) -> Indices:
     """Return where the largest scores stand, in increasing order."""
-    if whole_number("n_weights", n_weights, least=1) > len(score):
-        raise ValueError(refusal("n_weights", f"a whole number up to {len(score)}", n_weights))
-    return np.sort(np.argsort(-score, kind="stable")[:n_weights])
+    return np.sort(np.argsort(-score, kind="stable")[: _at_most(n_weights, len(score))])
+
+
+def _at_most(n_weights: Any, most: int) -> int:
+    if whole_number("n_weights", n_weights, least=1) > most:
+        raise ValueError(refusal("n_weights", f"a whole number up to {most}", n_weights))
+    return int(n_weights)

@@ -20,7 +20,7 @@ from .evidence import LOG_BOUNDS, Tunable, tunable
 from .fit import Options, add_up
 from .model import BayesianModel
 from .training import ConvergenceWarning, fit_map
-from .validation import Array, Seed, instance, option, real_number, sampler, whole_number
+from .validation import Array, Seed, instance, option, real_number, refusal, sampler, whole_number
 
 METHODS = ("marglik", "mackay")
 
@@ -165,11 +165,14 @@ def marglik_training(
     """
     instance("model", model, BayesianModel, "a BayesianModel")
     tol, chosen = real_number("tol", tol, above=0.0), Options(**options)
+    if callback is not None and not callable(callback):
+        raise TypeError(refusal("callback", "a function of (round, model, theta)", repr(callback)))
+    whole_number("max_rounds", max_rounds, least=1)
     rng = sampler(rng)
     X, y = model.check_data(X, y)
     tunable(chosen.no_data(model), model, np.zeros(model.network.n_params), prior_structure, optimize_noise)
     theta = fit_map(model, X, y, theta0=theta0, rng=rng)
-    for step in range(1, whole_number("max_rounds", max_rounds, least=1) + 1):
+    for step in range(1, max_rounds + 1):
         evidence = tunable(add_up(chosen, model, theta, X, y), model, theta, prior_structure, optimize_noise)
         x = evidence.mackay(evidence.start)
         moved = np.abs(x - evidence.start).max()

@@ -1,0 +1,350 @@
+"""Every argument of every public function refuses what it cannot be: a table made from the signatures themselves.
+
+`GOOD` has one call that works for each function, `BAD` the values that an argument of this name never takes. Each is
+put into the call in turn. A public function that is in neither `GOOD` nor `INNER`, or an argument that is in neither
+`BAD` nor `FREE`, fails: a new one cannot be forgotten.
+"""
+
+import copy
+import inspect
+import pickle
+import pkgutil
+from importlib import import_module
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import minilaplace
+from minilaplace import (
+    MLP,
+    BayesianModel,
+    Bernoulli,
+    Categorical,
+    Gaussian,
+    Laplace,
+)
+
+N = 4
+X, LABELS, TARGETS = np.arange(8.0).reshape(N, 2), np.array([0, 1, 1, 0]), np.linspace(0, 1, N)
+NETWORK = MLP(2, 1)
+MODEL, REGRESSION = BayesianModel(NETWORK, Bernoulli()), BayesianModel(NETWORK, Gaussian())
+THETA = np.array([1.0, 2.0, 3.0])
+P_NEW = np.array([0.2, 0.9, 0.6, 0.4])
+FITTED = Laplace(MODEL, THETA).fit(X, LABELS)
+FITTED_REGRESSION = Laplace(REGRESSION, THETA).fit(X, TARGETS)
+
+# What is not an entrance: it computes with what has been checked, and looks at shapes at most (DESIGN: inner loops).
+INNER = {
+    "activation", "evidence", "fit", "jacobian", "kronecker", "layer_pairs", "low_rank", "posterior", "predictive",
+    "storage", "structure", "subset",
+    "validation",  # the checks themselves
+    "sklearn",  # scikit-learn's rules, by scikit-learn's own checks, in test_sklearn.py
+    "__main__",
+    "curvature.Contribution", "curvature.contributions", "curvature.blocks", "curvature.finite_curvature",
+    "network.Trace", "network.MLP.layers", "network.MLP.forward", "network.MLP.backward", "network.MLP.jacobian",
+    "network.MLP.second_order", "network.MLP.trace",
+    "likelihood.Likelihood", "likelihood.Regression", "likelihood.columns",
+    "model.BayesianModel.loss", "model.BayesianModel.gradient", "model.BayesianModel.loss_and_gradient",
+    "model.BayesianModel.prior_over", "model.BayesianModel.prior_mean_over", "model.BayesianModel.with_prior_over",
+    "model.BayesianModel.check_theta", "model.BayesianModel.check_inputs", "model.BayesianModel.check_rows",
+    "model.BayesianModel.check_data", "model.BayesianModel.check_targets",
+    "training.ConvergenceWarning", "training.is_mode", "training.LBFGS.minimise", "training.Adam.minimise",
+    "tuning.tune", "tuning.tune_on_held_out",
+    "checks.DerivativeCheck",
+    "calibration.BrierDecomposition", "calibration.ReliabilityDiagram",
+    "plotting.plane", "plotting.add_colorbar", "plotting.class_probabilities",
+}  # fmt: skip
+for kind in ("likelihood.Bernoulli", "likelihood.BradleyTerry", "likelihood.Categorical", "likelihood.Gaussian",
+             "heteroscedastic.HeteroscedasticGaussian"):  # fmt: skip
+    INNER |= {f"{kind}.{method}" for method in dir(Gaussian) if not method.startswith("_")}
+
+
+def square(theta):
+    return float(theta @ theta)
+
+
+def doubled(theta):
+    return 2 * theta
+
+
+DATA = {"model": MODEL, "theta": THETA, "X": X, "y": LABELS}
+INTERVALS = {"mean": TARGETS, "variance": np.ones(N), "y": TARGETS + 0.5}
+GOOD = {
+    "data.toy_data_linear": {"n": 8, "rng": 0},
+    "data.toy_data_non_linear": {"n": 8, "rng": 0},
+    "data.toy_data_multi": {"n": 8, "rng": 0},
+    "data.toy_data_regression": {"n": 8, "noise": 0.1, "rng": 0},
+    "network.MLP": {"activation": "tanh"},
+    "network.MLP.init": {"rng": 0},
+    "likelihood.Bernoulli": {},
+    "likelihood.BradleyTerry": {},
+    "likelihood.Categorical": {},
+    "likelihood.Gaussian": {"sigma_noise": 1.0},
+    "heteroscedastic.HeteroscedasticGaussian": {},
+    "model.BayesianModel": {"network": NETWORK, "likelihood": Bernoulli(), "prior_precision": 1.0, "prior_mean": 0.0},
+    "training.fit_map": {"model": MODEL, "X": X, "y": LABELS, "theta0": THETA, "method": "lbfgs", "rng": 0},
+    "training.LBFGS": {"max_iterations": 3},
+    "training.Adam": {"epochs": 3, "batch_size": 2, "learning_rate": 0.1, "shuffle": True},
+    "curvature.ggn": DATA,
+    "curvature.hessian": DATA,
+    "curvature.empirical_fisher": DATA,
+    "tuning.marglik_training": {
+        "model": MODEL, "X": X, "y": LABELS, "prior_structure": "scalar", "optimize_noise": False, "theta0": THETA,
+        "rng": 0, "tol": 1e3, "max_rounds": 1,
+    },
+    "subnetwork.largest_magnitude": {"theta": THETA, "n_weights": 2},
+    "subnetwork.largest_variance": {**DATA, "n_weights": 2},
+    "subnetwork.random_weights": {"network": NETWORK, "n_weights": 2, "rng": 0},
+    "subnetwork.weights_of_layers": {"network": NETWORK, "layers": [0]},
+    "laplace.Laplace": {
+        "model": MODEL, "theta": THETA, "temperature": 1.0, "curvature": "ggn", "hessian_structure": "lowrank",
+        "subset_of_weights": "subnetwork", "subnetwork_indices": [0, 1], "rank": 2,
+    },
+    "laplace.Laplace.fit": {"X": X, "y": LABELS, "batch_size": 2, "executor": None, "override": True},
+    "laplace.Laplace.predict": {"X": X, "link_approx": "probit", "n_samples": 2, "rng": 0},
+    "laplace.Laplace.uncertainty": {"X": X, "n_samples": 2, "rng": 0},
+    "laplace.Laplace.glm_predictive_distribution": {"X": X},
+    "laplace.Laplace.functional_samples": {"X": X, "n_samples": 2, "rng": 0},
+    "laplace.Laplace.sample": {"n_samples": 2, "rng": 0},
+    "laplace.Laplace.log_marginal_likelihood": {"prior_precision": 1.0},
+    "laplace.Laplace.optimize_prior_precision": {
+        "method": "held_out", "prior_structure": "scalar", "optimize_noise": False, "X": X, "y": LABELS,
+        "link_approx": "plugin",
+    },
+    "laplace.Laplace.as_prior": {},
+    "laplace.Laplace.save": {},
+    "laplace.Laplace.load": {},
+    "checks.check_gradient": {"fun": square, "grad": doubled, "theta": THETA, "rtol": 1e-6},
+    "checks.check_jacobian": {"fun": doubled, "jac": lambda t: 2 * np.eye(3), "theta": THETA, "rtol": 1e-6},
+    "checks.check_hessian": {"fun": square, "hess": lambda t: 2 * np.eye(3), "theta": THETA, "rtol": 1e-6},
+    "calibration.negative_log_likelihood": {"p": P_NEW, "y": LABELS},
+    "calibration.brier_score": {"p": P_NEW, "y": LABELS},
+    "calibration.brier_decomposition": {"p": P_NEW, "y": LABELS, "n_bins": 3},
+    "calibration.accuracy": {"p": P_NEW, "y": LABELS},
+    "calibration.reliability_diagram": {"p": P_NEW, "y": LABELS, "n_bins": 3, "strategy": "uniform"},
+    "calibration.expected_calibration_error": {"p": P_NEW, "y": LABELS, "n_bins": 3, "strategy": "uniform"},
+    "calibration.maximum_calibration_error": {"p": P_NEW, "y": LABELS, "n_bins": 3, "strategy": "uniform"},
+    "calibration.sharpness": {"p": P_NEW},
+    "regression_calibration.gaussian_nll": INTERVALS,
+    "regression_calibration.crps": INTERVALS,
+    "regression_calibration.quantile_coverage": {**INTERVALS, "levels": [0.5]},
+    "regression_calibration.interval_coverage": {**INTERVALS, "levels": [0.5]},
+    "regression_calibration.pit": INTERVALS,
+    "regression_calibration.pit_histogram": {**INTERVALS, "n_bins": 3},
+    "regression_calibration.variance_scale": INTERVALS,
+    "regression_calibration.regression_sharpness": {"variance": np.ones(N)},
+    "out_of_distribution.max_probability_score": {"p": P_NEW},
+    "out_of_distribution.entropy_score": {"p": P_NEW},
+    "out_of_distribution.mutual_information_score": {"p_samples": [P_NEW, P_NEW]},
+    "out_of_distribution.auroc": {"inside_scores": [0.1, 0.2], "outside_scores": [0.3]},
+    "out_of_distribution.fpr_at_recall": {"inside_scores": [0.1, 0.2], "outside_scores": [0.3], "recall": 0.9},
+    "plotting.plot_contour": {
+        "la": FITTED, "X": X, "y": LABELS, "link_approx": "plugin", "target": 1, "margin": 0.2, "n_grid": 3,
+        "colorbar": False,
+    },
+    "plotting.plot_plugin_and_laplace": {"la": FITTED, "X": X, "y": LABELS, "margin": 0.2, "n_grid": 3},
+    "plot_calibration.plot_reliability": {"p": P_NEW, "y": LABELS, "n_bins": 3},
+    "plot_calibration.plot_coverage": INTERVALS,
+    "plot_calibration.plot_pit": INTERVALS,
+    "plot_calibration.plot_ood": {"inside_scores": [0.1, 0.2], "outside_scores": [0.3]},
+}  # fmt: skip
+
+# Methods are called on one of these.
+OWNERS = {"network.MLP": NETWORK, "laplace.Laplace": FITTED}
+
+NAN, INF = np.nan, np.inf
+WHOLE = [0, -1, 2.5, True, "3", NAN, None, [2]]
+POSITIVE = [0, -1.5, NAN, INF, "1", 1j, [[1.0]], None]
+NAME = ["no such name", "", 3, ["tanh"], b"tanh"]
+TRUTH = ["no", 1, None, np.array([True, False])]
+VECTOR = [1.0, np.ones(7), np.ones((1, 3)), [1.0, NAN, 1.0], [1.0, INF, 1.0], list("abc"), [[1], [1, 2]], THETA + 1j]
+LABEL = [
+    [0, 1, 2, 7],
+    [0, -1, 1, 1],
+    [0.5, 1, 0, 1],
+    [0, 1, 0, NAN],
+    LABELS[:3],
+    LABELS[:, None],
+    1,
+    list("abab"),
+    None,
+]
+REAL = [TARGETS[:3], [0.0, 1.0, NAN, 2.0], [0.0, 1.0, INF, 2.0], list("abcd"), TARGETS + 1j, [], None, 3.0]
+INPUT = [np.ones((N, 3)), np.ones(2), np.ones((0, 2)), np.ones((N, 2, 1)), X + NAN, X - INF, X.astype(str), X + 1j,
+         None, [[1.0, 2.0], [3.0]], X.astype(object)]  # fmt: skip
+PROBABILITY = [[0.5, 1.5, 0, 1], [-0.2, 0, 0, 1], [0.1, NAN, 0, 1], [[0.5, 0.6]] * N, [], 0.5, list("abcd"), None]
+SEED = [-1, 1.5, True, "0", [1], np.random.RandomState(0)]
+BAD = {
+    "n": WHOLE, "n_samples": WHOLE, "n_bins": WHOLE, "n_weights": WHOLE, "n_grid": WHOLE, "batch_size": WHOLE,
+    "max_rounds": WHOLE, "max_iterations": WHOLE, "epochs": WHOLE, "rank": WHOLE, "target": [-1, 2, 2.5, True, None],
+    "rng": SEED, "noise": [-1.0, NAN, INF, "1", 1j, [1.0], None], "margin": [NAN, INF, "1", 1j, [1.0], None],
+    "activation": [*NAME, None], "curvature": [*NAME, None], "hessian_structure": [*NAME, None],
+    "subset_of_weights": [*NAME, None], "method": [*NAME, None], "prior_structure": [*NAME, None],
+    "strategy": [*NAME, None], "link_approx": NAME,
+    "sigma_noise": POSITIVE, "temperature": POSITIVE, "learning_rate": POSITIVE, "tol": POSITIVE, "rtol": POSITIVE,
+    "prior_precision": [0, -1, NAN, INF, "1", 1j, [1.0, 0.0, 1.0], np.ones(7), -np.eye(3), np.tri(3), None],
+    "prior_mean": [NAN, INF, "1", 1j, np.ones(7), [1.0, NAN, 1.0], None],
+    "shuffle": TRUTH, "override": TRUTH, "optimize_noise": TRUTH, "colorbar": TRUTH,
+    "model": [None, NETWORK, "model", BayesianModel], "network": [None, (2, 1), MLP, "MLP"],
+    "likelihood": [None, "bernoulli", Bernoulli, Categorical()], "la": [None, MODEL, "la", FITTED_REGRESSION],
+    "theta": [*VECTOR, None], "theta0": VECTOR,
+    "subnetwork_indices": [[0, 3], [-1], [0.5], [0, 0], [], [[0]], "0", None],
+    "layers": [[1], [-2], [0.5], [True], [], ["0"], 0, None],
+    "X": INPUT, "y": LABEL, "p": PROBABILITY, "p_samples": [*PROBABILITY, P_NEW],
+    "mean": REAL, "variance": [*REAL, [1.0, 0.0, 1.0, 1.0], -np.ones(N)],
+    "levels": [[1.5], [-0.1], [NAN], [], 0.5, ["a"], None],
+    "inside_scores": [[], [NAN], [INF], 0.5, [[0.5]], ["a"], None],
+    "outside_scores": [[], [NAN], [INF], 0.5, [[0.5]], ["a"], None],
+    "recall": [0, 1.5, -0.5, NAN, "1", [0.5], None],
+    "executor": [2, "threads", object()], "callback": [3, "print"],
+    "fun": [None, 3, lambda t: "a", lambda t: None, lambda t: t + 1j], "grad": [None, 3, lambda t: "a"],
+    "jac": [None, 3, lambda t: "a"], "hess": [None, 3, lambda t: "a"],
+}  # fmt: skip
+NOT_BAD = {  # what a name never is, but for these functions
+    ("checks.check_gradient", "theta"): [np.ones(7)],
+    ("checks.check_jacobian", "theta"): [np.ones(7)],
+    ("checks.check_hessian", "theta"): [np.ones(7)],
+    ("subnetwork.largest_magnitude", "theta"): [np.ones(7)],
+    ("out_of_distribution.mutual_information_score", "p_samples"): [[[0.5, 0.6]] * N],  # four samples of two inputs
+    **{(f"checks.check_{what}", "rtol"): [0] for what in ("gradient", "jacobian", "hessian")},
+    ("calibration.brier_decomposition", "n_bins"): [None],
+    ("laplace.Laplace", "rank"): [None],
+    ("laplace.Laplace.fit", "batch_size"): [None],
+    ("laplace.Laplace.log_marginal_likelihood", "prior_precision"): [None],
+}
+# Pictures take any words and axes; paths and the options of others have tests of their own.
+FREE = {"title", "label", "ax", "sizes", "options", "path"}
+NAMED_AS = {"y": ["y", "mean"], "variance": ["variance", "mean"], "mean": ["mean", "variance", "y"],
+            "likelihood": ["likelihood", "network"], "hessian_structure": ["hessian_structure", "curvature", "rank"],
+            "subset_of_weights": ["subset_of_weights", "subnetwork_indices"], "fun": [r"fun(\(theta\))?"],
+            "grad": [r"grad(\(theta\))?"], "jac": [r"jac(\(theta\))?"], "hess": [r"hess(\(theta\))?"],
+            "p": ["p", "y"], "prior_structure": ["prior_structure"]}  # fmt: skip
+
+
+def public_callables():
+    """Return {module.name or module.class.method: callable} of the whole package."""
+    found = {}
+    for info in pkgutil.iter_modules(minilaplace.__path__):
+        module = import_module(f"minilaplace.{info.name}")
+        for name, value in vars(module).items():
+            if name.startswith("_") or not callable(value) or getattr(value, "__module__", None) != module.__name__:
+                continue
+            found[f"{info.name}.{name}"] = value
+            if inspect.isclass(value):
+                methods = inspect.getmembers(value, lambda m: inspect.isfunction(m) or inspect.ismethod(m))
+                found |= {f"{info.name}.{name}.{m}": f for m, f in methods if not m.startswith("_")}
+    return found
+
+
+CALLABLES = public_callables()
+
+
+def is_inner(name):
+    parts = name.split(".")
+    return any(".".join(parts[:k]) in INNER for k in range(1, len(parts) + 1))
+
+
+def arguments(name):
+    parameters = inspect.signature(CALLABLES[name]).parameters
+    return [argument for argument in parameters if argument != "self"]
+
+
+def test_no_public_function_is_forgotten():
+    assert {name for name in CALLABLES if not is_inner(name)} == GOOD.keys()
+
+
+def test_no_argument_is_forgotten():
+    assert {a for name in GOOD for a in arguments(name)} - FREE <= BAD.keys()
+
+
+def test_nothing_is_listed_that_does_not_exist():
+    modules = {name.split(".")[0] for name in CALLABLES}
+    methods = {name for name in INNER if name.count(".") == 2}  # of a likelihood: not each has all of them
+    assert INNER - methods <= CALLABLES.keys() | modules
+
+
+def call(name, **changes):
+    owner = OWNERS.get(name.rpartition(".")[0])
+    function = CALLABLES[name] if owner is None else getattr(copy.copy(owner), name.rpartition(".")[2])
+    positional = (2, 3, 1) if name == "network.MLP" else ()
+    return function(*positional, **{**GOOD[name], **changes})
+
+
+@pytest.mark.parametrize("name", sorted(GOOD.keys() - {"laplace.Laplace.save", "laplace.Laplace.load"}))
+@pytest.mark.filterwarnings("ignore::minilaplace.ConvergenceWarning")
+def test_the_good_call_works(name):
+    call(name)
+    plt.close("all")
+
+
+def same(one, other):
+    return type(one) is type(other) and np.array_equal(np.asarray(one, dtype=object), np.asarray(other, dtype=object))
+
+
+def is_bad(name, argument, value):
+    return not any(same(value, good) for good in NOT_BAD.get((name, argument), []))
+
+
+REGRESSIONS = ("regression_calibration.", "plot_calibration.plot_coverage", "plot_calibration.plot_pit")
+
+
+def bad_values(name, argument):
+    values = REAL if argument == "y" and name.startswith(REGRESSIONS) else BAD[argument]
+    return [value for value in values if is_bad(name, argument, value)]
+
+
+ROWS = [
+    pytest.param(name, argument, value, id=f"{name}-{argument}-{k}")
+    for name in sorted(GOOD)
+    for argument in arguments(name)
+    if argument not in FREE and (argument in GOOD[name] or argument in ("executor", "callback"))
+    for k, value in enumerate(bad_values(name, argument))
+]
+
+
+@pytest.mark.parametrize(("name", "argument", "value"), ROWS)
+def test_an_argument_refuses_what_it_cannot_be_and_nothing_changes(name, argument, value):
+    owner, rng = OWNERS.get(name.rpartition(".")[0]), np.random.default_rng(3)
+    before = None if owner is None else pickle.dumps(owner)
+    changes = {"rng": rng} if "rng" in GOOD[name] and argument != "rng" else {}
+    state = rng.bit_generator.state
+    names = "|".join(NAMED_AS.get(argument, [argument]))
+    with pytest.raises((ValueError, TypeError), match=rf"^({names}): expected [\s\S]+, received [\s\S]+"):
+        call(name, **changes, **{argument: value})
+    assert rng.bit_generator.state == state, "a refused call has drawn numbers"
+    assert owner is None or pickle.dumps(owner) == before
+    assert not plt.get_fignums(), "a refused picture has opened a window"
+
+
+def test_the_methods_that_need_a_fit_say_so():
+    unfitted = Laplace(MODEL, THETA)
+    for name in GOOD:
+        if name.startswith("laplace.Laplace.") and name.split(".")[-1] not in ("fit", "save", "load"):
+            method = getattr(unfitted, name.split(".")[-1])
+            with pytest.raises(ValueError, match=r"^Laplace: expected a fit to data before this call"):
+                method(**GOOD[name])
+    with pytest.raises(ValueError, match=r"^Laplace: expected a fit to data before this call"):
+        _ = unfitted.posterior
+
+
+@pytest.mark.parametrize("what", ["a regression", "a predicted noise", "pairs", "three inputs"])
+def test_a_picture_of_classes_over_a_plane_needs_both(what):
+    from minilaplace import BradleyTerry, HeteroscedasticGaussian
+    from minilaplace.plotting import plot_contour
+
+    model = {
+        "a regression": BayesianModel(MLP(2, 1), Gaussian()),
+        "a predicted noise": BayesianModel(MLP(2, 2), HeteroscedasticGaussian()),
+        "pairs": BayesianModel(MLP(2, 1), BradleyTerry()),
+        "three inputs": BayesianModel(MLP(3, 1), Bernoulli()),
+    }[what]
+    la = Laplace(model, np.zeros(model.network.n_params))
+    with pytest.raises(ValueError, match=r"^la: expected a classifier of two inputs, received MLP"):
+        plot_contour(la, X, LABELS)
+
+
+def test_held_out_data_that_no_method_asks_for_is_refused():
+    la = Laplace(MODEL, THETA).fit(X, LABELS)
+    with pytest.raises(ValueError, match=r"^X: expected None but for method='held_out'"):
+        la.optimize_prior_precision("mackay", X=X, y=LABELS)
