@@ -6,7 +6,7 @@ for (`posterior.py`), `predict` averages over it (`predictive.py`), and its evid
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor
 from copy import copy
 from dataclasses import asdict, replace
@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from .curvature import blocks
 from .evidence import log_evidence, tunable
 from .fit import Fit, Options, add_up, merged
 from .likelihood import Regression
 from .model import BayesianModel
+from .outputs import Outputs, answers
 from .posterior import Posterior
-from .predictive import SAMPLED, Outputs, Prediction, Uncertainty, decompose, joined, link_of, log_score
+from .predictive import SAMPLED, Prediction, Uncertainty, decompose, link_of
 from .storage import load, save
 from .training import check_callback
 from .tuning import METHODS, tune, tune_on_held_out
@@ -216,7 +216,7 @@ class Laplace:
         sigma_noise
             For a Gaussian likelihood; one for each output if the model has one for each, in the same proportions.
         """
-        fit, model = self._fitted(), self._model_with(prior_precision, sigma_noise)
+        fit, model = self._fitted(), self.model.under(prior_precision, sigma_noise)
         fit.structure.check_resolved(model.prior_over(self.subset.indices), fit.scale(model.likelihood))
         return log_evidence(fit, model, self.theta)
 
@@ -264,18 +264,12 @@ class Laplace:
             if X is None or y is None:
                 raise ValueError(refusal("X" if X is None else "y", "held-out data for method='held_out'", None))
             X, y = self.model.check_data(X, y)
-            trial = copy(self)
-
-            def score(model: BayesianModel) -> float:
-                trial.model, trial._posterior = model, None
-                return float(log_score(trial.predict(X, link_approx, rng=0), y).mean())
-
-            model = tune_on_held_out(self.model, score, callback)
+            model = tune_on_held_out(
+                self.model, lambda model: self._with(model).predict(X, link_approx, rng=0), y, callback
+            )
+        elif X is not None or y is not None:
+            raise ValueError(refusal("X", f"None but for method='held_out', as {method!r} asks no new data", "some"))
         else:
-            if X is not None or y is not None:
-                raise ValueError(
-                    refusal("X", f"None but for method='held_out', as {method!r} asks no new data", "some")
-                )
             model = tune(evidence, method, callback)
         self.model, self._posterior = model, None
         return self
@@ -287,8 +281,7 @@ class Laplace:
 
         Nothing is added up again, and theta stays where it is: only the Gaussian around it is made anew.
         """
-        la = copy(self)
-        la.model, la._posterior = self._model_with(prior_precision, sigma_noise), None
+        la = self._with(self.model.under(prior_precision, sigma_noise))
         if temperature is not None:
             la.options = replace(self.options, temperature=temperature)
             la._fit = replace(self._fit, temperature=la.options.temperature)
@@ -319,35 +312,16 @@ class Laplace:
         return self.model.check_rows(X), whole_number("n_samples", n_samples, least=1), sampler(rng)
 
     def _answers(self, X: Array | Rows, ask: Callable[[Outputs], Any], thetas: Array | None = None) -> Any:
-        """Return what the distribution of the outputs answers, joined over blocks of X; all of it finite."""
-        with np.errstate(all="ignore"):
-            answer = joined([ask(f) for f in self._outputs(X, thetas)])
-        for part in answer if isinstance(answer, tuple) else (answer,):
-            if not np.isfinite(part).all():
-                n = int(np.argwhere(~np.isfinite(part))[0, 0])
-                expected = "inputs at which predictions and their variances are within the range of float64"
-                raise ValueError(refusal("X", expected, f"one where they are not, at index {n}"))
-        return answer
+        """Return what the distribution of the outputs at X answers."""
+        return answers(ask, X, self.model.network, self.theta, self.posterior, self.subset, thetas)
 
-    def _outputs(self, X: Array | Rows, thetas: Array | None = None) -> Iterator[Outputs]:
-        """Yield the distribution of the outputs, block by block of X, so that memory does not grow with N."""
-        posterior, network = self.posterior, self.model.network
-        C = network.n_outputs
-        factored = posterior.factored and not self.model.likelihood.paired
-        floats = self.subset.floats_each(C, factored) + (0 if thetas is None else 3 * C * len(thetas))
-        for block in blocks(len(X), floats):
-            yield Outputs(network, self.theta, X[block], posterior, self.subset, thetas, len(X) * C)
+    def _with(self, model: BayesianModel) -> Laplace:
+        """Return the same fit under another model."""
+        la = copy(self)
+        la.model, la._posterior = model, None
+        return la
 
     def _fitted(self) -> Fit:
         if self.n_data == 0:
             raise ValueError(refusal("Laplace", "a fit to data before this call: la.fit(X, y)", "no fit yet"))
         return self._fit
-
-    def _model_with(self, prior_precision: Any, sigma_noise: Any) -> BayesianModel:
-        """Return the model under another prior precision or noise."""
-        model = self.model
-        if prior_precision is not None:
-            model = replace(model, prior_precision=prior_precision)
-        if sigma_noise is not None:
-            model = replace(model, likelihood=model.likelihood.with_noise(sigma_noise))
-        return model

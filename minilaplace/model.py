@@ -98,6 +98,13 @@ class BayesianModel:
         gradient = trace.pull_back_one(self.likelihood.gradient(trace.output, y)).sum()
         return nll + share * self._penalty(theta), gradient + share * self.pull(theta)
 
+    def under(self, prior_precision: Any = None, sigma_noise: Any = None) -> BayesianModel:
+        """Return the model under another prior precision or noise."""
+        model = self if prior_precision is None else replace(self, prior_precision=prior_precision)
+        if sigma_noise is None:
+            return model
+        return replace(model, likelihood=model.likelihood.with_noise(sigma_noise))
+
     def pull(self, theta: Array) -> Array:
         """Return the gradient of the loss' second term, Lambda0 (theta - mu0), (P,), or (S, P) for thetas (S, P)."""
         deviation = theta - self.prior_mean

@@ -30,7 +30,8 @@ from .exact_posterior import exact_average, exact_posterior
 from .fit import results
 from .hamiltonian import hmc
 from .model import BayesianModel
-from .predictive import Prediction, joined
+from .outputs import joined
+from .predictive import Prediction
 from .predictive import average as average_of_outputs
 from .training import check_callback, fit_map, optimizer_of
 from .validation import Array, Seed, instance, matrix, refusal, sampler, whole_number

@@ -1,7 +1,7 @@
 """Figures 1 and 2, the posterior predictive: from a Gaussian over logits to probabilities.
 
-Linearised around theta, the network's outputs are Gaussian under the posterior, f ~ N(m, V) with m = f(x, theta) and
-V = J Sigma J^T. The predictive averages the likelihood's mean over them; each link approximates that average:
+The outputs are Gaussian under the posterior, f ~ N(m, V), see `outputs.py`. The predictive averages the likelihood's
+mean over them; each link approximates that average:
 
 | link | for | p(y given x) |
 |---|---|---|
@@ -20,19 +20,16 @@ V = J Sigma J^T. The predictive averages the likelihood's mean over them; each l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property, partial
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import entr, expit, logsumexp, ndtr, roots_hermitenorm
 
 from .heteroscedastic import HeteroscedasticGaussian
-from .jacobian import FactoredRows
 from .likelihood import Bernoulli, BradleyTerry, Categorical, Gaussian, Likelihood, Regression
-from .network import MLP
-from .posterior import Posterior
-from .subset import Subset
+from .outputs import Outputs
 from .validation import Array, option, refusal
 
 
@@ -63,53 +60,6 @@ class Uncertainty(NamedTuple):
     total: Array
     aleatoric: Array
     epistemic: Array
-
-
-class Outputs:
-    """f(x_n) ~ N(m_n, V_n) under a posterior, for a block of inputs; only what a link asks for is computed.
-
-    `thetas` (S, P) are samples of the posterior, for the links that average over some; `n_rows` is how many outputs the
-    prediction is about that this block belongs to.
-    """
-
-    def __init__(
-        self,
-        network: MLP,
-        theta: Array,
-        X: Array,
-        posterior: Posterior,
-        subset: Subset,
-        thetas: Array | None = None,
-        n_rows: int | None = None,
-    ) -> None:
-        self._network, self._theta, self._X = network, theta, X
-        self._posterior, self._subset, self._thetas = posterior, subset, np.array([]) if thetas is None else thetas
-        self._n_rows = n_rows
-        self._trace = network.trace(theta, X)
-        self.mean = self._trace.output  # (N, C)
-
-    def covariance(self, R: Array | None = None) -> Array:
-        """Return V_n = J_n Sigma J_n^T, (N, C, C), or the covariance of R f for rows R (K, C), (N, K, K)."""
-        if R is None:
-            return self._posterior.functional_covariance(self._jacobian, self._n_rows)
-        rows = self._subset.rows(self._trace, np.broadcast_to(R, (len(self.mean), *R.shape)))
-        return self._posterior.functional_covariance(rows, self._n_rows)
-
-    def variance(self) -> Array:
-        """Return diag V_n, (N, C)."""
-        return self._posterior.functional_variance(self._jacobian, self._n_rows)
-
-    def linear_samples(self) -> Array:
-        """Return m + J (theta_s - theta) for every sampled theta, (S, N, C)."""
-        return self.mean + self._jacobian.dot((self._thetas - self._theta)[:, self._subset.indices])
-
-    def network_samples(self) -> Iterator[Array]:
-        """Yield f(x, theta_s) for every sampled theta, (N, C) each."""
-        return (self._network.forward(theta, self._X) for theta in self._thetas)
-
-    @cached_property
-    def _jacobian(self) -> FactoredRows:
-        return self._subset.rows(self._trace)
 
 
 def plugin(likelihood: Likelihood, f: Outputs) -> Array:
@@ -205,14 +155,6 @@ def mc(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
 def nn(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
     """Return the average over samples of theta, each through the network."""
     return average(likelihood, f.network_samples())
-
-
-def joined(parts: list[Any]) -> Any:
-    """Concatenate arrays, or tuples of arrays, that belong to consecutive blocks of inputs."""
-    if isinstance(parts[0], tuple):
-        columns = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return parts[0]._make(columns) if hasattr(parts[0], "_make") else tuple(columns)
-    return np.concatenate(parts)
 
 
 def log_score(prediction: Array | Prediction, y: Any) -> Array:

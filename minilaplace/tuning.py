@@ -19,6 +19,7 @@ from scipy.optimize import minimize, minimize_scalar
 from .evidence import LOG_BOUNDS, Tunable, tunable
 from .fit import Options, add_up
 from .model import BayesianModel
+from .predictive import Prediction, log_score
 from .training import ConvergenceWarning, fit_map
 from .validation import Array, Seed, instance, option, real_number, refusal, sampler, whole_number
 
@@ -78,9 +79,14 @@ def _iterate(evidence: Tunable, x: Array, tried: Callable[[Array], None]) -> Arr
 
 
 def tune_on_held_out(
-    model: BayesianModel, score: Callable[[BayesianModel], float], callback: Callback | None = None
+    model: BayesianModel,
+    predict: Callable[[BayesianModel], Array | Prediction],
+    y: Any,
+    callback: Callback | None = None,
 ) -> BayesianModel:
-    """Return the model whose scalar prior precision has the best score on held-out data.
+    """Return the model whose scalar prior precision gives held-out targets y the largest density on average.
+
+    `predict(model)` is what that model predicts of them.
 
     Warns
     -----
@@ -88,6 +94,9 @@ def tune_on_held_out(
         If that sits on the edge of what is searched, 1e-8 to 1e8.
     """
     steps = count(1)
+
+    def score(model: BayesianModel) -> float:
+        return float(log_score(predict(model), y).mean())
 
     def loss(log_delta: float) -> float:
         trial = replace(model, prior_precision=float(np.exp(log_delta)))
