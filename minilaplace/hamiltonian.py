@@ -12,7 +12,7 @@ the energy, and where it arrives is the next draw, up to a Metropolis test for w
 |---|---|---|
 | p | (P,) | momentum, drawn anew for each trajectory |
 | v | (P,) | inverse masses: the variances of theta, as far as the warm-up has seen them |
-| step | | the time of one leapfrog step; a trajectory has `n_leapfrog` of them |
+| step | | the time of one leapfrog step; a trajectory has up to `n_leapfrog` of them |
 
 Source: Neal (2011); Hoffman and Gelman (2014).
 """
@@ -34,7 +34,7 @@ from .training import check_callback
 from .validation import Array, Seed, instance, matrix, real_array, refusal, sampler, whole_number
 
 TARGET = 0.8  # acceptance that the warm-up aims at
-JITTER = 0.2  # of the step, so that no trajectory is a full period of the same oscillation time and again
+JITTER = 0.2  # of the step, up and down
 TOO_FAR = 1000.0  # an energy error that is no rounding of the path any more but another path
 
 
@@ -72,7 +72,8 @@ def hmc(
     n_samples, n_chains, n_warmup
         Draws to keep from each chain, chains, and draws of each, at least 20, that only tune step and masses.
     n_leapfrog
-        Steps, and so gradients, for each draw.
+        The most steps, and so gradients, for each draw. How many there are is drawn from 1 to this: trajectories of
+        one length may all be half a period, and go to and fro between theta and its mirror image.
     theta0
         Where to start: (P,) for all chains or (n_chains, P). If not given, each chain starts from a draw of the prior,
         which is wider than the posterior: chains that agree later have found the same place from far apart.
@@ -162,7 +163,8 @@ def _move(
     """
     p = rng.normal(size=len(v)) / np.sqrt(v)
     step = step * rng.uniform(1 - JITTER, 1 + JITTER)
-    there, end = leapfrog(potential, here, p, step, n_leapfrog, v)
+    n_steps = int(rng.integers(1, n_leapfrog, endpoint=True))
+    there, end = leapfrog(potential, here, p, step, n_steps, v)
     gained = float(there.loss - here.loss + 0.5 * (v @ end**2 - v @ p**2))
     diverged = not gained <= TOO_FAR  # NaN is not
     probability = 0.0 if diverged else float(np.exp(-max(gained, 0.0)))

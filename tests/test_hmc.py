@@ -17,7 +17,7 @@ from scipy.special import expit, ndtri
 from scipy.stats import rankdata
 
 from minilaplace import MLP, BayesianModel, Bernoulli, Gaussian, HeteroscedasticGaussian, average, hmc
-from minilaplace.chains import Chains, _normal_scores, effective_sample_size, split_r_hat
+from minilaplace.chains import Chains, _autocovariance, _normal_scores, effective_sample_size, split_r_hat
 from minilaplace.exact_posterior import exact_posterior
 from minilaplace.hamiltonian import DualAveraging, Point, _start, leapfrog
 
@@ -50,7 +50,7 @@ def test_it_draws_from_a_correlated_gaussian():
     covariance = np.linalg.inv(precision)
     mean = covariance @ (A.T @ y / 0.25 + 0.4 * np.array([0.3, 0.3, 2.0]))
     assert covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1]) < -0.9
-    chains = hmc(model, X, y, 500, n_warmup=200, n_leapfrog=12, rng=0)
+    chains = hmc(model, X, y, 600, n_warmup=200, n_leapfrog=16, rng=0)
     assert np.all(chains.divergences == 0)
     assert np.all(chains.r_hat() < 1.02)
     assert_has_moments(chains, mean, covariance)
@@ -148,7 +148,7 @@ def test_the_masses_make_scales_equal():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(50, 2)) * [30.0, 0.03]
     model = BayesianModel(MLP(2, 1), Gaussian(1.0), [1.0, 1e-4, 1.0])
-    chains = hmc(model, X, rng.normal(size=50), 200, n_chains=2, n_warmup=300, n_leapfrog=8, rng=0)
+    chains = hmc(model, X, rng.normal(size=50), 200, n_chains=2, n_warmup=300, n_leapfrog=16, rng=0)
     assert chains.samples.std(axis=(0, 1))[:2] @ [-300, 1] > 0
     assert np.all(chains.step_size > 0.1)
     assert np.all(chains.effective_sample_size() > 100)
@@ -286,6 +286,14 @@ def test_the_effective_size_of_an_autoregression_is_its_closed_form(phi):
     assert effective_sample_size(x) == pytest.approx(x.size * (1 - phi) / (1 + phi), rel=0.1)
 
 
+@pytest.mark.parametrize("n", [8, 9, 50])
+def test_autocovariances_do_not_wrap_around(n):
+    x = np.random.default_rng(0).normal(size=(3, n)).cumsum(axis=1)
+    deviation = x - x.mean(axis=1, keepdims=True)
+    expected = [[d[: n - t] @ d[t:] / n for t in range(n)] for d in deviation]
+    np.testing.assert_allclose(_autocovariance(x), expected, rtol=0, atol=1e-12 * np.abs(expected).max())
+
+
 def test_chains_that_disagree_count_for_little():
     x = np.random.default_rng(0).normal(size=(4, 1000))
     assert effective_sample_size(x) > 3000
@@ -339,7 +347,7 @@ def test_chains_of_a_network_agree_on_its_outputs():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(20, 1))
     model = BayesianModel(MLP(1, 3, 1), Gaussian(0.3), 1.0)
-    chains = hmc(model, X, np.sin(2 * X) + 0.3 * rng.normal(size=(20, 1)), 300, n_warmup=200, n_leapfrog=12, rng=0)
+    chains = hmc(model, X, np.sin(2 * X) + 0.3 * rng.normal(size=(20, 1)), 300, n_warmup=200, n_leapfrog=24, rng=0)
     assert chains.samples.shape == (4, 300, 10)
     assert chains.thetas.shape == (1200, 10)
     f = chains.evaluate(lambda theta: model.network.forward(theta, X))
