@@ -71,9 +71,22 @@ def plot_pit(mean: ArrayLike, variance: ArrayLike, y: ArrayLike, *, ax: Axes | N
     n, n_bins = int(count.sum()), len(count)
     ax = _panel(ax)
     edges = np.linspace(0, 1, n_bins + 1)
-    ax.bar(edges[:-1], count, np.diff(edges), align="edge", color=to_rgba(STYLES[0][0], 0.6), edgecolor="white")
-    ax.axhspan(*binom.ppf([0.025, 0.975], n, 1 / n_bins), color="black", alpha=0.2, linewidth=0, label=LIKELY)
-    ax.axhline(n / n_bins, color="black", linestyle="--", label=IDEAL)
+    ax.bar(
+        edges[:-1],
+        count,
+        np.diff(edges),
+        align="edge",
+        color=to_rgba(STYLES[0][0], 0.6),
+        edgecolor=plt.rcParams["axes.facecolor"],
+    )
+    ax.axhspan(
+        *binom.ppf([0.025, 0.975], n, 1 / n_bins),
+        color=plt.rcParams["text.color"],
+        alpha=0.2,
+        linewidth=0,
+        label=LIKELY,
+    )
+    ax.axhline(n / n_bins, color=plt.rcParams["text.color"], linestyle="--", label=IDEAL)
     ax.set(xlim=(0, 1), xlabel="probability integral transform of y", ylabel="number of targets")
     return _legend_below(ax)
 
@@ -101,7 +114,7 @@ def _unit_square(ax: Axes | None) -> tuple[Axes, tuple[str, str], bool]:
     ax = _panel(ax)
     n_curves = sum(line.get_marker() != "None" for line in ax.lines)
     if IDEAL not in [line.get_label() for line in ax.lines]:
-        ax.plot([0, 1], [0, 1], color="black", linestyle="--", label=IDEAL)
+        ax.plot([0, 1], [0, 1], color=plt.rcParams["text.color"], linestyle="--", label=IDEAL)
         ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
     return ax, STYLES[n_curves % len(STYLES)], n_curves == 0
 

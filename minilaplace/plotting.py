@@ -9,6 +9,7 @@ A class has its colour *and* its marker (Okabe and Ito's colours), probabilities
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -109,7 +110,7 @@ def plot_contour(
         _, ax = plt.subplots(layout="constrained")
     filled = ax.contourf(*axes, p, levels=LEVELS, cmap="viridis", vmin=0, vmax=1)
     lines = ax.contour(*axes, p, levels=LABELLED, colors="white", linewidths=0.8)
-    ax.clabel(lines, fmt="%.2f", fontsize=7)
+    ax.clabel(lines, fmt="%.2f", fontsize=0.7 * plt.rcParams["font.size"])
     _draw_classes(ax, X, y, n_classes)
     ax.set(aspect="equal", xlabel="$x_1$", ylabel="$x_2$", title=title)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=n_classes, frameon=False)  # hides no data
@@ -119,18 +120,28 @@ def plot_contour(
 
 
 def plot_plugin_and_laplace(
-    la: Laplace, X: Any, y: Any, *, margin: float = 0.25, n_grid: int = 50, title: str | None = None
+    la: Laplace,
+    X: Any,
+    y: Any,
+    *,
+    margin: float = 0.25,
+    n_grid: int = 50,
+    ax: Sequence[Axes] | None = None,
+    title: str | None = None,
 ) -> Figure:
-    """Set the plugin's panel beside Laplace's under one colour scale, as in the post's Figures 1-3.
+    """Set the plugin's panel beside Laplace's under one colour scale, as in the post's Figures 1-3; return the figure.
 
-    The parameters are those of `plot_contour`. The figure belongs to no pyplot window: `figure.savefig` writes it.
+    The parameters are those of `plot_contour`, but `ax` is two panels. A figure that is made here belongs to no pyplot
+    window: `figure.savefig` writes it.
     """
     instance("la", la, Laplace, "a Laplace")
-    figure = Figure(figsize=(10, 4.8), layout="constrained")
-    panels = figure.subplots(1, 2)
-    for ax, link_approx, name in zip(panels, ["plugin", None], ["Plugin", "Laplace"], strict=True):
+    panels: Any = Figure(figsize=(10, 4.8), layout="constrained").subplots(1, 2) if ax is None else ax
+    if np.shape(panels) != (2,):
+        raise ValueError(refusal("ax", "two panels", f"shape {np.shape(panels)}"))
+    figure: Figure = panels[0].figure
+    for panel, link_approx, name in zip(panels, ["plugin", None], ["Plugin", "Laplace"], strict=True):
         filled = plot_contour(
-            la, X, y, link_approx=link_approx, margin=margin, n_grid=n_grid, ax=ax, title=name, colorbar=False
+            la, X, y, link_approx=link_approx, margin=margin, n_grid=n_grid, ax=panel, title=name, colorbar=False
         )
     add_colorbar(filled, list(panels), target=1)
     if title is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
@@ -87,10 +88,10 @@ class LaplaceMLP(BaseEstimator):
 
         Notes
         -----
-        The usual alphas, 1e-4 by default, are priors so flat that an average over them is far too unsure. Tuning mends
-        much of that, most with `subset_of_weights="last_layer"`. It is an over-confident MLP that gains likelihood;
-        one that stopped in time can lose some. The README has a table of both; `link_approx="plugin"` on data that the
-        MLP has not seen tells which one yours is.
+        The usual alphas, 1e-4 by default, are priors so flat that an average over them is far too unsure, and the
+        evidence at a theta that is no mode of its prior mends that only in part; `subset_of_weights="last_layer"`
+        helps. An over-confident MLP gains likelihood, as one that L-BFGS has trained to its end; one that stopped in
+        time can lose some. `tune_on_held_out` is the safe choice. The README has a table of all that.
         """
         instance("mlp", mlp, cls._peer, f"a trained {cls._peer.__name__}")
         check_is_fitted(mlp)
@@ -105,6 +106,15 @@ class LaplaceMLP(BaseEstimator):
             X, y = estimator._take_over(mlp, X, y, params.keys())
             estimator._keep(estimator._posterior(estimator._model(y), theta, X, y), mlp.n_iter_)
         return estimator
+
+    def tune_on_held_out(self: Self, X: Any, y: Any) -> Self:
+        """Choose the scalar prior precision that predicts data X, y best, which the fit has not seen; return self."""
+        check_is_fitted(self)
+        with self._as_a_whole():
+            X, y = self._read(X, y, reset=False)
+            la = copy(self.laplace_)
+            self._keep(la.optimize_prior_precision("held_out", X=X, y=y, link_approx=self.link_approx), self.n_iter_)
+        return self
 
     def __sklearn_is_fitted__(self) -> bool:
         """Return whether there is a posterior."""

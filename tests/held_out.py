@@ -51,7 +51,7 @@ def losses(load, solver, n_splits, names):
         for name in names:
             predictors.append(LaplaceClassifier.from_fitted(mlp, *train, **WAYS[name]))
             if name.endswith("held-out"):
-                predictors[-1].laplace_.optimize_prior_precision("held_out", X=choose[0], y=choose[1])
+                predictors[-1].tune_on_held_out(*choose)
         rows.append([log_loss(y, predictor.predict_proba(X)) for predictor in predictors])
     return np.array(rows)
 
@@ -65,7 +65,7 @@ def cell(difference):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--splits", type=int, default=10)
+    parser.add_argument("--splits", type=int, default=8)
     n_splits = parser.parse_args().splits
     print("| " + " | ".join(["data", "solver", "MLP", *WAYS]) + " |")
     print("|" + "---|" * (3 + len(WAYS)))

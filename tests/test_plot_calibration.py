@@ -4,6 +4,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from scipy.stats import binom
 
 from minilaplace import calibration as cal
@@ -149,3 +150,12 @@ def test_a_bad_argument_is_refused_before_a_figure_is_opened(call, message):
     with pytest.raises(ValueError, match=message):
         call()
     assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("style", ["default", "dark_background", "minilaplace.course"])
+@pytest.mark.parametrize("plot", PLOTS.values(), ids=PLOTS)
+def test_nothing_is_drawn_in_the_colour_of_the_paper(plot, style):
+    with plt.style.context(style):
+        ax = plot()
+        drawn = [line.get_color() for line in ax.lines] + [text.get_color() for text in ax.get_legend().get_texts()]
+        assert to_hex(ax.get_facecolor()) not in map(to_hex, drawn)

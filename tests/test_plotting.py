@@ -62,6 +62,16 @@ def test_it_draws_where_it_is_told(binary):
     assert not left.collections
 
 
+def test_two_panels_of_ones_own_get_one_colour_bar(binary):
+    la, y = binary
+    figure, panels = plt.subplots(1, 3)
+    assert plot_plugin_and_laplace(la, X, y, ax=panels[:2]) is figure
+    assert [ax.get_title() for ax in panels] == ["Plugin", "Laplace", ""]
+    assert len(figure.axes) == 4
+    with pytest.raises(ValueError, match=r"ax: expected two panels, received shape \(3,\)"):
+        plot_plugin_and_laplace(la, X, y, ax=panels)
+
+
 def test_any_class_of_many_can_be_drawn():
     la, y = fitted(Categorical(), 3)
     (_, _), points = plane(X, 0.25, 50)

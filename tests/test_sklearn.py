@@ -1,6 +1,7 @@
 """The estimators pass scikit-learn's own checks, are the library's functions, and take over its MLPs exactly."""
 
 import pickle
+from copy import copy
 from dataclasses import fields
 
 import matplotlib as mpl
@@ -197,6 +198,17 @@ def test_sampled_targets_have_the_predicted_mean_and_spread():
     mean, std = regressor.predict(X[:5], return_std=True)
     assert np.abs((drawn.mean(axis=2) - mean) / std).max() < 5 / np.sqrt(S)
     assert np.abs(drawn.std(axis=2) / std - 1).max() < 5 / np.sqrt(2 * S)
+
+
+@pytest.mark.parametrize(("kind", "y"), [(LaplaceClassifier, BINARY), (LaplaceRegressor, ONE)])
+def test_held_out_data_chooses_the_prior_as_it_does_for_laplace(kind, y):
+    estimator = kind((3,), random_state=0).fit(X[:30], y[:30])
+    targets = np.searchsorted(estimator.classes_, y) if kind is LaplaceClassifier else y
+    la = copy(estimator.laplace_).optimize_prior_precision("held_out", X=X[30:], y=targets[30:])
+    evidence = estimator.log_marginal_likelihood_
+    assert estimator.tune_on_held_out(X[30:], y[30:]) is estimator
+    assert estimator.model_.prior_precision == la.model.prior_precision
+    assert estimator.log_marginal_likelihood_ == la.log_marginal_likelihood() < evidence
 
 
 # --- more data
