@@ -223,7 +223,7 @@ for name, la, link in [
 assert area["prior 0.001"][2] > 0.99 > area["plugin"][2]
 assert area["prior 0.001"][1] > area["plugin"][1] + 0.1
 assert min(unseen_area for unseen_area, _, _ in area.values()) > 0.9
-plot_ood(entropy_score(evidence.predict(X_test)), entropy_score(evidence.predict(noise)))
+_ = plot_ood(entropy_score(evidence.predict(X_test)), entropy_score(evidence.predict(noise)))
 
 # %% [markdown]
 # The picture is of the evidence's prior. Now turn the test digits slowly, and compare how often the network is right
@@ -241,7 +241,7 @@ for (name, values), marker in zip(claimed_at.items(), "o^s", strict=True):
     ax.plot(angles, values, marker=marker, markersize=4, label=f"claimed: {name}")
 ax.plot(angles, right_at, color="black", linestyle="--", label="accuracy")
 ax.set(xlabel="turned by, degrees", ylabel="share of test digits", ylim=(0, 1))
-ax.legend(fontsize=9)
+_ = ax.legend(fontsize=9)
 
 # %% [markdown]
 # Turned by 40 degrees, about three digits in four are misread. The plugin still claims to be right nearly nine times in
@@ -269,7 +269,7 @@ rejected = 1 - np.arange(1, len(right) + 1) / len(right)
 ax.plot(100 * rejected, accuracy_of_kept, label="reject by entropy")
 ax.axhline(right.mean(), color="black", linestyle="--", label="reject at random")
 ax.set(xlabel="rejected, % of test digits", ylabel="accuracy of the others", xlim=(0, 50))
-ax.legend()
+_ = ax.legend()
 
 # %%
 wrong = entropy_score(p_sure)[p_sure.argmax(axis=1) != y_test]

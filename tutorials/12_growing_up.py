@@ -159,8 +159,9 @@ folder.cleanup()
 #
 # $$p(\theta \mid \text{both}) \propto p(\text{today} \mid \theta)\, p(\theta \mid \text{yesterday})$$
 #
-# Yesterday's data is no longer needed; its posterior stands for it. `la.as_prior()` returns the model with that posterior as its prior: its
-# mean is yesterday's theta, its precision the (P, P) matrix of yesterday's posterior. For a linear model this is exact.
+# Yesterday's data is no longer needed; its posterior stands for it. `la.as_prior()` returns the model with that
+# posterior as its prior: its mean is yesterday's theta, its precision the (P, P) matrix of yesterday's posterior. For a
+# linear model this is exact.
 
 # %%
 X_all, y_all = toy_data_regression(100, rng=0)
@@ -217,7 +218,7 @@ for (name, la), style in zip(days.items(), ["--", "-", ":"], strict=True):
         band = mean + np.sqrt(variance) * np.array([-2, 2])  # (200, 2)
         ax.fill_between(x[:, 0], *band.T, color=line.get_color(), alpha=0.15, linewidth=0, label="2 std. deviations")
 ax.set(xlabel="x", ylabel="y", ylim=(-5, 3))
-ax.legend(ncols=2, fontsize=9)
+_ = ax.legend(ncols=2, fontsize=9)
 
 # %% [markdown]
 # On today's data all three are as good. Of yesterday's, the one that carries the posterior over has kept a part, not
