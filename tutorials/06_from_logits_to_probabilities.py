@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 6. From logits to probabilities
 #
-# After this tutorial you can turn a Gaussian over logits into class probabilities in six ways, say what each of them
+# After this tutorial you can turn a Gaussian over logits into class probabilities in seven ways, say what each of them
 # approximates and by how much it is off, predict what Laplace says infinitely far from the data, and split the
 # uncertainty of a prediction into noise and ignorance.
 #
@@ -21,14 +21,15 @@
 # - Modules: `predictive`, `laplace`, `likelihood`.
 #
 # The last tutorial ended with a Gaussian over the outputs. Near the MAP estimate $\theta$ the network is close to
-# linear in its parameters, so under the posterior $N(\theta, \Sigma)$ its outputs at an input $x$ are Gaussian:
+# linear in its parameters, so under the posterior $\mathcal{N}(\theta, \Sigma)$ its outputs at an input $x$ are
+# Gaussian:
 #
-# $$f(x) \sim N(m, V), \qquad m = f(x, \theta), \qquad V = J \Sigma J^T$$
+# $$f(x) \sim \mathcal{N}(m, V), \qquad m = f(x, \theta), \qquad V = J \Sigma J^\top$$
 #
 # For a classifier outputs are *logits*: any real number, turned into a probability by the sigmoid
 # $\sigma(f) = 1 / (1 + e^{-f})$. What we want is the average of that probability over all plausible logits,
 #
-# $$p(y = 1 \mid x) = \int \sigma(f)\, N(f \mid m, V)\, df$$
+# $$p(y = 1 \mid x) = \int \sigma(f)\, \mathcal{N}(f \mid m, V)\, df$$
 #
 # and this integral has no closed form. A *link* is a way to get its value, or something close to it.
 
@@ -87,7 +88,7 @@ for link in LINKS[Bernoulli]:
     print(f"{link:10} amid class 1 {p[0]:.2f}   between {p[1]:.2f}   far away {p[2]:.2f}")
 
 # %% [markdown]
-# Four of the six nearly agree. `plugin` is too sure, and `nn` is not sure of anything. We take them one by one.
+# Three of the five nearly agree. `plugin` is too sure, and `nn` is not sure of anything. We take them one by one.
 #
 # ## Plugin: the probability of the average logit
 #
@@ -136,7 +137,7 @@ assert abs(by_hand - quadrature(Bernoulli(), m_2)[0]) < 1e-12
 # With another function in place of the sigmoid the integral does have a closed form. Let $\Phi$ be the cumulative
 # distribution of the standard normal: $\Phi(a)$ is the probability that a standard normal number is below $a$. Then
 #
-# $$\int \Phi(a f)\, N(f \mid m, V)\, df = \Phi\left(\frac{a m}{\sqrt{1 + a^2 V}}\right)$$
+# $$\int \Phi(a f)\, \mathcal{N}(f \mid m, V)\, df = \Phi\left(\frac{a m}{\sqrt{1 + a^2 V}}\right)$$
 #
 # exactly. (Exercise 6.2 shows why.) $\Phi$ and $\sigma$ are both S-shaped. They have the same slope at zero if
 # $a^2 = \pi / 8$. So: go from $\sigma$ to $\Phi$, average there, and come back. What remains is the **probit link**,
@@ -199,23 +200,27 @@ assert np.array_equal(labels[0], labels[2])
 # %% [markdown]
 # ## Monte Carlo: right on average
 #
-# *Monte Carlo* averages over random draws. The `mc` link draws $S$ logits from $N(m, V)$ and averages their
+# *Monte Carlo* averages over random draws. The `mc` link draws $S$ logits from $\mathcal{N}(m, V)$ and averages their
 # probabilities. Its expected value is the integral; its error is random, and shrinks like $1/\sqrt{S}$: four times the
 # draws for half the error.
 #
-# The `nn` link draws *parameters* from $N(\theta, \Sigma)$, sends each through the network, and averages. Nothing is
-# linearised, which sounds better. Look at what it converges to.
+# The `nn` link draws *parameters* from $\mathcal{N}(\theta, \Sigma)$, sends each through the network, and averages.
+# Nothing is linearised, which sounds better. Look at what it converges to. (The picture shows the root mean square,
+# RMS, of the errors of ten seeds.)
 
 # %%
 sizes = np.array([10, 100, 1000, 4000])
 truth = la.predict(places[:1], "quadrature")[0]
+probit_error = abs(la.predict(places[:1])[0] - truth)
 fig, ax = plt.subplots(figsize=(5, 3.4))
 for link in ("mc", "nn"):
     tries = [[la.predict(places[:1], link, n_samples=S, rng=seed)[0] for seed in range(10)] for S in sizes]
     rms = np.sqrt(np.mean((np.array(tries) - truth) ** 2, axis=1))
     ax.loglog(sizes, rms, marker="o", **STYLES[link], label=link)
     print(f"{link}: RMS error from {rms[0]:.3f} at S = 10 to {rms[-1]:.3f} at S = 4000")
-ax.axhline(abs(la.predict(places[:1])[0] - truth), **STYLES["probit"], label="probit")
+    assert rms[1] > probit_error
+    assert (rms[2] < probit_error) == (link == "mc")
+ax.axhline(probit_error, **STYLES["probit"], label="probit")
 ax.loglog(sizes, 0.3 / np.sqrt(sizes), ":", color="grey", label="slope of $1 / \\sqrt{S}$")
 ax.set(xlabel="number of draws S", ylabel="RMS error against quadrature", title="Amid class 1")
 ax.legend()
@@ -298,10 +303,14 @@ for (link, name), value in worst.items():
 # %% [markdown]
 # No closed form is good everywhere. Where logits are uncertain independently of each other, probit is best for nearly
 # all sizes of $V$. Where the uncertainty is mostly shared, the normalised bridge is better for large $V$. The plain
-# bridge is off by 0.1 even where nothing is uncertain, and the plugin is exact there. So for several classes compare
-# with `mc` before you trust a closed form; a few thousand draws are cheap.
+# bridge is off by 0.1 even where next to nothing is uncertain, and the plugin is exact there. So for several classes
+# compare with `mc` before you trust a closed form; a few thousand draws are cheap.
 
 # %%
+certain = Logits(m_three, 1e-6 * np.eye(3)[None])
+off = np.abs(LINKS[Categorical]["bridge"](Categorical(), certain) - plugin(Categorical(), certain)).max()
+print(f"the bridge where V is next to nothing: off by {off:.2f}")
+assert round(off, 1) == 0.1
 assert worst["probit", "independent logits"] < 0.06
 assert worst["bridge_norm", "nine tenths shared"] < 0.18
 assert worst["probit", "nine tenths shared"] < 0.18
@@ -311,15 +320,15 @@ assert worst["probit", "nine tenths shared"] < 0.18
 #
 # Walk away from the data along a ray, $x = r u$ with $r \to \infty$. What tends to what?
 #
-# For **logistic regression** the logit is $w^T x + b$. Its mean grows like $r$ and its standard deviation $s$, too, so
-# $m / s$ tends to a finite number $z$. The plugin goes to certainty, $\sigma(m) \to 1$. The probit link does not:
+# For **logistic regression** the logit is $w^\top x + b$. Its mean grows like $r$ and its standard deviation $s$, too,
+# so $m / s$ tends to a finite number $z$. The plugin goes to certainty, $\sigma(m) \to 1$. The probit link does not:
 # $\kappa m = m / \sqrt{1 + \pi s^2 / 8} \to \sqrt{8 / \pi}\, z$, and
 #
 # $$\sigma(\kappa m) \to \sigma\left(\sqrt{8/\pi}\, z\right), \qquad
 # \text{while the integral itself} \to \Phi(z)$$
 #
 # because on that scale the sigmoid is a step, and $\Phi(z)$ is the probability that the logit is positive. Networks
-# with ReLU units are linear far out, and behave the same (Kristiadi, Hein and Hennig, 2020).
+# with ReLU units, $\max(0, z)$, are linear far out, and behave the same (Kristiadi, Hein and Hennig, 2020).
 #
 # With **sigmoid units** each hidden unit switches to 0 or 1 at some distance of its own. Beyond the last of them mean
 # and variance stand still, and so does every link.
@@ -410,7 +419,7 @@ assert max(inside_coins, inside_ones) < 0.05 < 0.2 < outside
 #
 # ## Summary
 #
-# - Under the posterior a logit is $N(m, V)$; a link averages the sigmoid, or softmax, over it.
+# - Under the posterior a logit is $\mathcal{N}(m, V)$; a link averages the sigmoid, or softmax, over it.
 # - One logit: `quadrature` is exact, `probit` within 2 percentage points of it, and neither changes a label.
 # - Several logits: `probit` overlooks correlations, `bridge` the size of $V$, `bridge_norm` is between; `mc` converges
 #   to the average. `nn` averages the network itself, to which the GGN's Gaussian does not belong.
@@ -433,9 +442,9 @@ print(exercise_6_1)
 # %% [markdown]
 # ### Exercise 6.2: why the normal cumulative averages so well
 #
-# $\Phi(f)$ is the probability that a standard normal $e$ is below $f$. So its average over $f \sim N(m, V)$ is the
-# probability that $e - f < 0$, and $e - f$ is Gaussian. Which mean and variance does it have? Write the average as
-# $\Phi$ of something. The check compares with quadrature.
+# $\Phi(f)$ is the probability that a standard normal $e$ is below $f$. So its average over $f \sim \mathcal{N}(m, V)$
+# is the probability that $e - f < 0$, and $e - f$ is Gaussian. Which mean and variance does it have? Write the average
+# as $\Phi$ of something. The check compares with quadrature.
 
 # %% tags=["exercise"]
 mean_f, variance_f = 0.7, 0.4

@@ -20,10 +20,10 @@
 # - Passage of the post: below Figure 3, *fine-tuning our prior and the neural network architecture*.
 # - Modules: `model`, `evidence`, `tuning`.
 #
-# The prior says which parameters we expect before any data: $\theta \sim N(0, \delta^{-1} I)$. Its *precision*
-# $\delta$ is one over the variance. A large $\delta$ expects parameters near zero, and smooth functions with them; a
-# small $\delta$ expects nothing in particular. In tutorial 1 it changed predictions as much as everything else
-# together. So where does the number come from?
+# The prior says which parameters we expect before any data: $\theta \sim \mathcal{N}(0, \delta^{-1} I)$. Its
+# *precision* $\delta$ is one over the variance. A large $\delta$ expects parameters near zero, and smooth functions
+# with them; a small $\delta$ expects nothing in particular. In tutorial 1 it changed predictions as much as everything
+# else together. So where does the number come from?
 
 # %%
 from dataclasses import replace
@@ -68,7 +68,8 @@ plt.style.use("minilaplace.course")
 
 # %%
 for listing, N, lam in [(1, 100, 0.5), (2, 100, 0.01)]:
-    print(f"listing {listing}: trained with {N * lam**2:g}, approximated with {lam:g}")
+    print(f"listing {listing}: trained with {N * lam**2:g}, approximated with {lam:g}, ratio {N * lam**2 / lam:g}")
+assert 100 * 0.5**2 / 0.5 == 50
 
 # %% [markdown]
 # In the second listing the two agree, by accident. In the first they differ by a factor of 50. Here is what this does
@@ -113,7 +114,7 @@ for trained_with, approximated_with in [(25.0, 25.0), (25.0, 0.5), (0.5, 0.5)]:
 #
 # $$\log p(y) \approx \underbrace{\log p(y \mid \theta)}_{\text{fit}}
 # \underbrace{- \tfrac{1}{2} \left[\log\det \Lambda - \log\det \Lambda_0
-# + \theta^T \Lambda_0\, \theta\right]}_{\text{Occam's factor}}$$
+# + \theta^\top \Lambda_0\, \theta\right]}_{\text{Occam's factor}}$$
 #
 # The first term says how well the best parameters fit. The second is what it cost to find them. The determinants
 # compare volumes: how much of what the prior thought possible is still possible afterwards. A model that could have
@@ -122,7 +123,7 @@ for trained_with, approximated_with in [(25.0, 25.0), (25.0, 0.5), (0.5, 0.5)]:
 #
 # For a model that is linear in its parameters with Gaussian noise the posterior *is* Gaussian, and the formula is
 # exact. Then the targets are jointly Gaussian too, and we can check: $y = \Phi \theta$ + noise, each row of $\Phi$ the
-# inputs and a one for the bias, gives $y \sim N(0, \sigma^2 I + \Phi \Phi^T / \delta)$.
+# inputs and a one for the bias, gives $y \sim \mathcal{N}(0, \sigma^2 I + \Phi \Phi^\top / \delta)$.
 #
 # Our inputs are polynomials of one number $x$ (Legendre's, of degree 1 to $D$). A network without hidden layer is
 # linear regression on them.
@@ -225,7 +226,8 @@ for method in ("marglik", "mackay"):
 # %% [markdown]
 # Both find the same number. But note *at a fixed $\theta$*: with the new $\delta$ the old $\theta$ is no longer the
 # MAP estimate. Training again moves $\theta$, and then $\delta$ should move again. `marglik_training` alternates
-# between one MacKay step and training until neither moves (Immer et al., 2021, do so *online*, during training).
+# between one MacKay step and training until neither moves, which is called a *fixed point* (Immer et al., 2021, do so
+# *online*, during training).
 
 # %%
 start = BayesianModel(MLP(9, 1), Gaussian(sigma_noise=0.2), prior_precision=1.0)
@@ -406,7 +408,7 @@ print(exercise_7_1)
 # %% [markdown]
 # ### Exercise 7.2: Occam's factor by hand
 #
-# Compute Occam's factor $-\frac{1}{2} [\log\det \Lambda - \log\det \Lambda_0 + \theta^T \Lambda_0\, \theta]$ of
+# Compute Occam's factor $-\frac{1}{2} [\log\det \Lambda - \log\det \Lambda_0 + \theta^\top \Lambda_0\, \theta]$ of
 # `la_9`, whose prior precision is 1 for each of its ten parameters. `la_9.posterior` has `precision()`;
 # `np.linalg.slogdet` helps.
 
@@ -453,9 +455,9 @@ print(exercise_7_4)
 # %% [markdown]
 # ### Exercise 7.5: Bayesian linear regression in function space
 #
-# The evidence of degree `d` is the density of `y` under $N(0, \sigma^2 I + \Phi \Phi^T / \delta)$. Compute its
-# logarithm for $d = 5$, $\delta = 1$, $\sigma = 0.2$ from a Cholesky factor, without `multivariate_normal`. Mind the
-# bias column.
+# The evidence of degree `d` is the density of `y` under $\mathcal{N}(0, \sigma^2 I + \Phi \Phi^\top / \delta)$.
+# Compute its logarithm for $d = 5$, $\delta = 1$, $\sigma = 0.2$ from a Cholesky factor, without
+# `multivariate_normal`. Mind the bias column.
 
 # %% tags=["exercise"]
 log_density = ...

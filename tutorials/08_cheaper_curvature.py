@@ -19,16 +19,8 @@
 # - Passage of the post: *Laplace Approximation*, a possibly large Hessian computation.
 # - Modules: `structure`, `kronecker`, `low_rank`, `subset`, `subnetwork`, `laplace`.
 #
-# A network with $P$ parameters has a curvature of $P \times P$ numbers. The post's 129 parameters make 16,641, which is
-# nothing. A small image classifier, 784-256-10, has 203,530 parameters and 41 billion numbers in its curvature, which
-# is 330 gigabytes. So for larger networks something has to be left out. There are two ways:
-#
-# - a cheaper **structure** of the matrix (`hessian_structure`): all parameters stay uncertain, some of their relations
-#   are dropped;
-# - fewer uncertain parameters (`subset_of_weights`): the others are held at the MAP estimate.
-#
-# The curvature here is the GGN, $\sum_n J_n^T \Lambda_n J_n$ (tutorial 4), and the posterior precision is that plus the
-# prior precision $\delta$.
+# The curvature here is the GGN, $\sum_n J_n^\top \Lambda_n J_n$ (tutorial 4), and the posterior precision is that plus
+# the prior precision $\delta$ on the diagonal. For $P$ parameters it has $P \times P$ numbers. How many is that?
 
 # %%
 import matplotlib.pyplot as plt
@@ -43,7 +35,21 @@ from minilaplace.subset import select
 
 plt.style.use("minilaplace.course")
 
+# %%
+for network in (MLP(2, 32, 1), MLP(784, 256, 10)):
+    P = network.n_params
+    print(f"{network}: P = {P:,}, P x P = {P**2:,}, gigabytes {8 * P**2 / 1e9:.4f}")
+assert MLP(2, 32, 1).n_params ** 2 == 16_641
+assert round(8 * MLP(784, 256, 10).n_params ** 2 / 1e9) == 331
+
 # %% [markdown]
+# The post's network needs 16,641 numbers, which is nothing. A small image classifier needs 331 gigabytes. So for larger
+# networks something has to be left out. There are two ways:
+#
+# - a cheaper **structure** of the matrix (`hessian_structure`): all parameters stay uncertain, some of their relations
+#   are dropped;
+# - fewer uncertain parameters (`subset_of_weights`): the others are held at the MAP estimate.
+#
 # The example is small enough to look at each number. A noisy sine with a gap, and a network with one input, four hidden
 # units and one output: $P = 4 + 4 + 4 + 1 = 13$, in the order W1, b1, W2, b2.
 
@@ -96,10 +102,11 @@ def show(matrices, scale, title):
 #
 # - **full** keeps everything.
 # - **blockdiag** keeps the exact block of every layer, and forgets how layers are related.
-# - **kron** (KFAC) keeps for every layer two small matrices, and puts their Kronecker product in the place of the block
-#   of $W$. More on it below. The bias has a block of its own.
+# - **kron** (KFAC, Kronecker-factored approximate curvature) keeps for every layer two small matrices, and puts their
+#   Kronecker product in the place of the block of $W$. More on it below. The bias has a block of its own.
 # - **diag** keeps the diagonal: each parameter by itself.
-# - **lowrank** keeps the largest eigenvalues and their eigenvectors, here 4 of 13, and takes the others for zero.
+# - **lowrank** keeps the largest eigenvalues and their eigenvectors, here 4 of 13 (its *rank*), and takes the others
+#   for zero.
 # - **last layer** is a subset: $W_2$ and $b_2$ are uncertain, the features that they combine are not. What is held
 #   fixed has no precision to draw (it would be infinite).
 #
@@ -126,10 +133,10 @@ for name, covariance in covariances.items():
 
 # %% [markdown]
 # The precision of `diag` has the right diagonal, and its covariance does not. This is no accident. $1 / \Lambda_{pp}$
-# is the variance of parameter $p$ *if all others were known*; $(\Lambda^{-1})_{pp}$ is its variance while the others
-# vary with it. The second is never smaller. The same holds for blocks: forgetting relations, or holding parameters
-# fixed, makes those that are left look more certain. `lowrank` errs on the other side. It leaves precision out, so its
-# covariance is too large in every direction.
+# is the variance of parameter $p$ *if all others were known*, the **conditional** variance; $(\Lambda^{-1})_{pp}$ is
+# its variance while the others vary with it, the **marginal** variance. The second is never smaller. The same holds
+# for blocks: forgetting relations, or holding parameters fixed, makes those that are left look more certain. `lowrank`
+# errs on the other side. It leaves precision out, so its covariance is too large in every direction.
 
 # %%
 for name in ("blockdiag", "diag"):
@@ -141,8 +148,8 @@ print("blockdiag, diag, last layer: never a larger variance of a parameter than 
 # %% [markdown]
 # ## What it does to error bars
 #
-# Predictions need $V = J \Sigma J^T$, one number for each input here. The band is the mean plus and minus two standard
-# deviations $\sqrt{V}$ of the function (without the noise), the dashed lines are full's band.
+# Predictions need $V = J \Sigma J^\top$, one number for each input here. The band is the mean plus and minus two
+# standard deviations $\sqrt{V}$ of the function (without the noise), the dashed lines are full's band.
 
 # %%
 line = np.linspace(-2, 10, 121)[:, None]
@@ -170,7 +177,7 @@ for name, la in fitted.items():
 # %% [markdown]
 # On the data all but `lowrank` agree well enough. Where the data says little, `kron`, `diag` and `last layer` are more
 # certain than the full posterior. For functions there is no rule, though: a smaller variance of each parameter need
-# not make a smaller variance of $f$, because correlations between parameters may cancel in $J \Sigma J^T$. There is
+# not make a smaller variance of $f$, because correlations between parameters may cancel in $J \Sigma J^\top$. There is
 # one for subsets: holding parameters fixed never makes $f$ less certain.
 
 # %%
@@ -191,14 +198,14 @@ print(np.kron([[1, 2], [0, 1]], [[1, 1], [1, 3]]))
 
 # %% [markdown]
 # Take one layer, $z = W a + b$, with inputs $a_n$. The chain rule gives the derivative of a weight $W_{hi}$ as the
-# derivative by $z_h$ times $a_i$. With $D_n$ what is back-propagated to $z$ (a column of $H$ numbers for each row of
-# the likelihood's factor), the layer's curvature is
+# derivative by $z_h$ times $a_i$. With $D_n$ the rows of the likelihood's factor $R_n$ (tutorial 4), back-propagated
+# to $z$, as columns of $H$ numbers, the layer's curvature is
 #
-# $$H_W = \sum_n D_n D_n^T \otimes a_n a_n^T$$
+# $$H_W = \sum_n D_n D_n^\top \otimes a_n a_n^\top$$
 #
 # a *sum of products*. KFAC (Martens and Grosse, 2015) replaces it by a *product of sums*:
 #
-# $$H_W \approx B \otimes A, \qquad B = \sum_n D_n D_n^T, \qquad A = \frac{1}{N} \sum_n a_n a_n^T$$
+# $$H_W \approx B \otimes A, \qquad B = \sum_n D_n D_n^\top, \qquad A = \frac{1}{N} \sum_n a_n a_n^\top$$
 #
 # That is exact if $D_n$ and $a_n$ have nothing to do with each other across the data. $B$ is $H \times H$, $A$ is
 # $I \times I$ for a layer with $I$ inputs. And everything that is needed of $B \otimes A$ can be had from its factors:
@@ -243,11 +250,11 @@ assert np.abs(one - one_exact)[np.ix_(W2, W2)].max() < 1e-9
 # %% [markdown]
 # ## Function space: nothing lost
 #
-# The structure `gp` goes another way. The curvature is $G^T G$ with one row of $G$ for each sample and output, $N C$
-# rows of $P$ numbers. If $N C < P$, it is cheaper to keep $G$ and to work with $G G^T$, which is $N C \times N C$.
-# This is algebra, not an approximation. What comes out is the *Gaussian process* whose covariance of $f(x)$ and
-# $f(x')$ is $J(x)\, J(x')^T / \delta$ before any data: the same posterior, seen from the functions instead of the
-# parameters.
+# The structure `gp` goes another way. The curvature is $G^\top G$ with one row of $G$ for each sample and output,
+# $N C$ rows of $P$ numbers. If $N C < P$, it is cheaper to keep $G$ and to work with $G G^\top$, which is
+# $N C \times N C$. This is algebra, not an approximation. What comes out is a *Gaussian process*, a Gaussian
+# distribution over functions, whose covariance of $f(x)$ and $f(x')$ is $J(x)\, J(x')^\top / \delta$ before any data:
+# the same posterior, seen from the functions instead of the parameters.
 
 # %%
 gp = Laplace(model, theta, hessian_structure="gp").fit(X[:8], y[:8])  # 8 rows instead of 13 x 13
@@ -366,7 +373,7 @@ ax.legend()
 # | | keeps | numbers | beside full |
 # |---|---|---|---|
 # | `blockdiag` | each layer's block | $\sum_l P_l^2$ | parameters too certain |
-# | `kron` | two factors for each layer | $\sum_l H_l^2 + I_l^2$ | no rule; often too certain far from the data |
+# | `kron` | two factors for each layer | $\sum_l H_l^2 + I_l^2$ | no rule; here too certain far from the data |
 # | `diag` | the diagonal | $P$ | parameters too certain |
 # | `lowrank` | the largest eigenvalues | $P^2$ to find them | never too certain |
 # | `gp` | everything | $N C P$ | equal |
@@ -419,9 +426,9 @@ print(exercise_8_3)
 # %% [markdown]
 # ### Exercise 8.4: the same posterior as a Gaussian process
 #
-# Before any data, $f$ has covariance $K = J J^T / \delta$. With `J_data` (N, P) and `J_line` (121, P), noise variance
-# $0.09$ and $\delta = 0.3$, the rule of Gaussian processes is $V = K_{**} - K_{*} (K + 0.09 I)^{-1} K_{*}^T$. Compute
-# its diagonal, (121,).
+# Before any data, $f$ has covariance $K = J J^\top / \delta$. With `J_data` (N, P) and `J_line` (121, P), noise
+# variance $0.09$ and $\delta = 0.3$, the rule of Gaussian processes is
+# $V = K_{**} - K_{*} (K + 0.09 I)^{-1} K_{*}^\top$. Compute its diagonal, (121,).
 
 # %% tags=["exercise"]
 J_data = model.network.jacobian(theta, X)[:, 0]

@@ -24,13 +24,13 @@
 # Targets are now real numbers. The `Gaussian` likelihood says that they are the network's output plus noise of standard
 # deviation $\sigma$, the same everywhere:
 #
-# $$y = f(x, \theta) + \sigma e, \qquad e \sim N(0, 1)$$
+# $$y = f(x, \theta) + \sigma e, \qquad e \sim \mathcal{N}(0, 1)$$
 #
 # In code $\sigma$ is `sigma_noise`. Near the MAP estimate $f$ is linear in the parameters (tutorial 6), so under the
-# posterior $f(x) \sim N(m, V)$. The sum of two independent Gaussians is a Gaussian, so the posterior predictive needs
-# no approximation of its own:
+# posterior $f(x) \sim \mathcal{N}(m, V)$. The sum of two independent Gaussians is a Gaussian, so the posterior
+# predictive needs no approximation of its own:
 #
-# $$y \mid x, \mathcal{D} \sim N(m,\; V + \sigma^2)$$
+# $$y \mid x, \mathcal{D} \sim \mathcal{N}(m,\; V + \sigma^2)$$
 #
 # This is the `exact` link. It returns a `Prediction(mean, variance)`, each of shape (N, C), the noise included.
 
@@ -183,9 +183,9 @@ assert np.sqrt(la.predict(at_data, "nn", n_samples=1000, rng=0).variance[0, 0]) 
 # ## A noise that the network predicts
 #
 # Often the noise depends on the input. Then the network gets a second output for it. `HeteroscedasticGaussian` takes
-# $f = (m, s)$ with $y \sim N(m, e^s)$: the first output is the mean, the second the logarithm of the noise's variance,
-# so that any real number will do. (*Homoscedastic* means the same noise everywhere, *heteroscedastic* not so.) Here
-# the true noise grows from 0.05 to 0.69.
+# $f = (m, s)$ with $y \sim \mathcal{N}(m, e^s)$: the first output is the mean, the second the logarithm of the noise's
+# variance, so that any real number will do. (*Homoscedastic* means the same noise everywhere, *heteroscedastic* not
+# so.) Here the true noise grows from 0.05 to 0.69.
 
 
 # %%
@@ -215,8 +215,8 @@ panels[0].legend(fontsize=8, loc="lower left")
 
 # %% [markdown]
 # The posterior is over the parameters of both outputs, so the noise is uncertain as well. Its average is in closed
-# form: if $s \sim N(m_s, V_{ss})$, then $E[e^s] = e^{m_s + V_{ss} / 2}$. The total variance is $E[e^s] + V_{mm}$: the
-# *law of total variance*, the average variance plus the variance of the average.
+# form: if $s \sim \mathcal{N}(m_s, V_{ss})$, then $E[e^s] = e^{m_s + V_{ss} / 2}$. The total variance is
+# $E[e^s] + V_{mm}$: the *law of total variance*, the average variance plus the variance of the average.
 
 # %%
 places = np.array([[1.0], [4.0], [7.0]])
@@ -245,12 +245,13 @@ assert beyond.variance[0, 0] > 1e4
 # Error bars are claims, and claims can be checked on new data. There are three things to ask.
 #
 # **Coverage.** Of intervals that should hold 90 % of the targets, how many hold theirs? For
-# $N(\text{mean}, \text{sd}^2)$ the 90 % interval is the mean plus and minus 1.64 sd. Predictions whose intervals of
-# every level hold what they say are *calibrated*. We ask three models about 1300 new points from outside of the gap:
-# one whose noise is set too small, the tuned one, one whose noise is too large.
+# $\mathcal{N}(\text{mean}, \text{sd}^2)$ the 90 % interval is the mean plus and minus 1.64 sd. Predictions whose
+# intervals of every level hold what they say are *calibrated*. We ask three models about new points from outside of
+# the gap: one whose noise is set too small, the tuned one, one whose noise is too large.
 
 # %%
 X_new, y_new = sine_with_gap(2000, rng=1)
+print("new points:", len(X_new))
 print(f"probability within 1.645 sd of a Gaussian's mean: {ndtr(1.645) - ndtr(-1.645):.3f}")
 candidates = {"noise 0.1": by_sigma[sigmas[0]], "noise tuned": la, "noise 1.0": by_sigma[sigmas[-1]]}
 for name, fitted in candidates.items():
@@ -258,8 +259,8 @@ for name, fitted in candidates.items():
     print(f"{name:11}: 50 % intervals hold {half:.2f}, 90 % intervals hold {nine_tenths:.2f}")
 
 # %% [markdown]
-# A picture of all levels at once: for each level $q$, which share of targets is below the predicted $q$-quantile?
-# Calibrated predictions are on the diagonal.
+# A picture of all levels at once: for each level $q$, which share of targets is below the predicted $q$-quantile, the
+# value that a share $q$ should stay below? Calibrated predictions are on the diagonal.
 
 # %%
 fig, ax = plt.subplots(figsize=(4.2, 4.6))
@@ -283,8 +284,9 @@ panels[0].set_ylabel("targets of a bin")
 # %% [markdown]
 # **One number.** A constant prediction with honest error bars is calibrated and useless. A *score* asks for both,
 # honest and short. The negative log density does; it punishes a target far outside of the error bars very hard. The
-# *continuous ranked probability score* (CRPS) is milder: the area between the predicted cumulative distribution $F$
-# and the step at the target, squared,
+# *continuous ranked probability score* (CRPS) is milder: the area under the squared difference of the predicted
+# cumulative distribution $F$ and the step at the target, $[y \le t]$, which is 0 to the left of $y$ and 1 to the
+# right,
 #
 # $$\text{CRPS} = \int (F(t) - [y \le t])^2\, dt$$
 #
@@ -318,6 +320,9 @@ for name, low, high in [("in the gap", 3, 5.5), ("beyond the end", 8, 12)]:
         half, nine_tenths = interval_coverage(*p, y_where, levels=[0.5, 0.9])
         print(f"{name:14} {link:6}: 50 % intervals hold {half:.2f}, 90 % hold {nine_tenths:.2f}", end=", ")
         print(f"negative log density {gaussian_nll(*p, y_where):.1f}")
+        if link == "exact":
+            assert half < 0.4
+            assert (nine_tenths > 0.85) == (name == "in the gap")
 
 # %% [markdown]
 # In both places Laplace is far less wrong than the plugin. In the gap nine of ten targets are in its 90 % intervals,
@@ -328,8 +333,8 @@ for name, low, high in [("in the gap", 3, 5.5), ("beyond the end", 8, 12)]:
 #
 # ## Summary
 #
-# - The predictive of a regression is $N(m, V + \sigma^2)$, exactly so for the linearised network; the noise is
-#   aleatoric, $V$ epistemic.
+# - The predictive of a regression is $\mathcal{N}(m, V + \sigma^2)$, exactly so for the linearised network; the noise
+#   is aleatoric, $V$ epistemic.
 # - The evidence finds the noise and corrects for the data points that fitting has used up:
 #   $\sigma^2 = \sum r^2 / (N - \gamma)$.
 # - `HeteroscedasticGaussian` predicts the noise; its average over the posterior is $e^{m_s + V_{ss}/2}$.
@@ -376,8 +381,8 @@ print(exercise_9_3)
 # %% [markdown]
 # ### Exercise 9.4: the CRPS as an area
 #
-# One target, `y_one` = 0.4, and the prediction N(0, 1). Compute the CRPS by numerical integration of its definition
-# over the grid `t`; `ndtr` is $\Phi$. (The step falls between two points of the grid.)
+# One target, `y_one` = 0.4, and the prediction $\mathcal{N}(0, 1)$. Compute the CRPS by numerical integration of its
+# definition over the grid `t`; `ndtr` is $\Phi$. (The step falls between two points of the grid.)
 
 # %% tags=["exercise"]
 y_one = 0.4
