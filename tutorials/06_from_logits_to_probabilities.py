@@ -116,9 +116,9 @@ class Logits:
     mean: np.ndarray  # (N, C)
     cov: np.ndarray  # (N, C, C)
 
-    def covariance(self):
-        """Return V."""
-        return self.cov
+    def covariance(self, R=None):
+        """Return V, or the covariance R V R^T of R f."""
+        return self.cov if R is None else R @ self.cov @ R.T
 
     def variance(self):
         """Return diag V."""
