@@ -5,18 +5,19 @@ around the sigmoid's step: another rule, in another variable, than the two that 
 """
 
 import math
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from problems import Known
 from scipy.integrate import quad
 
 from minilaplace import MLP, Bernoulli, Categorical, Gaussian, Prediction
+from minilaplace.outputs import Outputs
 from minilaplace.posterior import FullPosterior
-from minilaplace.predictive import LINKS, Outputs, bridge, exact, plugin, plugin_regression, probit, quadrature
+from minilaplace.predictive import LINKS, bridge, exact, plugin, plugin_regression, probit, quadrature
 from minilaplace.subset import select
 
 MEANS = [0.0, 0.3, -1.0, 3.0, -10.0, 30.0, -50.0]
@@ -25,20 +26,6 @@ DEVIATIONS = [0.0, 1e-3, 0.1, 0.5, 0.9, JUST_BELOW_1, 1.0, JUST_ABOVE_1, 1.1, 2.
 
 means = st.floats(-50, 50)
 deviations = st.one_of(st.floats(0, 2), st.floats(0, 1e3))
-
-
-@dataclass
-class Known:
-    """Outputs with the mean (N, C) and covariance (N, C, C) one likes."""
-
-    mean: np.ndarray
-    V: np.ndarray
-
-    def covariance(self):
-        return self.V
-
-    def variance(self):
-        return np.diagonal(self.V, axis1=1, axis2=2)
 
 
 def logits(m, s):
