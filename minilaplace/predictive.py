@@ -93,7 +93,8 @@ def bridge(likelihood: Categorical, f: Outputs, *, normalise: bool = False) -> A
     share = np.divide(row, total, out=np.zeros_like(row), where=total > 0)
     m = f.mean @ less_mean - share * f.mean.sum(axis=1, keepdims=True)
     top = v_d.max(axis=1, keepdims=True)
-    v = np.where(top > 0, np.maximum(v_d - share * row, 1e-15 * top), 1.0)  # rounding must not take v to 0 or below
+    none = top <= np.finfo(float).tiny / np.finfo(float).eps  # 0, or so small that a share of it has no digits
+    v = np.where(none, 1.0, np.maximum(v_d - share * row, 1e-15 * top))  # rounding must not take v to 0 or below
     if normalise:
         s = v.mean(axis=1, keepdims=True) / np.sqrt(C / 2)
         m, v = m / np.sqrt(s), v / s
