@@ -257,7 +257,7 @@ def test_training_goes_down_the_expected_loss():
             total += 0.5**H * nll
         return total + 0.25 * theta @ theta
 
-    theta = fit_dropout(model, X, y, rate=rate, rng=0, epochs=800, batch_size=40, learning_rate=0.005)
+    theta = fit_dropout(model, X, y, rate=rate, rng=0, epochs=600, batch_size=8, learning_rate=0.002)
     plain = fit_map(model, X, y, rng=0)
     assert expected_loss(theta) < 0.6 * expected_loss(plain)
 
