@@ -12,7 +12,7 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
-from problems import LIKELIHOODS, assert_close, random_problem
+from problems import LIKELIHOODS, assert_close, assert_is_derivative, random_problem
 from scipy.integrate import dblquad, quad
 from scipy.optimize import minimize
 from scipy.special import expit
@@ -237,6 +237,24 @@ def test_without_dropout_training_is_adams_and_every_sample_is_the_plugin():
     theta = fit_map(model, X, y, method="adam", rng=3, **options)
     np.testing.assert_array_equal(fit_dropout(model, X, y, rate=0.0, rng=3, **options), theta)
     np.testing.assert_array_equal(mc_dropout(model, X, y, 4, rate=0.0, rng=3, **options), np.tile(theta, (4, 1)))
+
+
+def test_each_batch_follows_the_derivative_of_its_masked_loss(monkeypatch):
+    # nll(mask * theta) of the batch, and its share of a penalty on theta itself.
+    model, theta, X, y = random_problem(hidden=(3, 2), n_samples=8, prior_precision=0.7, prior_mean=0.2)
+    mask = dropout_masks(model.network, 0.5, 1, rng=1)
+    assert set(np.unique(mask)) == {0, 1, 2}
+    monkeypatch.setattr("minilaplace.dropout.dropout_masks", lambda *_: mask)
+    gradients = []
+    monkeypatch.setattr("minilaplace.training.Adam.descend", lambda self, gradient, *_: gradients.append(gradient))
+    fit_dropout(model, X, y, rate=0.5, rng=0)
+    batch = np.array([1, 4, 6])
+
+    def loss(t):
+        nll = model.likelihood.nll(model.network.forward(mask[0] * t, X[batch]), y[batch]).sum()
+        return nll + 3 / 8 * 0.35 * np.sum((t - 0.2) ** 2)
+
+    assert_is_derivative(gradients[0](theta, batch), loss, theta)
 
 
 def test_training_goes_down_the_expected_loss():
