@@ -122,6 +122,7 @@ def dropout_masks(network: MLP, rate: float, n_samples: int, rng: Seed = None) -
 
 def _check(network: MLP, rate: float) -> None:
     """Raise a ValueError unless the rate is one, and there is a unit to silence."""
+    instance("network", network, MLP, "an MLP")
     if not 0 <= real_number("rate", rate) < 1:
         raise ValueError(refusal("rate", "a probability of at least 0 and below 1", repr(rate)))
     if len(network.shapes) == 1:

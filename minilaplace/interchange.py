@@ -74,6 +74,7 @@ def from_layers(layers: Iterable[tuple[Any, Any]], activation: str) -> tuple[MLP
     array([[0.5]])
     """
     named = []
+    instance("layers", layers, Iterable, "pairs (W, b)")
     for l, layer in enumerate(layers):
         if not isinstance(layer, Sequence) or len(layer) != 2:
             raise ValueError(refusal(f"layers[{l}]", "a pair (W, b)", type(layer).__name__))
@@ -148,7 +149,9 @@ def to_state_dict(network: MLP, theta: Any, names: Iterable[str] | None = None) 
     ['0.weight', '0.bias', '2.weight', '2.bias']
     """
     layers = to_layers(network, theta)
-    names = [str(2 * l) for l in range(len(layers))] if names is None else list(names)
+    names = [str(2 * l) for l in range(len(layers))] if names is None else names
+    instance("names", names, Iterable, f"{len(layers)} different names")
+    names = list(names)
     if len(set(names)) != len(layers) or len(names) != len(layers):
         raise ValueError(refusal("names", f"{len(layers)} different names", names))
     state: dict[str, Array] = {}
