@@ -81,7 +81,7 @@ BAD = {
     "import warnings\nwarnings.warn('look out')": "cell-002: UserWarning: look out",
     "import sys\nprint('look out', file=sys.stderr)": "cell-002: writes to stderr: look out",
     "print(object())": "cell-002: shows an address of memory: <object object at 0x",
-    "1 + 1": "cell-002: its last line is a value that shows: print it, or assign it to `_`",
+    "1 + 1": "cell-002: its last line is a value that shows: print it, or end with `plt.show()`",
 }
 
 

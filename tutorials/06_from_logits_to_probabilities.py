@@ -163,6 +163,7 @@ for variance, at in [(0, 1.2), (5, 2.8), (30, 4.5), (300, 6.5)]:
     ax.text(at, height, f"V = {variance}", fontsize=9, ha="center", va="center", bbox={"color": "white", "pad": 0.5})
 ax.set(xlabel="mean m of the logit", ylabel="P(y = 1)", title="The average probability, exact and by probit")
 ax.legend()
+plt.show()
 
 # %% [markdown]
 # At $V = 0$ both are the plugin, $\sigma(m)$. As $V$ grows both flatten towards one half. How far apart do they get?
@@ -224,6 +225,7 @@ ax.axhline(probit_error, **STYLES["probit"], label="probit")
 ax.loglog(sizes, 0.3 / np.sqrt(sizes), ":", color="grey", label="slope of $1 / \\sqrt{S}$")
 ax.set(xlabel="number of draws S", ylabel="RMS error against quadrature", title="Amid class 1")
 ax.legend()
+plt.show()
 
 # %% [markdown]
 # `mc` needs some hundred draws to be as good as the probit link, which needs none. `nn` does not come closer, however
@@ -348,6 +350,7 @@ for ax, fitted, name in [(panels[0], la_linear, "logistic regression"), (panels[
     ax.set(xlabel="distance r from the origin", title=name, ylim=(-0.02, 1.02))
 panels[0].set_ylabel("P(y = 1)")
 panels[0].legend()
+plt.show()
 
 # %%
 m_far, V_far = la_linear.glm_predictive_distribution(1e6 * u[None])
@@ -407,6 +410,7 @@ ax.annotate("log 2", (-9, np.log(2) + 0.01), fontsize=9)
 ax.plot(x_coin[:, 0], np.where(y_coin == 1, -0.03, -0.06), "|", color="black", markersize=7)
 ax.set(xlabel="x (ticks: the data, class 1 above class 0)", ylabel="entropy of the label, nats", ylim=(-0.08, 0.95))
 ax.legend(loc="upper right")
+plt.show()
 
 # %%
 inside_coins, inside_ones, outside = la_coin.uncertainty([[-3.0], [2.0], [-9.0]], n_samples=20000, rng=0).epistemic

@@ -167,6 +167,7 @@ for ax, (name, la) in zip(panels.flat, fitted.items(), strict=True):
     ax.set(title=name, ylim=(-3, 3))
 fig.supxlabel("x", fontsize=11)
 fig.supylabel("f(x)", fontsize=11)
+plt.show()
 
 # %%
 in_gap, far_out = np.array([[4.25]]), np.array([[10.0]])
@@ -360,6 +361,7 @@ for style, (name, choose) in zip(("o-", "^-", "s--"), choices.items(), strict=Tr
     print(f"{name:19} 4 of 13: {shares[2]:.2f}, 10 of 13: {shares[5]:.2f} of full's mean variance")
 ax.set(xlabel="uncertain parameters, of 13", ylabel="share of full's mean V")
 ax.legend()
+plt.show()
 
 # %% [markdown]
 # Two lessons. No choice recovers much before nearly all parameters are in: the wide error bars come from parameters

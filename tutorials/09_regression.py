@@ -101,6 +101,7 @@ ax.plot(line[:, 0], np.sin(line[:, 0]), ":", color="black", label="truth")
 ax.plot(X[:, 0], y, ".", color="black", markersize=4)
 ax.set(ylim=(-3.2, 3.2), title="mean and two standard deviations")
 ax.legend(ncols=2, fontsize=9, loc="lower left")
+plt.show()
 
 # %% [markdown]
 # The grey band is the noise alone, two $\sigma$ to each side. The coloured margin is what the uncertain parameters
@@ -162,6 +163,7 @@ ax.axvline(sigma, color="C1", linestyle="--", label="marglik_training")
 ax.set(xlabel="noise standard deviation $\\sigma$", ylabel="log evidence, nats", xticks=[0.1, 0.3, 1])
 ax.set_xticklabels(["0.1", "0.3", "1"])
 ax.legend()
+plt.show()
 
 # %% [markdown]
 # ## Other links
@@ -212,6 +214,7 @@ for ax, fitted, title in [(panels[0], la_one, "one noise for all"), (panels[1], 
     ax.plot(X_grow[:, 0], y_grow, ".", color="black", markersize=3)
     ax.set(title=title, ylim=(-3, 3))
 panels[0].legend(fontsize=8, loc="lower left")
+plt.show()
 
 # %% [markdown]
 # The posterior is over the parameters of both outputs, so the noise is uncertain as well. Its average is in closed
@@ -280,6 +283,7 @@ for ax, (name, fitted) in zip(panels, candidates.items(), strict=True):
     ax.get_legend().remove()
     ax.set(title=name, xlabel="PIT", ylabel="")
 panels[0].set_ylabel("targets of a bin")
+plt.show()
 
 # %% [markdown]
 # **One number.** A constant prediction with honest error bars is calibrated and useless. A *score* asks for both,

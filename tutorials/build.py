@@ -101,10 +101,10 @@ def execute(script: Path) -> NotebookNode:
         try:
             client.execute(env=os.environ | ENVIRONMENT | {"IPYTHONDIR": folder})
         except CellExecutionError as error:
-            cell = next(
-                cell for cell in notebook.cells if any(o.output_type == "error" for o in cell.get("outputs", []))
+            (failed,) = (
+                cell.id for cell in notebook.cells for o in cell.get("outputs", []) if o.output_type == "error"
             )
-            raise UnfitError(f"{script.stem}, {cell.id}: {error.ename}: {error.evalue}\n{cell.source}") from None
+            raise UnfitError(f"{script.stem}, {failed}: {error.ename}: {error.evalue}") from None
     notebook.cells.remove(prepare)
     notebook.metadata = nbformat.from_dict(METADATA)  # without the versions of language and kernel
     for count, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), 1):
@@ -123,7 +123,7 @@ def refuse(place: str, outputs: list[NotebookNode]) -> None:
     pictures = [output for output in outputs if "image/png" in output.get("data", {})]
     for output in outputs:
         if output.output_type == "execute_result" and pictures != [output]:
-            raise UnfitError(f"{place}: its last line is a value that shows: print it, or assign it to `_`")
+            raise UnfitError(f"{place}: its last line is a value that shows: print it, or end with `plt.show()`")
         if output.get("name") == "stderr":
             raise UnfitError(f"{place}: writes to stderr: {output.text}")
         if re.search(r"\bat 0x[0-9a-f]{6,}", text(output)):
