@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from .model import BayesianModel
 from .network import MLP
-from .training import Adam, Callback, check_callback
+from .training import Adam, Callback, check_callback, check_finite
 from .validation import Array, Seed, instance, real_number, refusal, sampler, whole_number
 
 
@@ -106,7 +106,11 @@ def fit_dropout(
         if callback is not None:
             callback(epoch, theta.copy(), model.loss(theta, X, y))
 
-    return adam.descend(gradient, len(X), theta, rng, report)
+    with np.errstate(all="ignore"):  # as in `fit_map`
+        check_finite("theta0", model, theta, X, y)
+        theta = adam.descend(gradient, len(X), theta, rng, report)
+        check_finite("learning_rate", model, theta, X, y)
+    return theta
 
 
 def dropout_masks(network: MLP, rate: float, n_samples: int, rng: Seed = None) -> Array:

@@ -87,13 +87,13 @@ def fit_map(
     rng = sampler(rng)
     theta = model.network.init(rng) if theta0 is None else model.check_theta(theta0, "theta0")
     with np.errstate(all="ignore"):  # what is only tried may overflow; where it starts and ends may not
-        _check_finite("theta0", model, theta, X, y)
+        check_finite("theta0", model, theta, X, y)
         theta = optimizer.minimise(model, X, y, theta, rng, callback or (lambda step, theta, loss: None))
-        _check_finite("learning_rate", model, theta, X, y)
+        check_finite("learning_rate", model, theta, X, y)
     return theta
 
 
-def _check_finite(name: str, model: BayesianModel, theta: Array, X: Array, y: Any) -> None:
+def check_finite(name: str, model: BayesianModel, theta: Array, X: Array, y: Any) -> None:
     """Raise a ValueError that names the argument if it led to a loss of infinity or NaN."""
     loss = model.loss(theta, X, y)
     if not np.isfinite(loss):

@@ -24,6 +24,7 @@ from minilaplace import (
     toy_data_regression,
 )
 from minilaplace.curvature import ggn
+from minilaplace.dropout import fit_dropout
 from minilaplace.posterior import DIGITS
 
 PRIORS = (1e-8, 1e-4, 1.0, 1e4, 1e8)
@@ -286,6 +287,9 @@ def test_a_start_of_infinite_loss_is_refused():
 def test_steps_beyond_the_range_are_refused_by_name():
     with pytest.raises(ValueError, match=r"^learning_rate: expected one that leads to a loss"):
         fit_map(HETERO, X2, Y2, method="adam", learning_rate=1e4, epochs=3, rng=0)
+
+    with pytest.raises(ValueError, match=r"^learning_rate: expected one that leads to a loss"):
+        fit_dropout(BayesianModel(MLP(1, 2, 2), HeteroscedasticGaussian()), X2, Y2, learning_rate=1e4, epochs=3, rng=0)
 
 
 def test_a_predicted_noise_beyond_the_range_is_refused_by_row():

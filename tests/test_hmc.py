@@ -328,6 +328,13 @@ def test_truth_is_all_draws_where_the_chains_agree_and_refused_where_they_do_not
     np.testing.assert_array_equal(chains_of(samples).truth(limit=10.0), samples.reshape(-1, 3))
 
 
+def test_one_chain_is_no_truth_however_well_its_halves_agree():
+    samples = np.random.default_rng(0).normal(size=(1, 1000, 3))
+    assert np.all(split_r_hat(samples) < 1.01)
+    with pytest.raises(ValueError, match=r"^truth: expected two chains or more"):
+        chains_of(samples).truth()
+
+
 def test_truth_of_outputs_does_not_mind_modes_that_are_the_same_function():
     # Two chains in two modes of a network, which differ by the sign of the one hidden unit.
     network = MLP(1, 1, 1)
