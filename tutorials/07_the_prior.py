@@ -272,7 +272,7 @@ theta_start[:3] *= 100  # W1: the same function of x / 100
 in_hundreds = replace(network, prior_precision=[3e-5, 0.3])  # one for each layer, where to start
 for structure in ("scalar", "layerwise"):
     found, theta_found = marglik_training(
-        in_hundreds, X_sine / 100, y_sine, prior_structure=structure, theta0=theta_start
+        in_hundreds, X_sine / 100, y_sine, prior_structure=structure, theta0=theta_start, tol=1e-2
     )
     evidence = Laplace(found, theta_found).fit(X_sine / 100, y_sine).log_marginal_likelihood()
     precisions = ", ".join(f"{p:.2g}" for p in dict.fromkeys(np.atleast_1d(found.prior_precision)))

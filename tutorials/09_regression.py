@@ -118,7 +118,7 @@ plt.show()
 # noise and the prior held fixed:
 
 # %%
-for N in (50, 200, 800, 3200):
+for N in (50, 200, 800):
     X_more, y_more = toy_data_regression(N, noise=0.3, rng=1)
     fixed = BayesianModel(MLP(1, 8, 1), Gaussian(sigma_noise=0.3), prior_precision=0.3)
     la_more = Laplace(fixed, fit_map(fixed, X_more, y_more, theta0=theta)).fit(X_more, y_more)
@@ -150,7 +150,7 @@ assert round(np.sqrt(np.mean(residuals**2)), 3) == 0.283
 # to explain the noise by its function. The evidence over $\sigma$, each with a MAP estimate of its own:
 
 # %%
-sigmas = 10 ** np.linspace(-1, 0, 15)
+sigmas = 10 ** np.linspace(-1, 0, 11)
 by_sigma = {}
 for s in sigmas:
     wrong = BayesianModel(MLP(1, 8, 1), Gaussian(sigma_noise=s), prior_precision=model.prior_precision)
@@ -198,11 +198,11 @@ def growing_noise(n, seed):
     return x[:, None], np.sin(x) + (0.05 + 0.08 * x) * rng.standard_normal(n)
 
 
-X_grow, y_grow = growing_noise(200, seed=0)
-two_heads = BayesianModel(MLP(1, 8, 2), HeteroscedasticGaussian(), prior_precision=0.3)
+X_grow, y_grow = growing_noise(150, seed=0)
+two_heads = BayesianModel(MLP(1, 5, 2), HeteroscedasticGaussian(), prior_precision=0.3)
 la_two = Laplace(two_heads, fit_map(two_heads, X_grow, y_grow, rng=0)).fit(X_grow, y_grow)
 one_head, theta_one = marglik_training(
-    BayesianModel(MLP(1, 8, 1), Gaussian(sigma_noise=0.5), 0.3), X_grow, y_grow, optimize_noise=True, rng=0, tol=1e-2
+    BayesianModel(MLP(1, 5, 1), Gaussian(sigma_noise=0.5), 0.3), X_grow, y_grow, optimize_noise=True, rng=0, tol=1e-2
 )
 la_one = Laplace(one_head, theta_one).fit(X_grow, y_grow)
 
