@@ -99,8 +99,8 @@ fig, ax = plt.subplots(figsize=(5.5, 3.6))
 draw_bands(ax, la)
 ax.plot(line[:, 0], np.sin(line[:, 0]), ":", color="black", label="truth")
 ax.plot(X[:, 0], y, ".", color="black", markersize=4)
-ax.set(ylim=(-3.2, 3.2), title="mean and two standard deviations")
-ax.legend(ncols=2, fontsize=9, loc="lower left")
+ax.set(ylim=(-3.5, 4.2), title="mean and two standard deviations")
+ax.legend(ncols=2, fontsize=9, loc="upper center")
 plt.show()
 
 # %% [markdown]
