@@ -130,8 +130,9 @@ def test_a_tutorial_imports_what_readers_have(path):
 @pytest.mark.parametrize("page", [FOLDER / "index.md", FOLDER.parent / "README.md"], ids=lambda page: page.name)
 def test_the_tables_of_the_course_have_the_tutorials_titles(page):
     table = page.read_text(encoding="utf-8").split("| | tutorial | you learn |")[1].split("\n\n")[0]
-    titles = [f"# {number}. {title}" for number, title in re.findall(r"^\| (\d+) \| ([^|]+) \|", table, flags=re.M)]
-    assert [cells_of(path)[0].source.splitlines()[0] for path in PATHS] == titles[: len(PATHS)]
+    titles = {f"# {number}. {title}" for number, title in re.findall(r"^\| (\d+) \| ([^|]+) \|", table, flags=re.M)}
+    assert {cells_of(path)[0].source.splitlines()[0] for path in PATHS} <= titles
+    assert len(titles) == 12
 
 
 # --- execution
