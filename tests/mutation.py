@@ -136,9 +136,19 @@ def _text(node: ast.AST) -> str:
     return ast.unparse(ast.fix_missing_locations(copy.deepcopy(node))).splitlines()[0]
 
 
-def mutated(source: str, path: list[tuple[str, int | None]], other: ast.AST) -> str:
-    """Return the source with the node at `path` replaced."""
-    tree = ast.parse(source)
+def mutants(module: str) -> list[tuple[str, list[tuple[str, int | None]], ast.AST]]:
+    """Return every mutant of a module: what it is, the path to a node, and what to put there; not the equivalent ones."""
+    tree = ast.parse((PACKAGE / f"{module}.py").read_text("utf-8"))
+    known = EQUIVALENT.get(module, {})
+    found = Mutants(tree).found
+    return [
+        (f"{module}.py:{_line(tree, path)}: {what}", path, other) for path, other, what in found if what not in known
+    ]
+
+
+def mutated(module: str, path: list[tuple[str, int | None]], other: ast.AST) -> str:
+    """Return the module's source with the node at `path` replaced."""
+    tree = ast.parse((PACKAGE / f"{module}.py").read_text("utf-8"))
     node: ast.AST = tree
     for name, i in path[:-1]:
         node = getattr(node, name) if i is None else getattr(node, name)[i]
@@ -148,17 +158,6 @@ def mutated(source: str, path: list[tuple[str, int | None]], other: ast.AST) -> 
     else:
         getattr(node, name)[i] = other
     return ast.unparse(ast.fix_missing_locations(tree))
-
-
-def mutants(module: str) -> list[tuple[str, str]]:
-    """Return every mutant of a module as (what it is, its source); those known to be equivalent are left out."""
-    source = (PACKAGE / f"{module}.py").read_text("utf-8")
-    known, found = EQUIVALENT.get(module, {}), []
-    for path, other, what in Mutants(ast.parse(source)).found:
-        if what not in known:
-            line = _line(ast.parse(source), path)
-            found.append((f"{module}.py:{line}: {what}", mutated(source, path, other)))
-    return found
 
 
 def _line(node: ast.AST, path: list[tuple[str, int | None]]) -> int:
@@ -187,7 +186,7 @@ def killed(module: str, source: str, tests: list[str], limit: float) -> bool:
             done, status = os.waitpid(child, os.WNOHANG)
             if done:
                 return os.waitstatus_to_exitcode(status) != 0
-            time.sleep(0.02)
+            time.sleep(0.1)
         os.killpg(child, signal.SIGKILL)
         os.waitpid(child, 0)
         return True
@@ -226,12 +225,12 @@ def main() -> None:
     tried, noticed = Counter(), Counter()
     for stage in (0, 1):
         left = []
-        for module, what, source in jobs:
+        for module, what, path, other in jobs:
             tried[module] += stage == 0
-            if killed(module, source, TESTS[module][stage], given.limit):
+            if killed(module, mutated(module, path, other), TESTS[module][stage], given.limit):
                 noticed[module] += 1
             else:
-                left.append((module, what, source))
+                left.append((module, what, path, other))
                 print(f"not noticed by {['the quick', 'any'][stage]} tests: {what}", flush=True)
         jobs = left
         for module in tried:
