@@ -137,7 +137,7 @@ def _text(node: ast.AST) -> str:
 
 
 def mutants(module: str) -> list[tuple[str, list[tuple[str, int | None]], ast.AST]]:
-    """Return every mutant of a module, but for the equivalent ones: what it is, the path to a node, what to put there."""
+    """Return every mutant of a module but the equivalent ones: what it is, the path to a node, what to put there."""
     tree = ast.parse((PACKAGE / f"{module}.py").read_text("utf-8"))
     known = EQUIVALENT.get(module, {})
     found = Mutants(tree).found
