@@ -286,8 +286,8 @@ assert found > 0.9
 # %%
 n_errors = np.count_nonzero(~right)
 assert np.count_nonzero(~right[kept:]) > 2 / 3 * n_errors
-_, panels = plt.subplots(1, 6, figsize=(6, 1.7))
-for ax, n in zip(panels, order[::-1][:6], strict=True):
+_, panels = plt.subplots(2, 5, figsize=(6, 3.4))
+for ax, n in zip(panels.flat, order[::-1][:10], strict=True):
     ax.imshow(X_test[n].reshape(8, 8), cmap="gray_r")
     ax.set_title(f"is {y_test[n]}, says {p_sure[n].argmax()}\nat {p_sure[n].max():.2f}", fontsize=8)
     ax.axis("off")

@@ -189,7 +189,7 @@ assert largest_difference(day_2, at_once) < 1e-12
 # training), one carries the posterior over, one sees all data at once.
 
 # %%
-network = BayesianModel(MLP(1, 8, 1), Gaussian(sigma_noise=0.3), prior_precision=0.1)
+network = BayesianModel(MLP(1, 4, 1), Gaussian(sigma_noise=0.3), prior_precision=0.3)
 first = trained(network, X_1, y_1)
 days = {
     "forgets": trained(network, X_2, y_2, theta0=first.theta),
@@ -233,7 +233,7 @@ for day in range(1, 5):
     today = order[20 * day : 20 * (day + 1)]
     growing = trained(growing.as_prior(), X_all[today], y_all[today], theta0=growing.theta)
 daily, at_once_error = rms_error(growing, X_all, y_all), rms_error(days["all at once"], X_all, y_all)
-print(f"error on all data, day by day {daily:.2f}, at once {at_once_error:.2f}")
+print(f"error on all data, day by day {daily:.1f}, at once {at_once_error:.1f}")
 errors = [rms_error(la, X_1, y_1) for la in days.values()]
 assert errors[0] > errors[1] + 0.2
 assert errors[1] > errors[2] + 0.2
