@@ -175,9 +175,10 @@ class Window:
             + f", not of {now.prior_precision:.3g}" * (not explorer.at_mode),
             f"log evidence: {evidence}",
         ]
-        self.facts.set_text("\n".join(lines + [fill(self._news, WIDTH)] * bool(self._news)))
+        self.facts.set_text("\n".join([*lines, fill(self._news, WIDTH, max_lines=3, placeholder=" ...")]).strip())
 
     def _set(self, **changes: Any) -> None:
+        self._news = ""
         self.explorer.set(**changes)
         if "n_hidden" in changes:
             self._train()

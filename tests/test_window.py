@@ -196,7 +196,9 @@ def test_what_has_no_posterior_is_said_in_the_panel_and_the_old_contour_is_gone(
     assert "not positive definite" in made.panel.refusal.get_text()
     press_button(made, "tune prior")
     assert "not positive definite" in made.facts.get_text()
+    assert len(made.facts.get_text().splitlines()) == 6  # as many as there is room for
     choose(made, "curvature", "ggn")
+    assert "not positive definite" not in made.facts.get_text()
     assert not made.panel.refusal.get_visible()
     assert drawn_probabilities(made) == predicted_probabilities(made)
 
