@@ -22,6 +22,7 @@ import os
 import random
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -205,6 +206,7 @@ def main() -> None:
     given = parser.parse_args()
     os.environ["HYPOTHESIS_PROFILE"] = "mutation"
     _import_what_is_heavy()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # by way of what it has found
     jobs = []
     for module in given.modules or TESTS:
         source = (PACKAGE / f"{module}.py").read_text("utf-8")
