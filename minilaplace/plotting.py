@@ -108,6 +108,7 @@ def plot_contour(
 
     if ax is None:
         _, ax = plt.subplots(layout="constrained")
+    ax.grid(visible=False)
     filled = ax.contourf(*axes, p, levels=LEVELS, cmap="viridis", vmin=0, vmax=1)
     lines = ax.contour(*axes, p, levels=LABELLED, colors="white", linewidths=0.8)
     ax.clabel(lines, fmt="%.2f", fontsize=0.7 * plt.rcParams["font.size"])
