@@ -85,9 +85,7 @@ class Chains:
         if of is not None and not callable(of):
             raise TypeError(refusal("of", "a function of theta", repr(of)))
         if len(self.samples) < 2:
-            raise ValueError(
-                refusal("truth", "two chains or more, which started apart", "one")
-            )
+            raise ValueError(refusal("truth", "two chains or more, which started apart", "one"))
         r_hat = self.r_hat() if of is None else split_r_hat(self.evaluate(of))
         if not np.max(r_hat) <= limit:
             worst = np.unravel_index(np.argmax(r_hat), np.shape(r_hat))
