@@ -193,7 +193,9 @@ def _run_tests(tests: list[str], directory: str) -> int:
     sink = io.StringIO()
     files = [f"tests/test_{name}.py" for name in tests]
     with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
-        code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-W", f"ignore::{REWRITTEN}", *files])
+        code = pytest.main(
+            ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider", "-W", f"ignore::{REWRITTEN}", *files]
+        )
     return int(code)
 
 
