@@ -183,6 +183,20 @@ def test_a_damaged_file_is_refused_or_loads_the_same_numbers(name, damage, share
     assert refused > 0.6 * tries
 
 
+@pytest.mark.parametrize("name", ["theta", "prior_precision", "part_0", "header"])
+def test_other_contents_under_the_old_checksum_are_refused(name, tmp_path):
+    # Zip's own checksums see damage to a file; this one is for what has been packed anew.
+    la, _, _ = fitted()
+    path = tmp_path / "la.npz"
+    la.save(path)
+    with np.load(path) as file:
+        contents = dict(file)
+    contents[name] = np.array(str(contents[name]) + " ") if name == "header" else contents[name] * (1 + 1e-15)
+    np.savez(path, **contents)
+    with pytest.raises(ValueError, match=r"^path: expected .* damaged: its checksum is not that of its contents$"):
+        Laplace.load(path)
+
+
 def test_an_interrupted_save_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     la, X, _ = fitted()
     path = tmp_path / "la.npz"
