@@ -28,7 +28,12 @@ SOLUTIONS = {
     if cell.cell_type == "code"
 }
 HEADER = PATHS[0].read_text(encoding="utf-8").split("# %%")[0]
-MAY_IMPORT = {"numpy", "scipy", "matplotlib", "minilaplace", "sklearn"} | sys.stdlib_module_names
+ENVIRONMENT = {
+    "MPLBACKEND": "Agg",
+    "PYTHONPATH": os.pathsep.join(filter(None, [str(FOLDER), os.environ.get("PYTHONPATH")])),
+}
+BESIDE = {path.stem for path in FOLDER.glob("experiment*.py")}
+MAY_IMPORT = {"numpy", "scipy", "matplotlib", "minilaplace", "sklearn"} | sys.stdlib_module_names | BESIDE
 
 every_tutorial = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
@@ -64,7 +69,7 @@ class Run:
             text=True,
             check=False,
             cwd=folder,
-            env={key: value for key, value in os.environ.items() if key != "DISPLAY"} | {"MPLBACKEND": "Agg"},
+            env={key: value for key, value in os.environ.items() if key != "DISPLAY"} | ENVIRONMENT,
         )
         ran = [name for name, _ in cells + solutions]
         results = dict(zip(ran, json.loads(self.process.stdout or "[]"), strict=False))

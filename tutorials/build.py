@@ -58,7 +58,12 @@ def prepare(shell):
 prepare(get_ipython())
 del prepare
 """
-ENVIRONMENT = {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "OPENBLAS_NUM_THREADS": "1"}
+ENVIRONMENT = {
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "OPENBLAS_NUM_THREADS": "1",
+    # A tutorial may import what is beside it.
+    "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")])),
+}
 
 
 class UnfitError(Exception):
@@ -243,6 +248,8 @@ def lite(target: Path) -> int:
                 0, nbformat.v4.new_code_cell("%pip install -q minilaplace scikit-learn", id="install")
             )
             nbformat.write(notebook, contents / f"{script.stem}.ipynb")
+        for beside in HERE.glob("experiment*.*"):
+            shutil.copy(beside, contents)
         wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", wheels, HERE.parent]
         subprocess.run(wheel, check=True)
         options = ["--lite-dir", folder, "--contents", contents, "--output-dir", target.resolve(), "--no-sourcemaps"]

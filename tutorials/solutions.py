@@ -342,6 +342,41 @@ k = int(np.ceil(0.95 * len(unseen)))  # so many of the unseen must ring
 threshold = np.sort(unseen)[::-1][k - 1]
 false_alarms = (inside >= threshold).mean()
 
+# %% 11.1
+logits = np.stack([model.network.forward(member, X) for member in members])  # (5, N, 1)
+p_ensemble = expit(logits).mean(axis=0)[:, 0]  # of the probabilities, not of the logits
+
+# %% 11.2
+(W_1, b_1), (W_2, b_2) = model.network.layers(theta)
+units = expit(X @ W_1.T + b_1)  # (N, 32)
+f_silent = units @ W_2.T + b_2 - units[:, [3]] * W_2[:, 3]
+
+silent = np.ones_like(theta)
+model.network.layers(silent)[1][0][:, 3] = 0
+
+
+# %% 11.3
+def roll(position, momentum, n_steps, step=0.3):
+    """Return position and momentum after so many leapfrog steps in U = position^2 / 2."""
+    for _ in range(n_steps):
+        momentum -= step / 2 * position
+        position += step * momentum
+        momentum -= step / 2 * position
+    return position, momentum
+
+
+there = roll(1.0, 0.5, 10)
+back = roll(there[0], -there[1], 10)
+
+# %% 11.4
+area = np.mean(outside[:, None] > inside) + 0.5 * np.mean(outside[:, None] == inside)
+
+# %% 11.5
+confidence, right = laplace_p.max(axis=1), laplace_p.argmax(axis=1) == images.y_test
+edges = np.linspace(0, 1, 11)[1:-1]
+in_bin = np.digitize(confidence, edges)[:, None] == np.arange(10)  # (N, 10)
+error = np.abs((right - confidence) @ in_bin).sum() / len(right)
+
 # %% 12.1
 merged = A + B - delta * np.eye(len(A))  # the prior is in both, and counts once
 
