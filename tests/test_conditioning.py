@@ -165,6 +165,24 @@ def test_cholesky_does_not_depend_on_the_units_of_the_parameters():
     np.testing.assert_allclose(la.posterior.variance(), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("structure", "n_nonzero"), [("full", 1), ("lowrank", 1), ("blockdiag", 2), ("kron", 4), ("gp", 1)]
+)
+def test_eigenvalues_that_are_nothing_but_rounding_are_zero(structure, n_nonzero):
+    # One sample of one output: a gradient's outer product, of rank 1, for each block. Tuning may look at priors that
+    # are too weak for a posterior, and rounding of some 1e-9 in such a curvature would be all that it sees there.
+    model, theta, X, y, *_ = case("gaussian", 1e-2, 1.0)
+    rank = {"rank": len(theta)} if structure == "lowrank" else {}
+    found = Laplace(model, theta, hessian_structure=structure, **rank).fit(X[:1], y[:1])._fit.structure
+    assert np.count_nonzero(found.eigenvalues) == n_nonzero
+    assert np.all(found.eigenvalues >= 0)
+    volume, variance = found.log_det_and_variance(np.full(len(theta), 1e-12), 1.0)
+    assert np.count_nonzero(variance == 1e12) == len(theta) - n_nonzero
+    nonzero = found.eigenvalues[found.eigenvalues > 0]
+    expected = np.log(nonzero).sum() + (len(theta) - n_nonzero) * np.log(1e-12)
+    np.testing.assert_allclose(volume, expected, rtol=1e-12)
+
+
 class Units:
     """A source of randomness whose draws are the unit vectors, so that samples are the columns of their factor."""
 
