@@ -15,10 +15,9 @@ covariance of the outputs that it implies, J Sigma J^T. They differ in the facto
 | `EigenPosterior` (`kronecker.py`) | eigenvalues, an orthogonal basis in factored form | Kronecker-factored, diagonal |
 | `LowRankPosterior` (`low_rank.py`) | rows G with curvature G^T G | of few rows: low rank, function space |
 
-The inverse itself is never needed; `covariance` is there to look at.
-
-A sum of curvature and prior is rounded to 16 digits of its largest entries. Where the prior is so weak, or the noise so
-small, that fewer than `DIGITS` are left for what the prior alone determines, the posterior is refused: see `cholesky`.
+The inverse itself is never needed; `covariance` is there to look at. A sum of curvature and prior is rounded to 16
+digits of its largest entries: where so weak a prior, or so little noise, leaves fewer than `DIGITS` for what the prior
+alone determines, the posterior is refused, see `cholesky`.
 """
 
 from __future__ import annotations
