@@ -30,7 +30,7 @@ from minilaplace.posterior import DIGITS
 PRIORS = (1e-8, 1e-4, 1.0, 1e4, 1e8)
 NETWORKS = {"gaussian": MLP(1, 4, 1), "bernoulli": MLP(1, 4, 1), "categorical": MLP(2, 2, 3)}
 SETTINGS = [("gaussian", noise, prior) for noise, prior in product((1e-6, 1e-2, 1.0, 1e3), PRIORS)]
-SETTINGS += [(kind, None, prior) for kind, prior in product(("bernoulli", "categorical"), PRIORS)]
+SETTINGS += [(kind, None, prior) for kind, prior in product(("bernoulli", "categorical"), PRIORS[::2])]
 REFUSED = "^the posterior precision has not 4 digits of what the prior adds to it"
 
 
@@ -220,7 +220,7 @@ def bridge(m, V):
     return np.array(alpha) / mp.fsum(alpha)
 
 
-@pytest.mark.parametrize("prior", PRIORS)
+@pytest.mark.parametrize("prior", PRIORS[::2])
 @pytest.mark.parametrize("structure", ["full", "gp"])
 def test_the_bridge_keeps_its_digits_where_the_sum_of_the_logits_is_unknown(structure, prior):
     model, theta, X, y, X_new, reference = case("categorical", None, prior)
@@ -236,7 +236,7 @@ def test_quadrature_keeps_its_digits(prior):
     model, theta, X, y, X_new, reference = case("bernoulli", None, prior)
     p = Laplace(model, theta, hessian_structure="gp").fit(X, y).predict(X_new, "quadrature")
     f, V = forward(model.network, theta, X_new)[:, 0], reference.functional_covariance(X_new)[:, 0, 0]
-    with mp.workdps(20):
+    with mp.workdps(16):
         for received, m, v in zip(p, f, V, strict=True):
             s = mp.sqrt(v)  # the step of the sigmoid is at z = -m / s, and 40 / s wide
             edges = sorted({-12, 12, *(z for z in ((-40 - m) / s, -m / s, (40 - m) / s) if abs(z) < 12)})
@@ -249,7 +249,7 @@ def test_quadrature_keeps_its_digits(prior):
 
 def test_a_sine_whose_prior_single_precision_loses_has_its_digits():
     # 1-50-1, noise 0.1, prior 0.01: laplace-torch, in float32, answers NaN. The reference is function space, 80 digits.
-    X, y = toy_data_regression(40, noise=0.1, rng=0)
+    X, y = toy_data_regression(30, noise=0.1, rng=0)
     network = MLP(1, 50, 1)
     model = BayesianModel(network, Gaussian(0.1), 0.01)
     theta = 5 * network.init(0)  # weights as large as trained ones
