@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .out_of_distribution import auroc, entropy_score, fpr_at_recall, max_probability_score, mutual_information_score
+from .predictive import log_score
 from .regression_calibration import (
     crps,
     gaussian_nll,
@@ -78,8 +79,7 @@ class ReliabilityDiagram(NamedTuple):
 def negative_log_likelihood(p: ArrayLike, y: ArrayLike) -> float:
     """Return -mean_n log p_n(y_n), in nats; as in scikit-learn's `log_loss` p counts as within [eps, 1 - eps]."""
     p, y = _probabilities_and_labels(p, y)
-    eps = np.finfo(np.float64).eps
-    return float(-np.log(np.clip(p[np.arange(len(y)), y], eps, 1 - eps)).mean())
+    return float(-log_score(p, y).mean())
 
 
 def brier_score(p: ArrayLike, y: ArrayLike) -> float:

@@ -71,7 +71,7 @@ def fit_dropout(
     """Return the theta (P,) that does well on average over masks, by Adam with a fresh mask for each mini-batch.
 
     By the chain rule the gradient of a batch's nll(mask * theta) is mask times the gradient at mask * theta; the
-    prior's pull is at theta itself. At a rate of 0 this is `fit_map` by `adam`.
+    prior's pull is at theta itself. At a rate of 0 this is `fit_map` by `adam` with the same options.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def fit_dropout(
     masks = rng.spawn(1)[0]  # apart from the order of the data, which is then the same at every rate
 
     def gradient(theta: Array, batch: NDArray[np.intp]) -> Array:
-        mask = dropout_masks(model.network, rate, 1, masks)[0]
+        mask = _drawn(model.network, rate, 1, masks)[0]
         of_nll = model.loss_and_gradient(mask * theta, X[batch], y[batch], share=0.0)[1]
         return mask * of_nll + len(batch) / len(X) * model.pull(theta)
 
@@ -116,10 +116,13 @@ def fit_dropout(
 def dropout_masks(network: MLP, rate: float, n_samples: int, rng: Seed = None) -> Array:
     """Draw masks (S, P): 0 for what a silent unit sends on, 1 / (1 - rate) for what the others do, 1 for all else."""
     _check(network, rate)
-    rng = sampler(rng)
-    masks = np.ones((whole_number("n_samples", n_samples, least=1), network.n_params))
+    return _drawn(network, rate, whole_number("n_samples", n_samples, least=1), sampler(rng))
+
+
+def _drawn(network: MLP, rate: float, n_samples: int, rng: np.random.Generator) -> Array:
+    masks = np.ones((n_samples, network.n_params))
     for mask in masks:
-        for W, _ in network.layers(mask)[1:]:
+        for W, _ in network.layers(mask)[1:]:  # views into the mask
             W *= rng.binomial(1, 1 - rate, size=W.shape[1]) / (1 - rate)  # (H, I) times (I,)
     return masks
 

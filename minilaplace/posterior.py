@@ -208,8 +208,8 @@ class BlockPosterior(Posterior):
 def cholesky(precision: Array) -> Array:
     """Return L of a matrix whose lower triangle counts, or an error that says what is wrong with it and what to do.
 
-    Rounding moves the matrix by eps times its diagonal, and its inverse by eps times the condition number: that of the
-    matrix scaled to a unit diagonal, because L does not depend on the parameters' units.
+    Rounding moves the matrix by eps times its diagonal, and its inverse, relatively, by eps times the norm of the
+    inverse: of the matrix scaled to a unit diagonal, because L does not depend on the parameters' units.
     """
     try:
         L = scipy_cholesky(precision.T, lower=False).T  # LAPACK sees columns where NumPy has rows
@@ -218,8 +218,8 @@ def cholesky(precision: Array) -> Array:
         if smallest < -rounding_of(largest, len(precision)):
             raise not_positive_definite(smallest) from None
         raise not_resolved() from None
-    reciprocal_condition, _ = dpocon(L.T / np.sqrt(np.diagonal(precision)), 1.0)
-    if not resolved(np.finfo(float).eps, reciprocal_condition):
+    one_over_norm, _ = dpocon(L.T / np.sqrt(np.diagonal(precision)), anorm=1.0)  # 1 / |inverse|_1, estimated
+    if not resolved(np.finfo(float).eps, one_over_norm):
         raise not_resolved()
     return L
 

@@ -159,12 +159,13 @@ def nn(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
 
 
 def log_score(prediction: Array | Prediction, y: Any) -> Array:
-    """Return the log density that a prediction gave to the targets, (N,)."""
+    """Return the log density that a prediction gave to the targets, (N,); probabilities count as in [eps, 1 - eps]."""
     if isinstance(prediction, Prediction):
         mean, variance = prediction
         return -0.5 * ((y - mean) ** 2 / variance + np.log(2 * np.pi * variance)).sum(axis=1)
     p = np.column_stack([1 - prediction, prediction]) if prediction.ndim == 1 else prediction
-    return np.log(np.maximum(p[np.arange(len(y)), y], np.finfo(float).tiny))
+    eps = np.finfo(np.float64).eps
+    return np.log(np.clip(p[np.arange(len(y)), y], eps, 1 - eps))
 
 
 def decompose(likelihood: Likelihood, f: Outputs) -> Uncertainty:

@@ -89,9 +89,9 @@ class LaplaceMLP(BaseEstimator):
         Notes
         -----
         The usual alphas, 1e-4 by default, are priors so flat that an average over them is far too unsure, and the
-        evidence at a theta that is no mode of its prior mends that only in part; `subset_of_weights="last_layer"`
-        helps. An over-confident MLP gains likelihood, as one that L-BFGS has trained to its end; one that stopped in
-        time can lose some. `tune_on_held_out` is the safe choice. The README has a table of all that.
+        evidence at a theta that is no mode of its prior mends that only in part. With
+        `subset_of_weights="last_layer"` and `tune_on_held_out` an over-confident MLP gains likelihood, as one that
+        L-BFGS has trained to its end, and others keep theirs. The README has a table of all that.
         """
         instance("mlp", mlp, cls._peer, f"a trained {cls._peer.__name__}")
         check_is_fitted(mlp)

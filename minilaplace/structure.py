@@ -113,7 +113,7 @@ class Structure(ABC):
         return np.zeros(len(self.subset))
 
     def check_resolved(self, prior: Array, scale: float) -> None:
-        """Raise a LinAlgError if, for a prior (P_s,), some of the eigenvalues are lost in rounding."""
+        """Raise a LinAlgError if, for a prior (P_s,) or (P_s, P_s), some of the eigenvalues are lost in rounding."""
         weakest = prior if prior.ndim == 1 else eigvalsh(prior, subset_by_index=[0, 0])
         if not resolved(scale * self.rounding, scale * np.abs(self.eigenvalues) + weakest):
             raise not_resolved()

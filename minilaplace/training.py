@@ -159,8 +159,7 @@ class LBFGS:
             if stuck:
                 break
         if left > 0 and not is_mode(loss, gradient):
-            options = {"fatol": 5e-7, "maxiter": 20}
-            polished = root(lambda t: model.gradient(t, X, y), theta, method="krylov", options=options).x
+            polished = _polished(model, X, y, theta)
             end, slope = model.loss_and_gradient(polished, X, y)
             if is_mode(end, slope) and end <= loss + 1e-12 * abs(loss):
                 theta, loss, gradient = polished, end, slope
@@ -173,6 +172,15 @@ class LBFGS:
                 ConvergenceWarning,
                 stacklevel=3,
             )
+        return theta
+
+
+def _polished(model: BayesianModel, X: Array, y: Any, theta: Array) -> Array:
+    """Return where some Newton-Krylov steps on the gradient lead from theta; theta itself where SciPy gives up."""
+    options = {"fatol": 5e-7, "maxiter": 20}
+    try:
+        return root(lambda t: model.gradient(t, X, y), theta, method="krylov", options=options).x
+    except ValueError:  # "Jacobian inversion yielded zero vector"
         return theta
 
 

@@ -1,7 +1,7 @@
 """Below Figure 3, *it too could likely be improved*: priors and noise chosen by the evidence, or by held-out data.
 
 `tune` maximises the evidence at a given theta. The MAP itself moves with the prior, though, and the theta of one prior
-is no mode under another: `marglik_training` alternates the two until both stand still. `tune_on_held_out` asks data
+is no mode under another: `marglik_training` alternates the two until the prior stands still. `tune_on_held_out` asks data
 that the fit has not seen instead.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import count
 from typing import Any
 
@@ -20,8 +20,8 @@ from .evidence import LOG_BOUNDS, Tunable, tunable
 from .fit import Options, add_up
 from .model import BayesianModel
 from .predictive import Prediction, log_score
-from .training import ConvergenceWarning, fit_map
-from .validation import Array, Seed, instance, option, real_number, refusal, sampler, whole_number
+from .training import ConvergenceWarning, check_callback, fit_map
+from .validation import Array, Seed, instance, option, real_number, sampler, whole_number
 
 METHODS = ("marglik", "mackay")
 
@@ -173,9 +173,10 @@ def marglik_training(
     0.3
     """
     instance("model", model, BayesianModel, "a BayesianModel")
+    for name in options:
+        option("options", name, [field.name for field in fields(Options)])
     tol, chosen = real_number("tol", tol, above=0.0), Options(**options)
-    if callback is not None and not callable(callback):
-        raise TypeError(refusal("callback", "a function of (round, model, theta)", repr(callback)))
+    check_callback(callback, "(round, model, theta)")
     whole_number("max_rounds", max_rounds, least=1)
     rng = sampler(rng)
     X, y = model.check_data(X, y)
@@ -191,7 +192,7 @@ def marglik_training(
             callback(step, model, theta)
         if moved <= tol:
             return model, theta
-    _warn(f"prior and MAP still move by {moved:.2g} > {tol:g} after {max_rounds} rounds")
+    _warn(f"prior and MAP still move by {moved:.2g} > {tol:g} after {max_rounds} rounds", stacklevel=3)
     return model, theta
 
 
@@ -202,5 +203,6 @@ def _warn_at_edge(what: str, x: Array) -> None:
         _warn(f"the {what} still rises at the edge of 1e-8 to 1e8 for {at_edge} of {len(x)} tuned numbers")
 
 
-def _warn(message: str) -> None:
-    warnings.warn(message, ConvergenceWarning, stacklevel=4)
+def _warn(message: str, stacklevel: int = 5) -> None:
+    """Warn where the user's line is: that of `la.optimize_prior_precision`, if not told otherwise."""
+    warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel)

@@ -37,14 +37,16 @@ FITTED_REGRESSION = Laplace(REGRESSION, THETA).fit(X, TARGETS)
 
 # What is not an entrance: it computes with what has been checked, and looks at shapes at most (DESIGN: inner loops).
 INNER = {
-    "activation", "evidence", "fit", "jacobian", "kronecker", "layer_pairs", "low_rank", "posterior", "predictive",
+    "activation", "evidence", "fit", "jacobian", "kronecker", "layer_pairs", "low_rank", "outputs", "posterior",
+    "predictive",
     "storage", "structure", "subset",
     "validation",  # the checks themselves
     "sklearn", "sklearn_base", "sklearn_mlp",  # scikit-learn's rules, by its own checks, in test_sklearn.py
     "explorer", "panel", "window",  # moved by hand, in tests of their own
     "differences", "verdict",  # what `checks` says, and why
     "chains.Chains", "exact_posterior.ExactPosterior", "hamiltonian.DualAveraging", "hamiltonian.Point",
-    "hamiltonian.leapfrog", "training.check_callback", "training.optimizer_of", "training.Adam.descend",
+    "hamiltonian.leapfrog", "training.check_callback", "training.check_finite", "training.optimizer_of",
+    "training.Adam.descend",
     "model.BayesianModel.pull",
     "__main__",
     "curvature.Contribution", "curvature.contributions", "curvature.blocks", "curvature.finite_curvature",
@@ -143,6 +145,7 @@ GOOD = {
     "interchange.to_layers": {"network": NETWORK, "theta": THETA},
     "interchange.to_state_dict": {"network": NETWORK, "theta": THETA, "names": ["only"]},
     "laplace.Laplace.under": {"prior_precision": 1.0, "temperature": 2.0},
+    "model.BayesianModel.under": {"prior_precision": 1.0},
     "model_average.average": {"model": MODEL, "thetas": [THETA, THETA], "X": X},
     "model_average.deep_ensemble": {"model": MODEL, "X": X, "y": LABELS, "n_members": 1, "rng": 0},
     "calibration.negative_log_likelihood": {"p": P_NEW, "y": LABELS},
@@ -178,7 +181,7 @@ GOOD = {
 }  # fmt: skip
 
 # Methods are called on one of these.
-OWNERS = {"network.MLP": NETWORK, "laplace.Laplace": FITTED}
+OWNERS = {"network.MLP": NETWORK, "laplace.Laplace": FITTED, "model.BayesianModel": MODEL}
 
 NAN, INF = np.nan, np.inf
 WHOLE = [0, -1, 2.5, True, "3", NAN, None, [2]]
@@ -251,6 +254,7 @@ NOT_BAD = {  # what a name never is, but for these functions
     ("hamiltonian.hmc", "theta0"): [np.ones((1, 3))],  # one chain's
     ("interchange.from_torch", "activation"): [None, ""],  # of one layer; none counts as the usual one
     ("laplace.Laplace.under", "prior_precision"): [None],
+    ("model.BayesianModel.under", "prior_precision"): [None],
     ("laplace.Laplace.under", "temperature"): [None],
     ("laplace.Laplace.fit", "batch_size"): [None],
     ("laplace.Laplace.log_marginal_likelihood", "prior_precision"): [None],
