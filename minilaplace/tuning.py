@@ -1,8 +1,8 @@
 """Below Figure 3, *it too could likely be improved*: priors and noise chosen by the evidence, or by held-out data.
 
 `tune` maximises the evidence at a given theta. The MAP itself moves with the prior, though, and the theta of one prior
-is no mode under another: `marglik_training` alternates the two until the prior stands still. `tune_on_held_out` asks data
-that the fit has not seen instead.
+is no mode under another: `marglik_training` alternates the two until the prior stands still. `tune_on_held_out` asks
+data that the fit has not seen instead.
 """
 
 from __future__ import annotations
