@@ -37,8 +37,9 @@ from minilaplace import Laplace, fit_map
 from minilaplace import calibration as scores
 from minilaplace.chains import effective_sample_size, split_r_hat
 from minilaplace.checks import check_equal
+from minilaplace.dropout import dropout_masks, mc_dropout
 from minilaplace.hamiltonian import hmc
-from minilaplace.model_average import average, deep_ensemble, dropout_masks, mc_dropout
+from minilaplace.model_average import average, deep_ensemble
 from minilaplace.plot_calibration import plot_ood, plot_reliability
 from minilaplace.plotting import CLASS_STYLES, add_colorbar, plane
 
@@ -212,10 +213,10 @@ ax.set(yscale="log", ylabel="NLL of test data, nats", xticks=range(len(datasets)
 _ = fig.legend(loc="outside lower center", ncols=3)
 
 # %% [markdown]
-# Lower is better. On the toy set, wine and digits, whose classes are easy to tell apart, full Laplace has two to four
-# times the NLL of the MAP estimate. It gets the same labels right, and is too modest about them. The last layer alone
-# is less so. On diabetes, where the MAP estimate overfits, Laplace helps; to train again, five times or with dropout,
-# helps more, as that changes the mean and not only its error bars.
+# Lower is better. On the toy set, wine and digits, whose classes are easy to tell apart, full Laplace has 2.6 to 4.1
+# times the NLL of the MAP estimate. It gets the same labels right, and is too modest about them; the last layer alone
+# is less so, but on wine. On diabetes, where the MAP estimate overfits, Laplace helps; to train again, five times or
+# with dropout, helps more, as that changes the mean and not only its error bars.
 
 # %%
 images = digits(seed=0)
@@ -230,7 +231,7 @@ for dataset in ("toy", "wine", "digits"):
     ratio = np.mean(list(values(rows, "nll", dataset, "Laplace full").values()))
     ratio /= np.mean(list(values(rows, "nll", dataset, "MAP").values()))
     print(f"{dataset:6}: NLL of full Laplace over that of MAP {ratio:.1f}")
-    assert 2 < ratio < 4.5
+    assert 2.6 <= round(ratio, 1) <= 4.1
 unsure = (laplace_p.max(axis=1) > 0.5) & (laplace_p.max(axis=1) < 0.8)
 right = (laplace_p.argmax(axis=1) == images.y_test)[unsure].mean()
 print(f"digits that Laplace gives between 50 and 80 %: {right:.0%} right")
@@ -287,7 +288,7 @@ fig, ax = plt.subplots(figsize=(6, 3.8))
 for method in list(METHODS)[:-1]:  # HMC was not run everywhere
     areas = [np.mean(list(values(rows, "auroc_far_entropy", dataset, method).values())) for dataset in datasets]
     ax.plot(cost(rows, method), np.mean(areas), MARKERS[method], color=METHODS[method], markersize=9, label=method)
-ax.set(xscale="log", xlabel="cost, trainings of one network", ylabel="AUROC against far noise, mean of data sets")
+ax.set(xlim=(0, 9), xlabel="cost, trainings of one network", ylabel="mean AUROC, far noise")
 _ = fig.legend(loc="outside lower center", ncols=3)
 
 # %% [markdown]
@@ -317,11 +318,13 @@ for told, metrics in [("uncertainty", QUALITY), ("detection", DETECTION)]:
 #   none, and the evidence's prior for all changes little. The exception is that it mends an overfitted regression: on
 #   diabetes it is better than the MAP estimate.
 # - **Near the posterior: far from the data.** There full Laplace is closer to HMC than ensemble and dropout are, on
-#   both data sets. On test data it depends. On the toy set HMC is as sure as the MAP estimate nearly is, and Laplace is
+#   both data sets. On test data it depends. On the toy set HMC is nearly as sure as the MAP estimate, and Laplace is
 #   not: a Gaussian reaches where the posterior does not. On wine HMC is itself modest, so there it is the model and its
 #   prior.
 #
-# All this is about small networks on small data, and five splits of it; the paper's are large.
+# All this is about small networks on small data, and five splits of it; the paper's are large. And it is about a prior
+# that the evidence chose: one that held-out data chooses, `la.optimize_prior_precision("held_out", X=..., y=...)`, asks
+# for less modesty, at the price of data to hold out.
 
 # %%
 full_price, last_price = cost(rows, "Laplace full"), cost(rows, "Laplace last layer")

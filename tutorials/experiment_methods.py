@@ -18,8 +18,9 @@ from experiment_problems import Array
 from minilaplace import BayesianModel, Gaussian, Laplace
 from minilaplace.calibration import mutual_information_score
 from minilaplace.chains import split_r_hat
+from minilaplace.dropout import mc_dropout
 from minilaplace.hamiltonian import hmc
-from minilaplace.model_average import average, deep_ensemble, mc_dropout
+from minilaplace.model_average import average, deep_ensemble
 
 N_CHAINS = 4
 
