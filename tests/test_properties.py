@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from problems import assert_close
 
@@ -138,6 +138,15 @@ DOCUMENTED = (
 )
 
 
+def unresolved(la):
+    """Return whether the data is so informative (a predicted noise of nearly nothing) that the prior has no digits."""
+    try:
+        _ = la.posterior
+    except np.linalg.LinAlgError as error:
+        return str(error).startswith(DOCUMENTED[1])
+    return False
+
+
 def answers(la, case):
     """Yield everything that a posterior says of the new inputs."""
     likelihood = case.model.likelihood
@@ -223,6 +232,7 @@ def test_a_posterior_is_the_dense_algebra_of_its_precision(data):
     case = data.draw(cases())
     chosen = choices(data.draw, case, curvatures=("ggn", "empirical_fisher"))
     la = Laplace(case.model, case.theta, **chosen).fit(case.X, case.y)
+    assume(not unresolved(la))
     posterior, at = la.posterior, la.subset.indices
     Lambda = posterior.precision()
     Sigma = np.linalg.inv(Lambda)
@@ -315,6 +325,7 @@ def test_neither_the_names_of_hidden_units_nor_of_outputs_matter(data):
     la = Laplace(case.model, case.theta, **options).fit(case.X, case.y)
     twin = Laplace(reordered(case.model, moved), case.theta[moved], **options).fit(case.X, y)
     assert_same_posterior(twin, la, moved)
+    assume(not unresolved(la))
     p, q = la.predict(case.X_new), twin.predict(case.X_new)
     rtol = 1e-13 * np.linalg.cond(la.posterior.precision())
     for one, other in zip(p if isinstance(p, tuple) else [p], q if isinstance(q, tuple) else [q], strict=True):
@@ -327,6 +338,7 @@ def test_naming_the_other_side_of_each_pair_first_turns_the_preference_around(ca
     la = Laplace(case.model, case.theta).fit(case.X, case.y)
     twin = Laplace(case.model, case.theta).fit(case.X[:, ::-1], 1 - case.y)
     assert_same_posterior(twin, la)
+    assume(not unresolved(la))
     assert_close(twin.predict(case.X_new[:, ::-1]), 1 - la.predict(case.X_new), 1e-9)
 
 
@@ -340,6 +352,7 @@ def test_more_data_never_makes_a_ggn_posterior_less_sure(data):
     volume, spread = -np.inf, np.inf
     for n in range(len(case.X)):
         la.fit(case.X[n : n + 1], case.y[n : n + 1], override=False)
+        assume(not unresolved(la))
         variance = np.diagonal(la.glm_predictive_distribution(case.X_new)[1], axis1=1, axis2=2)
         assert la.posterior.log_det_precision >= volume - 1e-9 * abs(volume)
         assert np.all(variance <= spread * (1 + 1e-6) + 1e-12)
