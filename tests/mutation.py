@@ -231,7 +231,9 @@ def main() -> None:
     jobs = []
     for module in given.modules or TESTS:
         source = (PACKAGE / f"{module}.py").read_text("utf-8")
-        assert not killed(module, source, TESTS[module][0], given.limit), f"{module}: tests fail without a mutant"
+        assert not killed(module, source, sum(TESTS[module], []), 10 * given.limit), (
+            f"{module}: tests fail without a mutant"
+        )
         drawn = mutants(module)
         random.Random(given.seed).shuffle(drawn)
         jobs += [(module, *mutant) for mutant in drawn[: given.most]]
