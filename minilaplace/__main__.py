@@ -194,7 +194,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, default=Path("figures"), help="folder to write to (default: figures)")
     parser.add_argument("--seed", type=int, default=0, help="seed of data and initial parameters (default: 0)")
     parser.add_argument("--figure", type=int, choices=FIGURES, help="make this figure alone (default: all three)")
-    commands = parser.add_subparsers(dest="command", title="commands", metavar="")
+    commands = parser.add_subparsers(dest="command", title="commands", metavar="command")
     explore = commands.add_parser(
         "explore", help="open a window to move prior, network and data in", description=EXPLORE, formatter_class=raw
     )
@@ -202,7 +202,9 @@ def make_parser() -> argparse.ArgumentParser:
     explore.add_argument("--samples", type=int, default=200, help="how many samples of it (default: 200)")
     explore.add_argument("--hidden", type=int, default=32, help="hidden units; 0: logistic regression (default: 32)")
     explore.add_argument("--prior", type=float, default=0.1, help="prior precision (default: 0.1)")
-    explore.add_argument("--seed", type=int, default=argparse.SUPPRESS, help="as above")
+    explore.add_argument(
+        "--seed", type=int, default=argparse.SUPPRESS, help="seed of data and initial parameters (default: 0)"
+    )
     return parser
 
 

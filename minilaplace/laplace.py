@@ -93,6 +93,10 @@ class Laplace:
         self._fit = self.options.no_data(model)
         self._posterior: Posterior | None = None
 
+    def __repr__(self) -> str:
+        chosen = ", ".join(f"{name}={value!r}" for name, value in asdict(self.options).items() if value is not None)
+        return f"Laplace({self.model}, {chosen}), n_data={self.n_data}"
+
     @property
     def n_data(self) -> int:
         """How many samples have been added."""
@@ -161,8 +165,9 @@ class Laplace:
         X
             Inputs, (N, D).
         link_approx
-            One of the likelihood's `minilaplace.predictive.LINKS`; by default `"probit"` for classes and `"exact"`
-            for a regression.
+            For one logit `"probit"` (the default), `"plugin"`, `"quadrature"`, `"mc"` or `"nn"`; for many `"bridge"`
+            and `"bridge_norm"` in the place of quadrature; for a regression `"exact"` (the default), `"plugin"`, `"mc"`
+            or `"nn"`: see `predictive.py`.
         n_samples, rng
             How many samples `"mc"` and `"nn"` average over, and their seed or generator.
 

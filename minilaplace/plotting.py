@@ -44,6 +44,7 @@ CLASS_STYLES = [
 ]
 LEVELS = np.linspace(0, 1, 21)
 LABELLED = [0.25, 0.5, 0.75]
+MARKER = 20.0  # points^2 of a sample, where the view is as wide as the data
 
 
 def plot_contour(
@@ -112,9 +113,12 @@ def plot_contour(
     filled = ax.contourf(*axes, p, levels=LEVELS, cmap="viridis", vmin=0, vmax=1)
     lines = ax.contour(*axes, p, levels=LABELLED, colors="white", linewidths=0.8)
     ax.clabel(lines, fmt="%.2f", fontsize=0.7 * plt.rcParams["font.size"])
-    _draw_classes(ax, X, y, n_classes)
+    size = _draw_classes(ax, X, y, n_classes)
     ax.set(aspect="equal", xlabel="$x_1$", ylabel="$x_2$", title=title)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=n_classes, frameon=False)  # hides no data
+    ax.legend(
+        loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=n_classes, frameon=False,  # hides no data
+        markerscale=np.sqrt(MARKER / size),
+    )  # fmt: skip
     if colorbar:
         add_colorbar(filled, [ax], target)
     return filled
@@ -168,11 +172,12 @@ def add_colorbar(filled: QuadContourSet, panels: list[Axes], target: int) -> Non
     panels[0].figure.colorbar(filled, ax=panels, ticks=np.linspace(0, 1, 5), label=f"P(y = {target})")
 
 
-def _draw_classes(ax: Axes, X: Array, y: NDArray[np.intp], n_classes: int) -> None:
-    """Draw each class with its colour and marker, smaller where the view is much wider than the data."""
+def _draw_classes(ax: Axes, X: Array, y: NDArray[np.intp], n_classes: int) -> float:
+    """Draw each class with its colour and marker, and return its size, smaller where the view is much wider."""
     share = np.min(np.ptp(X, axis=0) / [np.ptp(ax.get_xlim()), np.ptp(ax.get_ylim())])
-    size = np.clip(20 * share, 4, 20)
+    size = float(np.clip(MARKER * share, 4, MARKER))
     for label in range(n_classes):
         colour, marker = CLASS_STYLES[label % len(CLASS_STYLES)]
         x1, x2 = X[y == label].T
         ax.scatter(x1, x2, s=size, c=colour, marker=marker, edgecolors="black", linewidths=0.5, label=f"y = {label}")
+    return size

@@ -64,7 +64,7 @@ def fit_map(
     callback
         Called as `callback(step, theta, loss)` after each iteration (`lbfgs`) or epoch (`adam`).
     **options
-        The fields of `LBFGS` or `Adam`.
+        The fields of `LBFGS`, `max_iterations`, or of `Adam`: `epochs`, `batch_size`, `learning_rate`, `shuffle`.
 
     Warns
     -----

@@ -6,18 +6,17 @@ import io
 import re
 from pathlib import Path
 
-import pytest
-
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 PRINTED = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, flags=re.DOTALL)
 
 
-@pytest.mark.parametrize(("code", "printed"), PRINTED)
-def test_code_prints_what_stands_below_it(code, printed):
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(compile(code, "README.md", "exec"), {})
-    assert out.getvalue() == printed
+def test_code_prints_what_stands_below_it():
+    names = {}  # a block may use what those above it have made
+    for code, printed in PRINTED:
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            exec(compile(code, "README.md", "exec"), names)
+        assert out.getvalue() == printed
 
 
 def test_every_python_block_is_followed_by_its_output():
