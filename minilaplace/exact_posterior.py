@@ -84,14 +84,17 @@ class ExactPosterior:
         the posterior does not average away, up to its own frequency pi / (h s), with s the deviation of f:
 
             E[sigmoid(f)] = 1/2 + integral of E[sin(t f)] / sinh(pi t) over 0 < t < pi / (h s)
+
+        by Gauss-Legendre quadrature. Its number of nodes rests on the fastest wave, which turns by pi / (h s) max |f|
+        radians on the way: one node for every two of them, three to each wavelength, and 64 for the rest.
         """
         f, s = self.thetas @ a, float(np.linalg.norm(a @ self.root))
         if s * self.step <= 0.8:
             return float(self.weights @ expit(f))
-        x, w = roots_legendre(64)
         half = np.pi / (2 * self.step * s)
+        x, w = roots_legendre(64 + int(half * np.abs(f).max()))
         waves = np.array([self.weights @ np.sin(t * f) for t in half * (1 + x)])
-        return float(0.5 + half * w @ (waves / np.sinh(np.pi * half * (1 + x))))
+        return float(np.clip(0.5 + half * w @ (waves / np.sinh(np.pi * half * (1 + x))), 0.0, 1.0))
 
 
 def exact_average(

@@ -368,6 +368,22 @@ def test_far_out_the_average_is_that_of_the_logits_distribution(reach):
     assert received == pytest.approx(sum(pieces), abs=1e-8)
 
 
+def test_where_the_posterior_is_sure_the_average_is_certain_however_far_out():
+    # The weight is 35 deviations from 0, and sigmoid(f) is 1 in float64 beyond f = 37, where all of the grid is. The
+    # inputs are so large that the sigmoid is a step between its points; 1e-9 is the tolerance of the grid.
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(5000, 1))
+    posterior = exact_posterior(BayesianModel(MLP(1, 1), Bernoulli(), 0.1), X, rng.binomial(1, expit(2 * X[:, 0])))
+    assert posterior.mean[0] / np.sqrt(posterior.covariance()[0, 0]) > 30
+    points = np.array([[50.0], [200.0], [1e4], [1e7]])
+    assert np.all(posterior.thetas @ np.array([50.0, 1.0]) > 37)
+    certain, impossible = posterior.predict(points), posterior.predict(-points)
+    np.testing.assert_allclose(certain, 1, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(impossible, 0, rtol=0, atol=1e-9)
+    assert np.all(certain <= 1)
+    assert np.all(impossible >= 0)
+
+
 @pytest.mark.parametrize(
     "prior", [0.7, np.array([[2.0, 0.5, 0.1], [0.5, 1.0, 0.0], [0.1, 0.0, 0.4]])], ids=["", "matrix"]
 )
