@@ -178,12 +178,13 @@ class _Grid:
     def halved(self, points: _Points) -> _Points:
         """Return the points of a grid of half the step, where the density is not negligible."""
         offsets = np.array(list(product([-1, 0, 1], repeat=len(self.centre)))) @ self._strides
-        keys = 2 * points.keys - REACH * self._strides.sum()
+        centre = REACH * self._strides.sum()
+        keys = centre + 2 * (points.keys - centre)  # twice a key alone is more than 63 bits hold
         return self._relevant(np.unique(keys[:, None] + offsets), points.step / 2)
 
     @property
     def _strides(self) -> NDArray[np.int64]:
-        return (2 * REACH) ** np.arange(len(self.centre))
+        return (2 * REACH) ** np.arange(len(self.centre), dtype=np.int64)
 
     def _relevant(self, keys: NDArray[np.int64], step: float) -> _Points:
         if len(keys) > MAX_POINTS:

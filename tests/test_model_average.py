@@ -349,6 +349,16 @@ def test_the_grid_is_as_fine_as_the_tolerance_asks():
     assert exact_posterior(model, X, y, tolerance=1e-2).step > fine.step
 
 
+def test_the_grid_does_not_depend_on_a_platforms_default_integer(monkeypatch):
+    # On some it has 32 bits; three coordinates take 63.
+    model, X, y = logistic(n_inputs=2)
+    expected = exact_posterior(model, X, y, tolerance=1e-4)
+    arange = np.arange
+    monkeypatch.setattr(np, "arange", lambda *bounds, dtype=np.int32: arange(*bounds, dtype=dtype))
+    received = exact_posterior(model, X, y, tolerance=1e-4)
+    np.testing.assert_array_equal(received.thetas, expected.thetas)
+
+
 @pytest.mark.parametrize("reach", [2.0, 10.0, 60.0, 1000.0])
 def test_far_out_the_average_is_that_of_the_logits_distribution(reach):
     # The second feature is 0 in all data: its weight u keeps its prior N(0, 1 / 2), apart from w and b. At (0, reach)
