@@ -231,7 +231,7 @@ def main() -> None:
     jobs = []
     for module in given.modules or TESTS:
         source = (PACKAGE / f"{module}.py").read_text("utf-8")
-        assert not killed(module, source, [test for tests in TESTS[module] for test in tests], 10 * given.limit), (
+        assert not killed(module, source, [*TESTS[module][0], *TESTS[module][1]], 10 * given.limit), (
             f"{module}: tests fail without a mutant"
         )
         drawn = mutants(module)

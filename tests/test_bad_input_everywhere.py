@@ -38,16 +38,14 @@ FITTED_REGRESSION = Laplace(REGRESSION, THETA).fit(X, TARGETS)
 # What is not an entrance: it computes with what has been checked, and looks at shapes at most (DESIGN: inner loops).
 INNER = {
     "activation", "evidence", "fit", "jacobian", "kronecker", "layer_pairs", "low_rank", "outputs", "posterior",
-    "predictive",
-    "storage", "structure", "subset",
+    "predictive", "storage", "structure", "subset",
     "validation",  # the checks themselves
     "sklearn", "sklearn_base", "sklearn_mlp",  # scikit-learn's rules, by its own checks, in test_sklearn.py
     "explorer", "panel", "window",  # moved by hand, in tests of their own
     "differences", "verdict",  # what `checks` says, and why
     "chains.Chains", "exact_posterior.ExactPosterior", "hamiltonian.DualAveraging", "hamiltonian.Point",
-    "hamiltonian.leapfrog", "training.check_callback", "training.check_finite", "training.optimizer_of",
-    "training.Adam.descend",
-    "model.BayesianModel.pull",
+    "hamiltonian.leapfrog", "training.check_callback", "training.optimizer_of", "training.Adam.descend",
+    "model.BayesianModel.pull", "training.check_finite",
     "__main__",
     "curvature.Contribution", "curvature.contributions", "curvature.blocks", "curvature.finite_curvature",
     "network.Trace", "network.MLP.layers", "network.MLP.forward", "network.MLP.backward", "network.MLP.jacobian",
