@@ -85,6 +85,11 @@ def hmc(
     callback
         Called here as `callback(chain, theta, loss)` with the last draw of each chain, in order, from 1.
 
+    Returns
+    -------
+    `Chains`: their `truth()` returns the draws (S, P) for `average(model, thetas, X)` if the chains agree; of a
+    network ask for agreement of its outputs, `truth(of=lambda theta: network.forward(theta, X))`.
+
     Examples
     --------
     >>> from minilaplace import MLP, Bernoulli, toy_data_linear

@@ -25,6 +25,9 @@ from .validation import Array, refusal
 class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
     """An MLP classifier whose probabilities are averaged over a Laplace posterior; labels may be of any type.
 
+    Inputs are best scaled: `make_pipeline(StandardScaler(), LaplaceClassifier())`. Training goes on to a mode, which on
+    unscaled inputs can take ten thousand steps.
+
     Parameters
     ----------
     hidden_layer_sizes, activation
