@@ -105,6 +105,8 @@ def hmc(
         instance("executor", executor, Executor, "a concurrent.futures.Executor")
     check_callback(callback, "(chain, theta, loss)")
     X, y = model.check_data(X, y)
+    if theta0 is None:
+        _check_start("y", "targets whose loss is finite at the prior mean, and its gradient", model, _mean(model), X, y)
     starts = [None] * n_chains if theta0 is None else _given_starts(model, theta0, n_chains, X, y)
     generators = sampler(rng).spawn(n_chains)
     run = partial(_chain, model, X, y, n_samples, n_warmup, n_leapfrog)
@@ -237,15 +239,24 @@ def _first_step(potential: Potential, here: Point, v: Array, rng: np.random.Gene
 
 
 def _start(model: BayesianModel, potential: Potential, rng: np.random.Generator) -> Point:
-    """Draw from the prior, mu0 + R^-1 z with R^T R = Lambda0; nearer to mu0 if the loss has no number out there."""
+    """Draw from the prior, mu0 + R^-1 z with R^T R = Lambda0; nearer to mu0 if the loss has no number out there.
+
+    Where it has none at a distance of 2^-100 either, the start is mu0.
+    """
     z, Lambda0 = rng.normal(size=model.network.n_params), np.asarray(model.prior_precision)
     away = solve_triangular(cholesky(Lambda0), z) if Lambda0.ndim == 2 else z / np.sqrt(Lambda0)
-    while True:
-        theta = model.prior_mean + away
+    mean = _mean(model)
+    for halvings in range(100):
+        theta = mean + away / 2**halvings
         here = Point(theta, *potential(theta))
         if np.isfinite(here.loss) and np.isfinite(here.gradient).all():
             return here
-        away = away / 2
+    return Point(mean, *potential(mean))
+
+
+def _mean(model: BayesianModel) -> Array:
+    """Return the mean of the prior, (P,)."""
+    return np.array(model.prior_mean_over(np.arange(model.network.n_params)))
 
 
 def _given_starts(model: BayesianModel, theta0: Any, n_chains: int, X: Array, y: Any) -> list[Array]:
@@ -256,8 +267,14 @@ def _given_starts(model: BayesianModel, theta0: Any, n_chains: int, X: Array, y:
         raise ValueError(refusal("theta0", f"shape ({P},) or ({n_chains}, {P})", f"shape {array.shape}"))
     starts = matrix("theta0", array, (P,)) if array.ndim == 2 else model.check_theta(array, "theta0")[None]
     for start in starts:
-        with np.errstate(all="ignore"):
-            loss, gradient = model.loss_and_gradient(start, X, y)
-        if not np.isfinite(loss + gradient.sum()):
-            raise ValueError(refusal("theta0", "a start where the loss is finite, and its gradient", f"loss {loss:g}"))
+        _check_start("theta0", "a start where the loss is finite, and its gradient", model, start, X, y)
     return list(np.broadcast_to(starts, (n_chains, P)).copy())
+
+
+def _check_start(name: str, expected: str, model: BayesianModel, theta: Array, X: Array, y: Any) -> None:
+    """Raise a ValueError that names the argument unless loss and gradient are finite at theta."""
+    with np.errstate(all="ignore"):
+        loss, gradient = model.loss_and_gradient(theta, X, y)
+        finite = np.isfinite(loss + gradient.sum())
+    if not finite:
+        raise ValueError(refusal(name, expected, f"a loss of {loss:g}"))

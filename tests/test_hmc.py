@@ -407,3 +407,27 @@ def test_a_start_without_a_loss_is_refused_and_nothing_is_drawn():
     with pytest.raises(ValueError, match=r"^theta0: expected a start"):
         hmc(model, [[1.0], [2.0]], [0.0, 1.0], theta0=[0.0, 0.0, 0.0, -2000.0], rng=rng)
     assert rng.bit_generator.seed_seq.n_children_spawned == 0
+
+
+def test_targets_without_a_loss_even_at_the_prior_mean_are_refused_and_nothing_is_drawn():
+    # The square of 1e200 is more than a float holds, at whatever theta.
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match=r"^y: expected targets whose loss is finite .* received a loss of inf"):
+        hmc(BayesianModel(MLP(1, 1), Gaussian()), [[1.0]], [[1e200]], 4, n_warmup=20, n_chains=1, rng=rng)
+    assert rng.bit_generator.seed_seq.n_children_spawned == 0
+
+
+def test_the_search_for_a_start_ends_at_the_prior_mean_even_where_no_place_will_do():
+    model = BayesianModel(MLP(1, 1), Gaussian(), prior_mean=[3.0, 0.0])
+    start = _start(model, lambda theta: (np.nan, np.zeros(2)), np.random.default_rng(0))
+    np.testing.assert_array_equal(start.theta, [3, 0])
+
+
+def test_a_start_is_nearer_to_the_prior_mean_where_the_loss_has_no_number():
+    model = BayesianModel(MLP(1, 1), Gaussian(), prior_mean=[3.0, 0.0])
+
+    def near(theta):
+        return (0.0 if np.abs(theta - [3, 0]).max() < 0.01 else np.inf), np.zeros(2)
+
+    start = _start(model, near, np.random.default_rng(0))
+    assert 0.001 < np.abs(start.theta - [3, 0]).max() < 0.01
