@@ -148,20 +148,29 @@ class Window:
     def refresh(self, *, everything: bool = False) -> None:
         """Draw the present state, trained first if data or network have changed."""
         if self.explorer.needs_training:
-            self._train()  # and come back
-            return
+            self._train(everything=everything)
+        else:
+            self._show(everything=everything)
+
+    def _show(self, *, everything: bool) -> None:
+        """Draw the prediction, or why there is none, and the data."""
         self.panel.look(10.0 ** self.sliders["view"].val)
+        if failed := self.explorer.needs_training:
+            self.panel.refuse(self._news)
+        self._say("none" if failed else self._predict())
+        self.panel.show_data(self.explorer.X, self.explorer.y)
+        self._overlay.draw(everything=everything)
+
+    def _predict(self) -> str:
+        """Draw the probabilities, or why there are none; return the log evidence in words."""
         x = np.linspace(-self.panel.half, self.panel.half, 25 if self.explorer.settings.link_approx in SAMPLED else 51)
         points = np.stack(np.meshgrid(x, x), axis=-1).reshape(-1, 2)
         try:
             self.panel.show(x, self.explorer.probabilities(points).reshape(len(x), len(x)))
-            evidence = f"{self.explorer.laplace.log_marginal_likelihood():.1f}"
+            return f"{self.explorer.laplace.log_marginal_likelihood():.1f}"
         except (ValueError, np.linalg.LinAlgError) as error:
             self.panel.refuse(str(error))
-            evidence = "none"
-        self.panel.show_data(self.explorer.X, self.explorer.y)
-        self._say(evidence)
-        self._overlay.draw(everything=everything)
+            return "none"
 
     def _say(self, evidence: str) -> None:
         """Write how things stand beside the controls, and what the last training or tuning had to warn of."""
@@ -169,10 +178,13 @@ class Window:
         self.sliders["prior precision"].valtext.set_text(f"{now.prior_precision:.3g}")
         self.sliders["temperature"].valtext.set_text(f"{now.temperature:.3g}")
         self.sliders["view"].valtext.set_text(rf"$\pm${self.panel.half:.3g}")
+        theta = "none"
+        if explorer.trained_under is not None:
+            theta = f"the mode of prior {explorer.trained_under:.3g}"
+            theta += f", not of {now.prior_precision:.3g}" * (not explorer.at_mode)
         lines = [
             f"{len(explorer.X)} samples, {explorer.model.network.n_params} parameters, start {explorer.seed}",
-            f"theta: the mode of prior {explorer.trained_under:.3g}"
-            + f", not of {now.prior_precision:.3g}" * (not explorer.at_mode),
+            f"theta: {theta}",
             f"log evidence: {evidence}",
         ]
         self.facts.set_text("\n".join([*lines, fill(self._news, WIDTH, max_lines=3, placeholder=" ...")]).strip())
@@ -203,8 +215,8 @@ class Window:
                 self._news = str(error)
         self._news = " ".join([self._news, *(str(warning.message) for warning in caught)]).strip()
 
-    def _train(self) -> None:
-        """Train and show how far that is; a change of the task that comes in meanwhile starts it again."""
+    def _train(self, *, everything: bool = False) -> None:
+        """Train and show how far that is, and then the state; a change that comes in meanwhile starts it again."""
         self._superseded = True
         if self._training:
             return
@@ -216,7 +228,7 @@ class Window:
                     self.explorer.train(self._progress)
         finally:
             self._training = False
-        self.refresh()
+        self._show(everything=everything)
 
     def _progress(self, step: int, theta: Array, loss: float) -> None:
         """Show a training step, if the last one has been seen, and look whether something else is asked by now."""

@@ -260,6 +260,27 @@ def test_what_training_warns_of_is_said(monkeypatch):
     assert made.facts.get_text().endswith("which is not a mode")
 
 
+def test_a_training_that_fails_is_refused_in_the_panel_and_can_be_tried_again(monkeypatch):
+    made, tries = opened(), []
+
+    def failing(callback):
+        tries.append(callback)
+        raise ValueError("theta: no minimum")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(made.explorer, "train", failing)
+        click(made, (-3.0, -3.0))
+        assert len(tries) == 1
+        assert (made.panel.refusal.get_text(), made.panel.contours) == ("theta: no minimum", [])
+        assert "theta: none\nlog evidence: none\ntheta: no minimum" in made.facts.get_text()
+        assert sum(len(points.get_offsets()) for points in made.panel.classes) == len(X) + 1
+        made.sliders["view"].set_val(2.0)
+        assert made.panel.axes.get_xlim() == (-100, 100)
+    press_button(made, "train")
+    assert not made.panel.refusal.get_visible()
+    assert drawn_probabilities(made) == predicted_probabilities(made)
+
+
 def test_a_moved_slider_draws_over_the_figure_what_a_new_figure_would_show():
     made, draws = drawn(), []
     made.figure.canvas.mpl_connect("draw_event", draws.append)
