@@ -66,6 +66,18 @@ EQUIVALENT = {
         "yield (H * G, (I + 1) * (J + 1)) if l != m else (H * (H + 1) // 2, (I + 1) * (I + 2) // 2)"
         " | (I + 1) * (J + 1)  ->  (I + 1) / (J + 1)",
     ): COSTS,
+    ("network", "T = np.empty(0)  # d z_l / d z_k (N, H_l, H_k) | 0  ->  1"): "set before it is read",
+    (
+        "posterior",
+        "return solve_triangular(self._factor, noise, lower=True, trans=\"T\").T | 'T'  ->  'T~'",
+    ): "SciPy answers the same to it",
+    (
+        "evidence",
+        "log_det_prior, quadratic = np.linalg.slogdet(prior)[1], deviation @ prior @ deviation"
+        " | deviation @ prior  ->  prior @ deviation",
+    ): "a prior precision is symmetric",
+    ("jacobian", "return whole and pairs_are_cheaper(self.shapes, self.deltas[0].shape[1]) | 1  ->  2"): COSTS,
+    ("curvature", "batch_size: int | None = None, | None  ->  0"): "neither is a size",
 }
 
 REWRITTEN = "pytest.PytestAssertRewriteWarning"  # hypothesis has been imported before pytest runs
