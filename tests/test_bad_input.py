@@ -265,6 +265,8 @@ for likelihood, foreign, why in [
     ("Bernoulli", "bridge", "the mean of one logit's bridge is the plugin"),
     ("Categorical", "quadrature", "it is the average of one logit; of many, 'mc' is"),
     ("Gaussian", "bridge", "there are no class probabilities"),
+    ("Gaussian", "quadrature", "there are no class probabilities"),
+    ("Bernoulli", "bridge_norm", "the mean of one logit's bridge is the plugin"),
 ]:
     model, y = MODELS[likelihood]
     known = one_of(LINKS[type(model.likelihood)])
