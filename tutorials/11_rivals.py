@@ -14,11 +14,10 @@
 # # 11. Rivals: ensembles, dropout, HMC
 #
 # After this tutorial you can average a network's predictions in four ways, judge each of them by proper scores and by
-# the posterior itself, and say how far the post's central claim holds on small data: that Laplace is "at least at par
-# with existing approaches in terms of uncertainty quantification and out-of-distribution detection and significantly
-# cheaper to compute".
+# the posterior itself, and say how far the post's central claim holds on small data: that Laplace keeps up with its
+# rivals in saying how sure to be and in noticing inputs unlike the data, for much less work.
 #
-# - Passage of the post: *The case for Bayesian Deep Learning*, "researchers have proposed many ingenious ways"; and
+# - Passage of the post: *The case for Bayesian Deep Learning*, the model average and three ways to it; and
 #   *Laplace Approximation*, the claim above.
 # - Modules: `model_average`, `dropout`, `hamiltonian`, `chains`, `calibration`, `out_of_distribution`,
 #   `regression_calibration`; and `experiment.py` beside this tutorial, a test of the claim whose results it reads.
@@ -66,7 +65,7 @@ print("MAP alone, at (2.5, 2.5) and at (40, 0):", average(model, theta[None], [[
 
 # %% [markdown]
 # **An ensemble** trains the same network from several random starts. The loss has many minima, so training ends in a
-# different one each time. The post: "an ensemble of just five models seems to do the trick". It costs five trainings.
+# different one each time. Five members often do, and cost five trainings.
 
 # %%
 members = deep_ensemble(model, X, y, 5, rng=0)  # (5, P)
