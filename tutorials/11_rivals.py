@@ -65,7 +65,7 @@ print("MAP alone, at (2.5, 2.5) and at (40, 0):", average(model, theta[None], [[
 
 # %% [markdown]
 # **An ensemble** trains the same network from several random starts. The loss has many minima, so training ends in a
-# different one each time. Five members often do, and cost five trainings.
+# different one each time. Five members are often enough, and cost five trainings.
 
 # %%
 members = deep_ensemble(model, X, y, 5, rng=0)  # (5, P)
