@@ -25,6 +25,9 @@ from scipy.special import ndtri
 
 from .validation import Array, finite, real_array, real_number, refusal
 
+LEAST_SIZE = 50  # effective draws for each half of a chain, below which R-hat is itself not to be relied on
+MOST_DIVERGENT = 0.01  # of a chain's draws
+
 
 @dataclass(frozen=True, eq=False)
 class Chains:
@@ -68,6 +71,9 @@ class Chains:
     def truth(self, limit: float = 1.01, of: Callable[[Array], Any] | None = None) -> Array:
         """Return `thetas` if the chains agree, and refuse to call them the posterior if they do not.
 
+        The rules are three: R-hat is at most `limit`; the effective sample size is at least 50 for each half of a
+        chain, as Vehtari et al. (2021) recommend; and no chain diverged in more than 1% of its draws.
+
         Parameters
         ----------
         limit
@@ -79,32 +85,50 @@ class Chains:
         Raises
         ------
         ValueError
-            That names the worst R-hat, where it is, and what to do; or that there is one chain alone.
+            That names the worst R-hat or effective sample size, where it is, and what to do; the divergences, if
+            there are too many; or that there is one chain alone.
         """
         limit = real_number("limit", limit, above=1.0)
         if of is not None and not callable(of):
             raise TypeError(refusal("of", "a function of theta", repr(of)))
         if len(self.samples) < 2:
             raise ValueError(refusal("truth", "two chains or more, which started apart", "one"))
-        r_hat = self.r_hat() if of is None else split_r_hat(self.evaluate(of))
+        draws = self.samples if of is None else finite("of(theta)", self.evaluate(of))
+        what = "theta" if of is None else "of(theta)"
+        advice = f"{self.divergences.sum()} divergences; "
+        advice += "draw more (n_samples, n_warmup), with longer trajectories (n_leapfrog)"
+        if of is None:
+            advice += "; for a network ask whether its outputs agree: of=lambda theta: network.forward(theta, X)"
+        r_hat, size, least = split_r_hat(draws), effective_sample_size(draws), LEAST_SIZE * 2 * len(self.samples)
         if not np.max(r_hat) <= limit:
-            worst = np.unravel_index(np.argmax(r_hat), np.shape(r_hat))
-            what, place = "theta" if of is None else "of(theta)", tuple(map(int, worst))
-            advice = "draw more (n_samples, n_warmup), with longer trajectories (n_leapfrog)"
-            if of is None:
-                advice += "; for a network ask whether its outputs agree: of=lambda theta: network.forward(theta, X)"
-            received = (
-                f"{np.max(r_hat):.4g} for {what} at index {place}, {self.divergences.sum()} divergences; {advice}"
-            )
+            received = f"{_at(r_hat, int(np.argmax(r_hat)), what)}, {advice}"
             raise ValueError(refusal("truth", f"R-hat of at most {limit:g} everywhere", received))
+        if not np.min(size) >= least:
+            received = f"{_at(size, int(np.argmin(size)), what)}, {advice}"
+            raise ValueError(refusal("truth", f"an effective sample size of at least {least} everywhere", received))
+        self._check_divergences()
         return self.thetas
+
+    def _check_divergences(self) -> None:
+        """Raise a ValueError if a chain lost its energy too often: there are places where it cannot go."""
+        worst, n_draws = int(np.argmax(self.divergences)), self.samples.shape[1]
+        if self.divergences[worst] > MOST_DIVERGENT * n_draws:
+            received = f"{self.divergences[worst]} in {n_draws} draws of the chain at index {worst}"
+            advice = "warm up longer (n_warmup), or make the prior stronger"
+            expected = f"divergences in at most {MOST_DIVERGENT:.0%} of each chain's draws"
+            raise ValueError(refusal("truth", expected, f"{received}; {advice}"))
+
+
+def _at(values: Array, k: int, what: str) -> str:
+    """Say the k-th of the values, and where it is."""
+    return f"{np.ravel(values)[k]:.4g} for {what} at index {tuple(map(int, np.unravel_index(k, np.shape(values))))}"
 
 
 def split_r_hat(draws: Any) -> Array:
-    """Return the rank-normalised split R-hat of draws (n_chains, n, ...), of shape (...).
+    """Return the rank-normalised split R-hat of draws (n_chains, T, ...), of shape (...).
 
-    Each chain is cut into two halves of n draws. With W the average variance within a half and B / n the variance of
-    the halves' means,
+    Each chain is cut into two halves of n = T // 2 draws (an odd middle one is left out), S = 2 n_chains n in all.
+    With W the average variance within a half and B / n the variance of the halves' means,
 
         R-hat = sqrt(((n - 1) / n W + B / n) / W)
 
@@ -117,20 +141,23 @@ def split_r_hat(draws: Any) -> Array:
 
 
 def effective_sample_size(draws: Any) -> Array:
-    """Return the effective number of draws (n_chains, n, ...) for the estimate of their mean, of shape (...).
+    """Return the effective number of draws (n_chains, T, ...) for the estimate of their mean, of shape (...).
 
-        ESS = S / tau,  tau = 1 + 2 sum_t rho_t,  rho_t = 1 - (W - the average autocovariance at lag t) / V
+        ESS = S / tau,  tau = 1 + 2 sum_t rho_t,  rho_t = 1 - (W - n / (n - 1) C_t) / V
 
-    with W and V = (n - 1) / n W + B / n of the halves as in `split_r_hat`, so that chains that disagree count for
-    little. The sum goes over pairs rho_2k + rho_2k+1 as long as they are positive, and never lets them rise again:
-    Geyer's initial monotone sequence. The Monte Carlo error of the mean is the standard deviation / sqrt(ESS).
+    with n, S, W and V = (n - 1) / n W + B / n of the halves as in `split_r_hat`, so that chains that disagree count for
+    little. C_t is the average over the halves of 1 / n sum_i (x_i - mean) (x_i+t - mean); n / (n - 1) C_0 is W. The sum
+    goes over pairs rho_2k + rho_2k+1 as long as they are positive, and never lets them rise again: Geyer's initial
+    monotone sequence. The Monte Carlo error of the mean is the standard deviation / sqrt(ESS).
+
+    Source: Vehtari et al. (2021); Geyer (1992).
     """
     return _column_by_column(_effective_sample_size, draws)
 
 
 def _column_by_column(statistic: Callable[[Array], float], draws: Any) -> Array:
     """Return the statistic of the halves (2 n_chains, n // 2) of every number that was drawn."""
-    expected = "shape (n_chains, n, ...) with n >= 4"
+    expected = "shape (n_chains, T, ...) with T >= 4"
     draws = finite("draws", real_array("draws", draws, expected))
     if draws.ndim < 2 or draws.shape[1] < 4 or draws.size == 0:
         raise ValueError(refusal("draws", expected, f"shape {draws.shape}"))

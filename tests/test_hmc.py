@@ -325,7 +325,11 @@ def test_truth_is_all_draws_where_the_chains_agree_and_refused_where_they_do_not
     with pytest.raises(ValueError, match=expected) as refused:
         chains_of(samples).truth()
     assert "draw more (n_samples, n_warmup)" in str(refused.value)
-    np.testing.assert_array_equal(chains_of(samples).truth(limit=10.0), samples.reshape(-1, 3))
+    samples[2, :, 1] -= 2.6
+    assert 1.01 < chains_of(samples).r_hat()[1] < 1.05
+    with pytest.raises(ValueError, match=r"R-hat of at most 1\.01 everywhere"):
+        chains_of(samples).truth()
+    np.testing.assert_array_equal(chains_of(samples).truth(limit=1.05), samples.reshape(-1, 3))
 
 
 def test_one_chain_is_no_truth_however_well_its_halves_agree():
@@ -333,6 +337,44 @@ def test_one_chain_is_no_truth_however_well_its_halves_agree():
     assert np.all(split_r_hat(samples) < 1.01)
     with pytest.raises(ValueError, match=r"^truth: expected two chains or more"):
         chains_of(samples).truth()
+
+
+def test_few_draws_are_no_truth_however_well_they_agree():
+    # Four chains have 8 halves, which take 50 effective draws each. Draws that repeat count once.
+    draws = np.random.default_rng(1).normal(size=(4, 150, 3))
+    assert effective_sample_size(draws).min() > 400
+    np.testing.assert_array_equal(chains_of(draws).truth(1.05), draws.reshape(-1, 3))
+    sticky = draws.copy()
+    sticky[:, :, 1] = np.repeat(draws[:, :75, 1], 2, axis=1)
+    size = effective_sample_size(sticky)[1]
+    assert size < 400
+    assert np.all(split_r_hat(sticky) < 1.05)
+    expected = rf"^truth: expected an effective sample size of at least 400 everywhere, received {size:.4g} for theta"
+    with pytest.raises(ValueError, match=expected + r" at index \(1,\)"):
+        chains_of(sticky).truth(1.05)
+    np.testing.assert_array_equal(chains_of(sticky).truth(1.05, of=lambda theta: theta[::2]), sticky.reshape(-1, 3))
+    with pytest.raises(ValueError, match=r"effective sample size .* for of\(theta\) at index \(\)"):
+        chains_of(sticky).truth(1.05, of=lambda theta: theta[1])
+
+
+def test_chains_that_diverged_in_more_than_a_hundredth_of_their_draws_are_no_truth():
+    samples = np.random.default_rng(0).normal(size=(4, 500, 3))
+
+    def chains(*divergences):
+        return Chains(samples, np.full(4, 0.8), np.full(4, 0.1), np.array(divergences))
+
+    np.testing.assert_array_equal(chains(5, 0, 5, 5).truth(), samples.reshape(-1, 3))
+    expected = r"^truth: expected divergences in at most 1% .*, received 6 in 500 draws of the chain at index 2;"
+    with pytest.raises(ValueError, match=expected):
+        chains(0, 5, 6, 0).truth()
+    with pytest.raises(ValueError, match="received 6 in 500 draws"):
+        chains(0, 5, 6, 0).truth(of=lambda theta: theta[0])
+
+
+def test_a_function_of_theta_that_has_no_number_is_named():
+    chains = chains_of(np.random.default_rng(0).normal(size=(2, 200, 3)))
+    with pytest.raises(ValueError, match=r"^of\(theta\): expected finite numbers"):
+        chains.truth(of=lambda theta: np.nan if theta[0] > 2 else theta[0])
 
 
 def test_truth_of_outputs_does_not_mind_modes_that_are_the_same_function():
@@ -387,8 +429,8 @@ BAD = [
     (lambda: hmc(MODEL, X, Y, rng=1.5), TypeError, "rng: expected"),
     (lambda: CHAINS.truth(limit=1.0), ValueError, "limit: expected a finite number greater than 1"),
     (lambda: CHAINS.truth(of="outputs"), TypeError, "of: expected a function of theta, received 'outputs'"),
-    (lambda: split_r_hat(np.ones(9)), ValueError, "draws: expected shape (n_chains, n, ...) with n >= 4"),
-    (lambda: split_r_hat(np.ones((4, 3))), ValueError, "draws: expected shape (n_chains, n, ...) with n >= 4"),
+    (lambda: split_r_hat(np.ones(9)), ValueError, "draws: expected shape (n_chains, T, ...) with T >= 4"),
+    (lambda: split_r_hat(np.ones((4, 3))), ValueError, "draws: expected shape (n_chains, T, ...) with T >= 4"),
     (lambda: effective_sample_size([[1.0, np.nan, 1, 1]]), ValueError, "draws: expected finite numbers"),
 ]
 
