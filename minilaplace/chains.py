@@ -156,7 +156,7 @@ def effective_sample_size(draws: Any) -> Array:
 
 
 def _column_by_column(statistic: Callable[[Array], float], draws: Any) -> Array:
-    """Return the statistic of the halves (2 n_chains, n // 2) of every number that was drawn."""
+    """Return the statistic of the halves (2 n_chains, n) of every number that was drawn."""
     expected = "shape (n_chains, T, ...) with T >= 4"
     draws = finite("draws", real_array("draws", draws, expected))
     if draws.ndim < 2 or draws.shape[1] < 4 or draws.size == 0:

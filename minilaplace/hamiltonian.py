@@ -226,7 +226,11 @@ class DualAveraging:
 
 
 def _first_step(potential: Potential, here: Point, v: Array, rng: np.random.Generator) -> float:
-    """Double or halve a step of 1 until the acceptance of a single one crosses 1/2 (the same, algorithm 4)."""
+    """Double or halve a step of 1 until the acceptance of a single one crosses 1/2.
+
+    As algorithm 4 of Hoffman and Gelman (2014), but each trial draws a new momentum and jitters its step, like every
+    move here.
+    """
     step, larger = 1.0, None
     for _ in range(100):
         fine = _move(potential, here, step, 1, v, rng)[1] > 0.5
