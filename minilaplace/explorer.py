@@ -103,9 +103,8 @@ class Explorer:
         """Whether theta is the mode of the present prior, and so the expansion around it a Laplace approximation."""
         return self._theta is not None and self.trained_under == self.settings.prior_precision
 
-    @property
     def laplace(self) -> Laplace:
-        """The approximation of the present settings, trained and fitted as far as that is needed."""
+        """Return the approximation of the present settings, trained and fitted as far as that is needed."""
         if self._theta is None:
             self.train()
         if self._la is None:
@@ -119,7 +118,7 @@ class Explorer:
 
     def probabilities(self, points: Any) -> Array:
         """Return P(y = 1) at points (M, 2), (M,); sampling links draw the same parameters at every call."""
-        return np.asarray(self.laplace.predict(points, self.settings.link_approx, rng=0))
+        return np.asarray(self.laplace().predict(points, self.settings.link_approx, rng=0))
 
     def set(self, **changes: Any) -> None:
         """Change settings; raises before anything is changed if one is unknown or out of range."""
@@ -130,7 +129,7 @@ class Explorer:
             self._forget_theta()
         elif (after.curvature, after.hessian_structure) != (before.curvature, before.hessian_structure):
             self._la = None
-        elif self._la is not None:
+        elif self._la is not None and after != replace(before, link_approx=after.link_approx):
             self._la = self._la.under(after.prior_precision, temperature=after.temperature)
 
     def train(self, callback: Callback | None = None) -> None:
@@ -146,7 +145,7 @@ class Explorer:
 
     def tune_prior(self) -> None:
         """Set the prior precision that the evidence prefers at this theta; `train` then moves theta to its mode."""
-        tuned = self.laplace.under().optimize_prior_precision()
+        tuned = self.laplace().under().optimize_prior_precision()
         self.set(prior_precision=tuned.model.prior_precision)
 
     def add_point(self, point: Any, label: int) -> None:
@@ -161,10 +160,10 @@ class Explorer:
         self._set_data(X, self.y)
 
     def remove_point(self, index: int) -> None:
-        """Take one sample out; the last one stays."""
+        """Take one sample out; one has to stay."""
         index = self._index(index)
         if len(self.X) == 1:
-            raise ValueError(refusal("index", "a sample that is not the last one", index))
+            raise ValueError(refusal("index", "more than one sample, as one has to stay", f"index {index} of one"))
         self._set_data(np.delete(self.X, index, axis=0), np.delete(self.y, index))
 
     @property

@@ -167,7 +167,7 @@ class Window:
         points = np.stack(np.meshgrid(x, x), axis=-1).reshape(-1, 2)
         try:
             self.panel.show(x, self.explorer.probabilities(points).reshape(len(x), len(x)))
-            return f"{self.explorer.laplace.log_marginal_likelihood():.1f}"
+            return f"{self.explorer.laplace().log_marginal_likelihood():.1f}"
         except (ValueError, np.linalg.LinAlgError) as error:
             self.panel.refuse(str(error))
             return "none"

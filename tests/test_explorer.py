@@ -21,14 +21,14 @@ def made_anew(explorer):
     """Return the probabilities of a Laplace built from the explorer's theta and settings alone."""
     s = explorer.settings
     la = Laplace(
-        explorer.model, explorer.laplace.theta, temperature=s.temperature, curvature=s.curvature,
+        explorer.model, explorer.laplace().theta, temperature=s.temperature, curvature=s.curvature,
         hessian_structure=s.hessian_structure,
     )  # fmt: skip
     return la.fit(explorer.X, explorer.y).predict(POINTS, s.link_approx, rng=0)
 
 
 def largest_slope(explorer):
-    return np.abs(explorer.model.gradient(explorer.laplace.theta, explorer.X, explorer.y)).max()
+    return np.abs(explorer.model.gradient(explorer.laplace().theta, explorer.X, explorer.y)).max()
 
 
 def test_it_starts_with_figure_2_as_it_should_be():
@@ -41,9 +41,9 @@ def test_it_starts_with_figure_2_as_it_should_be():
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_prior_and_temperature_reuse_theta_and_the_accumulated_curvature(structure):
     explorer = small(hessian_structure=structure)
-    before, first = explorer.laplace, explorer.probabilities(POINTS)
+    before, first = explorer.laplace(), explorer.probabilities(POINTS)
     explorer.set(prior_precision=1.5, temperature=0.3)
-    after = explorer.laplace
+    after = explorer.laplace()
     assert after.theta is before.theta
     assert after._fit.structure is before._fit.structure
     assert_allclose(explorer.probabilities(POINTS), made_anew(explorer), rtol=RTOL)
@@ -60,10 +60,21 @@ def test_prior_and_temperature_reuse_theta_and_the_accumulated_curvature(structu
 )
 def test_curvature_structure_and_link_are_those_of_a_laplace_made_anew_at_the_same_theta(changes):
     explorer = small()
-    theta = explorer.laplace.theta
+    theta = explorer.laplace().theta
     explorer.set(**changes)
     assert_array_equal(explorer.probabilities(POINTS), made_anew(explorer))
-    assert_array_equal(explorer.laplace.theta, theta)
+    assert_array_equal(explorer.laplace().theta, theta)
+
+
+def test_the_gaussian_is_factored_again_under_another_prior_or_temperature_and_not_for_another_link():
+    explorer = small()
+    before = explorer.laplace().posterior
+    explorer.set(link_approx="mc", prior_precision=0.1)
+    assert explorer.laplace().posterior is before
+    explorer.set(prior_precision=0.2)
+    under_prior = explorer.laplace().posterior
+    explorer.set(temperature=2.0)
+    assert len({id(posterior) for posterior in (before, under_prior, explorer.laplace().posterior)}) == 3
 
 
 def test_under_another_prior_theta_is_no_mode_until_it_is_trained():
@@ -112,14 +123,14 @@ def test_points_are_added_moved_and_removed_and_the_callers_data_stays():
 
 def test_the_network_of_a_number_of_hidden_units_does_not_depend_on_the_way_there():
     explorer = small()
-    theta = explorer.laplace.theta
+    theta = explorer.laplace().theta
     explorer.set(n_hidden=7)
-    assert len(explorer.laplace.theta) == 29
+    assert len(explorer.laplace().theta) == 29
     explorer.set(n_hidden=4)
-    assert_array_equal(explorer.laplace.theta, theta)
+    assert_array_equal(explorer.laplace().theta, theta)
     explorer.start_anew()
-    assert np.abs(explorer.laplace.theta - theta).max() > 0.1
-    assert_array_equal(explorer.laplace.theta, small(seed=1).laplace.theta)
+    assert np.abs(explorer.laplace().theta - theta).max() > 0.1
+    assert_array_equal(explorer.laplace().theta, small(seed=1).laplace().theta)
 
 
 def test_a_training_that_its_callback_ends_changes_nothing():
@@ -165,13 +176,13 @@ def test_an_indefinite_hessian_is_refused_and_a_larger_prior_is_the_way_out():
 
 def test_tuning_and_training_in_turn_end_where_marglik_training_does():
     explorer = small()
-    untuned = explorer.laplace
+    untuned = explorer.laplace()
     explorer.tune_prior()
     assert explorer.settings.prior_precision == untuned.optimize_prior_precision().model.prior_precision
     for _ in range(60):
         explorer.train()
         explorer.tune_prior()
-    chosen, _ = marglik_training(small().model, X, Y, theta0=small().laplace.theta, tol=1e-6)
+    chosen, _ = marglik_training(small().model, X, Y, theta0=small().laplace().theta, tol=1e-6)
     assert_allclose(explorer.settings.prior_precision, chosen.prior_precision, rtol=1e-3)
 
 
@@ -187,16 +198,16 @@ def test_tuning_and_training_in_turn_end_where_marglik_training_does():
         (lambda e: e.add_point([1.0, 2.0], 2), r"label: expected shape \(1,\) of integer labels 0..1, received 2"),
         (lambda e: e.add_point([1.0, np.nan], 1), "point: expected finite numbers"),
         (lambda e: e.move_point(40, [1.0, 1.0]), "index: expected a sample below 40, received 40"),
-        (lambda e: Explorer(X[:1], Y[:1]).remove_point(0), "index: expected a sample that is not the last one"),
+        (lambda e: Explorer(X[:1], Y[:1]).remove_point(0), "index: expected more than one sample, as one has to stay"),
         (lambda e: Explorer(X, Y, seed=-1), "seed: expected a whole number of at least 0"),
         (lambda e: Explorer(X[:, :1], Y), r"X: expected shape \(N, 2\)"),
     ],
 )
 def test_what_makes_no_sense_is_refused_and_changes_nothing(call, message):
     explorer = small()
-    settings, before = explorer.settings, explorer.laplace
+    settings, before = explorer.settings, explorer.laplace()
     with pytest.raises(ValueError, match=message):
         call(explorer)
     assert explorer.settings is settings
-    assert explorer.laplace is before
+    assert explorer.laplace() is before
     assert_array_equal(explorer.X, X)
