@@ -6,7 +6,7 @@ the energy, and where it arrives is the next draw, up to a Metropolis test for w
 
     d theta / dt = v * p,   d p / dt = -dU / d theta,   energy = U(theta) + 1/2 sum v * p^2,   p ~ N(0, diag(v)^-1)
 
-`hmc` runs some such chains; `chains.py` tells whether they agree.
+`hmc` runs some such chains, each after a warm-up (`warm_up.py`); `chains.py` tells whether they agree.
 
 | symbol | shape | meaning |
 |---|---|---|
@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
@@ -32,18 +32,10 @@ from .fit import results
 from .model import BayesianModel
 from .training import check_callback
 from .validation import Array, Seed, instance, matrix, real_array, refusal, sampler, whole_number
+from .warm_up import Point, warm_up
 
-TARGET = 0.8  # acceptance that the warm-up aims at
 JITTER = 0.2  # of the step, up and down
 TOO_FAR = 1000.0  # an energy error that is no rounding of the path any more but another path
-
-
-class Point(NamedTuple):
-    """A place in parameter space, with the loss and its gradient there."""
-
-    theta: Array
-    loss: float
-    gradient: Array
 
 
 Potential = Callable[[Array], "tuple[float, Array]"]
@@ -138,7 +130,7 @@ def _chain(
     samples, accepted, divergences = np.empty((n_samples, model.network.n_params)), 0.0, 0
     with np.errstate(all="ignore"):  # where a trajectory overflows, it is a divergence
         here = _start(model, potential, rng) if start is None else Point(start, *potential(start))
-        here, step, v = _warm_up(potential, here, n_warmup, n_leapfrog, rng)
+        here, step, v = warm_up(partial(_move, potential, rng=rng), here, n_warmup, n_leapfrog)
         for s in range(n_samples):
             here, probability, diverged = _move(potential, here, step, n_leapfrog, v, rng)
             samples[s], accepted, divergences = here.theta, accepted + probability, divergences + diverged
@@ -176,70 +168,6 @@ def _move(
     diverged = not gained <= TOO_FAR  # NaN is not
     probability = 0.0 if diverged else float(np.exp(-max(gained, 0.0)))
     return (there if rng.random() < probability else here), probability, diverged
-
-
-def _warm_up(
-    potential: Potential, here: Point, n_warmup: int, n_leapfrog: int, rng: np.random.Generator
-) -> tuple[Point, float, Array]:
-    """Walk to where the posterior is, and return that point, a step, and inverse masses.
-
-    In four quarters: the first arrives, the second and the third each end with the variances of their draws as the
-    new inverse masses, the last tunes the step to them.
-    """
-    v = np.ones(len(here.theta))
-    step = _first_step(potential, here, v, rng)
-    for quarter, n in enumerate(np.diff(np.linspace(0, n_warmup, 5).astype(int))):
-        tuned, draws = DualAveraging(step), np.empty((n, len(v)))
-        for i in range(n):
-            here, probability, _ = _move(potential, here, tuned.step, n_leapfrog, v, rng)
-            tuned.update(probability)
-            draws[i] = here.theta
-        step = tuned.average
-        if quarter in (1, 2):
-            v = (n * draws.var(axis=0, ddof=1) + 5 * 1e-3) / (n + 5)  # few draws do not make a variance of 0
-            step = _first_step(potential, here, v, rng)
-    return here, step, v
-
-
-class DualAveraging:
-    """The step whose average acceptance is the target (Hoffman and Gelman, 2014, section 3.2).
-
-    After m moves with acceptances a_1 .. a_m, g_m being a running average of the shortfalls target - a_i,
-
-        log step = log(10 first) - sqrt(m) / gamma g_m,   gamma = 0.05
-
-    and `average` is a running average of log step, whose weights m^-0.75 forget the beginning.
-    """
-
-    def __init__(self, first: float, target: float = TARGET) -> None:
-        self.step = self.average = first
-        self._centre, self._target, self._shortfall, self._m = np.log(10 * first), target, 0.0, 0
-
-    def update(self, acceptance: float) -> None:
-        """Learn from one more move."""
-        self._m += 1
-        m, t0 = self._m, 10
-        self._shortfall += (self._target - acceptance - self._shortfall) / (m + t0)
-        log_step = self._centre - np.sqrt(m) / 0.05 * self._shortfall
-        log_average = m**-0.75 * log_step + (1 - m**-0.75) * np.log(self.average)
-        self.step, self.average = float(np.exp(log_step)), float(np.exp(log_average))
-
-
-def _first_step(potential: Potential, here: Point, v: Array, rng: np.random.Generator) -> float:
-    """Double or halve a step of 1 until the acceptance of a single one crosses 1/2.
-
-    As algorithm 4 of Hoffman and Gelman (2014), but each trial draws a new momentum and jitters its step, like every
-    move here.
-    """
-    step, larger = 1.0, None
-    for _ in range(100):
-        fine = _move(potential, here, step, 1, v, rng)[1] > 0.5
-        if larger is None:
-            larger = fine
-        if fine != larger:
-            break
-        step *= 2.0 if larger else 0.5
-    return step
 
 
 def _start(model: BayesianModel, potential: Potential, rng: np.random.Generator) -> Point:

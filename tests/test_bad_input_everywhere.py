@@ -43,7 +43,7 @@ INNER = {
     "sklearn", "sklearn_base", "sklearn_mlp",  # scikit-learn's rules, by its own checks, in test_sklearn.py
     "explorer", "panel", "window",  # moved by hand, in tests of their own
     "differences", "verdict",  # what `checks` says, and why
-    "chains.Chains", "exact_posterior.ExactPosterior", "hamiltonian.DualAveraging", "hamiltonian.Point",
+    "chains.Chains", "exact_posterior.ExactPosterior", "warm_up",
     "hamiltonian.leapfrog", "training.check_callback", "training.optimizer_of", "training.Adam.descend",
     "model.BayesianModel.pull", "training.check_finite",
     "__main__",
