@@ -1,11 +1,13 @@
 """`tutorials/build.py` makes the same notebook each time, and none of what a reader should not see."""
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
+import pytest
 
 SCRIPT = Path(__file__).parents[1] / "tutorials" / "build.py"
 
@@ -78,6 +80,8 @@ def test_a_notebook_is_the_same_each_time_and_a_check_names_the_cell_that_is_not
 
 BAD = {
     "print(1)\n1 / 0": "cell-002: ZeroDivisionError: division by zero",
+    "# %% tags=['raises-exception']\n[][0]\n\n# %%\n1 / 0": "cell-003: ZeroDivisionError: division by zero",
+    "import os\nos._exit(1)": "cell-002: DeadKernelError: Kernel died",
     "import warnings\nwarnings.warn('look out')": "cell-002: UserWarning: look out",
     "import sys\nprint('look out', file=sys.stderr)": "cell-002: writes to stderr: look out",
     "print(object())": "cell-002: shows an address of memory: <object object at 0x",
@@ -87,10 +91,29 @@ BAD = {
 
 def test_what_a_reader_should_not_see_is_named_and_not_written(tmp_path):
     for number, code in enumerate(BAD, 1):
-        (tmp_path / f"0{number}_bad.py").write_text(f"# %% [markdown]\n# # {number}. Bad\n\n# %%\n{code}\n")
+        cells = code if code.startswith("# %%") else f"# %%\n{code}"
+        (tmp_path / f"0{number}_bad.py").write_text(f"# %% [markdown]\n# # {number}. Bad\n\n{cells}\n")
     bad = build(tmp_path)
     assert bad.returncode == 1
-    assert bad.stdout == "".join(f"0{number}_bad: failed\n" for number in range(1, 6))
+    assert bad.stdout == "".join(f"0{number}_bad: failed\n" for number in range(1, len(BAD) + 1))
     for number, problem in enumerate(BAD.values(), 1):
         assert f"0{number}_bad, {problem}" in bad.stderr
     assert not list(tmp_path.glob("*.ipynb"))
+
+
+def test_a_cell_without_an_end_is_named_and_not_written(tmp_path):
+    script = tmp_path / "01_long.py"
+    script.write_text("# %%\nprint(1)\n\n# %%\nwhile True:\n    pass\n")
+    built = runpy.run_path(str(SCRIPT))
+    built["work"].__globals__["TIMEOUT"] = 2
+    assert built["work"](script, False).startswith("01_long, cell-002: CellTimeoutError: ")
+    assert not script.with_suffix(".ipynb").exists()
+
+
+@pytest.mark.parametrize("number", ["99", "1"])
+def test_a_number_that_no_tutorial_has_is_refused_with_those_there_are(tmp_path, number):
+    for name in ("01_good.py", "02_good.py"):
+        (tmp_path / name).write_text(GOOD)
+    unknown = build(tmp_path, "02", number, "--check")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert f"error: no tutorial '{number}'; there are 01, 02\n" in unknown.stderr

@@ -28,12 +28,13 @@ from pathlib import Path
 import jupytext
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 SITE = HERE.parent / "build" / "site"
+TIMEOUT = 300  # seconds that a cell may take
 LARGEST = 300_000  # bytes of a notebook with its pictures
 COLOURS = 128
 PROCESSES = 2
@@ -70,9 +71,18 @@ class UnfitError(Exception):
     """A tutorial from which no notebook should be made; its message says where and why."""
 
 
+class UnknownError(Exception):
+    """A number that no tutorial has; its message says which there are."""
+
+
 def scripts(folder: Path, numbers: list[str]) -> list[Path]:
-    """Return the tutorials in order, all or those with these numbers."""
-    return [path for path in sorted(folder.glob("[0-9][0-9]_*.py")) if not numbers or path.name[:2] in numbers]
+    """Return the tutorials in order, all or those with these numbers; raise `UnknownError` if one has none."""
+    paths = sorted(folder.glob("[0-9][0-9]_*.py"))
+    known = [path.name[:2] for path in paths]
+    for number in numbers:
+        if number not in known:
+            raise UnknownError(f"no tutorial {number!r}; there are {', '.join(known) or 'none'}")
+    return [path for path in paths if not numbers or path.name[:2] in numbers]
 
 
 def read(script: Path) -> NotebookNode:
@@ -94,22 +104,23 @@ def execute(script: Path) -> NotebookNode:
     notebook = read(script)
     prepare = nbformat.v4.new_code_cell(PREPARE, id="prepare")
     notebook.cells.insert(0, prepare)
+    begun: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         client = NotebookClient(
             notebook,
-            timeout=300,
+            timeout=TIMEOUT,
             coalesce_streams=True,
             record_timing=False,
             resources={"metadata": {"path": folder}},
             extra_arguments=["--log-level=ERROR"],
+            on_cell_start=lambda cell, cell_index: begun.append(cell.id),
         )
         try:
             client.execute(env=os.environ | ENVIRONMENT | {"IPYTHONDIR": folder})
         except CellExecutionError as error:
-            (failed,) = (
-                cell.id for cell in notebook.cells for o in cell.get("outputs", []) if o.output_type == "error"
-            )
-            raise UnfitError(f"{script.stem}, {failed}: {error.ename}: {error.evalue}") from None
+            raise UnfitError(f"{script.stem}, {begun[-1]}: {error.ename}: {error.evalue}") from None
+        except (CellTimeoutError, DeadKernelError) as error:
+            raise UnfitError(f"{script.stem}, {begun[-1]}: {type(error).__name__}: {error}") from None
     notebook.cells.remove(prepare)
     notebook.metadata = nbformat.from_dict(METADATA)  # without the versions of language and kernel
     for count, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), 1):
@@ -272,7 +283,10 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.command != "notebooks":
         return {"site": site, "lite": lite}[given.command](given.target)
-    return int(notebooks(given.folder, given.numbers, given.check) > 0)
+    try:
+        return int(notebooks(given.folder, given.numbers, given.check) > 0)
+    except UnknownError as problem:
+        parser.error(str(problem))
 
 
 if __name__ == "__main__":
