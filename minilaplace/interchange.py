@@ -128,7 +128,7 @@ def from_torch(source: Any, activation: str | None = None) -> tuple[MLP, Array]:
         linears = _of_state_dict(source)
         if activation is None and len(linears) > 1:
             raise ValueError(refusal("activation", "one, as a state_dict does not say", None))
-        return _network(linears, activation or UNUSED)
+        return _network(linears, UNUSED if activation is None else activation)
     if not hasattr(source, "named_parameters"):
         raise TypeError(refusal("source", "a torch.nn.Sequential or a state_dict", type(source).__name__))
     if activation is not None:

@@ -250,7 +250,7 @@ NOT_BAD = {  # what a name never is, but for these functions
     ("laplace.Laplace", "rank"): [None],
     ("checks.check_equal", "rtol"): [0],
     ("hamiltonian.hmc", "theta0"): [np.ones((1, 3))],  # one chain's
-    ("interchange.from_torch", "activation"): [None, ""],  # of one layer; none counts as the usual one
+    ("interchange.from_torch", "activation"): [None],  # of one layer, which has none
     ("laplace.Laplace.under", "prior_precision"): [None],
     ("model.BayesianModel.under", "prior_precision"): [None],
     ("laplace.Laplace.under", "temperature"): [None],

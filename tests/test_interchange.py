@@ -172,6 +172,12 @@ def test_a_state_dict_that_is_no_mlps_is_refused_by_its_layer(name, message):
         from_torch(tensors, "relu")
 
 
+def test_an_empty_name_is_no_activation():
+    for name in ("tanh", "one layer"):
+        with pytest.raises(ValueError, match=r"activation: expected one of .*, received ''"):
+            from_torch(state_dict(name), "")
+
+
 def test_a_state_dict_needs_its_activation_and_a_module_has_it():
     with pytest.raises(ValueError, match="activation: expected one, as a state_dict does not say, received None"):
         from_torch(state_dict("tanh"))
