@@ -184,13 +184,15 @@ class LaplaceMLP(BaseEstimator):
         """
         before = self.__dict__.copy()
         try:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.filterwarnings("always", category=ConvergenceWarning)
-                yield
-            for warning in caught:
-                ours = issubclass(warning.category, ConvergenceWarning)
-                message = str(warning.message).replace("max_iterations", "max_iter")
-                warnings.warn(message, exceptions.ConvergenceWarning if ours else warning.category, stacklevel=4)
+            try:
+                with warnings.catch_warnings(record=True) as caught:
+                    warnings.filterwarnings("always", category=ConvergenceWarning)
+                    yield
+            finally:
+                for warning in caught:
+                    ours = issubclass(warning.category, ConvergenceWarning)
+                    category = exceptions.ConvergenceWarning if ours else warning.category
+                    warnings.warn(str(warning.message).replace("max_iterations", "max_iter"), category, stacklevel=4)
         except BaseException:
             self.__dict__ = before
             raise

@@ -1,6 +1,7 @@
 """The estimators pass scikit-learn's own checks, are the library's functions, and take over its MLPs exactly."""
 
 import pickle
+import warnings
 from copy import copy
 from dataclasses import fields
 
@@ -457,6 +458,28 @@ def test_one_class_is_refused():
 def test_a_fit_that_stops_early_warns_in_the_category_of_scikit_learn():
     with pytest.warns(exceptions.ConvergenceWarning, match="which is not a mode; raise max_iter,"):
         LaplaceClassifier(max_iter=2, random_state=0).fit(X, BINARY)
+
+
+def test_a_fit_that_fails_after_its_training_still_says_what_training_warned_of(monkeypatch):
+    def failing(*_, **__):
+        raise ValueError("no posterior")
+
+    monkeypatch.setattr(LaplaceClassifier, "_posterior", failing)
+    with (
+        pytest.warns(exceptions.ConvergenceWarning, match="which is not a mode; raise max_iter,"),
+        pytest.raises(ValueError, match="no posterior"),
+    ):
+        LaplaceClassifier(max_iter=2, random_state=0).fit(X, BINARY)
+
+
+def test_where_that_warning_is_an_error_the_fit_has_failed_as_a_whole():
+    classifier = LaplaceClassifier(max_iter=2, random_state=0)
+    before = dict(vars(classifier))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", exceptions.ConvergenceWarning)
+        with pytest.raises(exceptions.ConvergenceWarning):
+            classifier.fit(X, BINARY)
+    assert vars(classifier) == before
 
 
 def test_adam_counts_epochs():
