@@ -4,9 +4,10 @@
 - Right as often as they say? `reliability_diagram`, `expected_calibration_error`, `maximum_calibration_error`.
 - Do they commit themselves? `sharpness`. `brier_decomposition` splits one score into both.
 
-The arguments are what `Laplace.predict` returns of classes, and what came true: `p` are probabilities, (N,) of y = 1 or
-(N, C) of all classes, and `y` the labels (N,); not all classes need occur. The same questions about a regression are in
-`regression_calibration.py`, those about inputs unlike the data in `out_of_distribution.py`; all can be asked here.
+Scores take `(p, y)`, the prediction first; scikit-learn's take the labels first. `p` is what `Laplace.predict` returns
+of classes, probabilities (N,) of y = 1 or (N, C) of all classes, and `y` what came true, the labels (N,); not all
+classes need occur. The same questions about a regression are in `regression_calibration.py`, those about inputs unlike
+the data in `out_of_distribution.py`; all can be asked here.
 """
 
 from __future__ import annotations
