@@ -38,7 +38,8 @@ def auroc(inside_scores: ArrayLike, outside_scores: ArrayLike) -> float:
 
     It is the area under the ROC curve, from Mann and Whitney's U (Hanley and McNeil, 1982).
     """
-    inside, outside = numbers("inside_scores", inside_scores, "N,"), numbers("outside_scores", outside_scores, "N,")
+    inside = numbers("inside_scores", inside_scores, {1: "(N,)"})
+    outside = numbers("outside_scores", outside_scores, {1: "(N,)"})
     m, n = len(inside), len(outside)
     ranks = rankdata(np.concatenate([inside, outside]))
     return float((ranks[m:].sum() - n * (n + 1) / 2) / (m * n))
@@ -50,7 +51,8 @@ def fpr_at_recall(inside_scores: ArrayLike, outside_scores: ArrayLike, recall: f
     A score at the threshold is flagged. Outside is the positive class, as with Hendrycks et al. (2019); where inside
     is, as with Liang et al. (2018), negate the scores and exchange the groups.
     """
-    inside, outside = numbers("inside_scores", inside_scores, "N,"), numbers("outside_scores", outside_scores, "N,")
+    inside = numbers("inside_scores", inside_scores, {1: "(N,)"})
+    outside = numbers("outside_scores", outside_scores, {1: "(N,)"})
     if not 0 < (recall := real_number("recall", recall)) <= 1:
         raise ValueError(refusal("recall", "a number above 0 and at most 1", recall))
     recalls = np.arange(1, len(outside) + 1) / len(outside)  # of the k highest; recall * N would round

@@ -86,7 +86,7 @@ def regression_sharpness(variance: ArrayLike) -> float:
 
 def _standardised(mean: ArrayLike, variance: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     """Return z = (y - mean) / sd and sd of checked arguments, both shaped as the mean."""
-    mean, variance = numbers("mean", mean, "N,", "N, C"), _variances(variance)
+    mean, variance = numbers("mean", mean, {1: "(N,)", 2: "(N, C)"}), _variances(variance)
     if variance.shape != mean.shape:
         raise ValueError(refusal("variance", f"shape {mean.shape}, as the mean", f"shape {variance.shape}"))
     N, C = mean.reshape(len(mean), -1).shape
@@ -95,13 +95,13 @@ def _standardised(mean: ArrayLike, variance: ArrayLike, y: ArrayLike) -> tuple[A
 
 
 def _variances(value: ArrayLike) -> Array:
-    variance = numbers("variance", value, "N,", "N, C")
+    variance = numbers("variance", value, {1: "(N,)", 2: "(N, C)"})
     refuse_where("variance", variance <= 0, "positive numbers", variance)
     return variance
 
 
 def _levels(value: ArrayLike) -> Array:
-    levels = numbers("levels", value, "L,")
+    levels = numbers("levels", value, {1: "(L,)"})
     refuse_where("levels", (levels < 0) | (levels > 1), "numbers in [0, 1]", levels)
     return levels
 

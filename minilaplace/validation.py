@@ -13,7 +13,7 @@ names the argument, what was expected and what was received.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -181,7 +181,7 @@ def real_targets(name: str, value: ArrayLike, n_samples: int, n_outputs: int) ->
 
 def probabilities(name: str, value: ArrayLike, *, sampled: bool = False) -> Array:
     """Return probabilities of every class, (N, C), or (S, N, C) of samples; P(y = 1) becomes the columns 1 - p, p."""
-    array = numbers(name, value, *(("S, N", "S, N, C") if sampled else ("N,", "N, C")))
+    array = numbers(name, value, {2: "(S, N)", 3: "(S, N, C)"} if sampled else {1: "(N,)", 2: "(N, C)"})
     refuse_where(name, np.abs(array - 0.5) > 0.5 + ROUNDING, "probabilities in [0, 1]", array)
     array = np.clip(array, 0, 1)
     if array.ndim == 1 + sampled:
@@ -193,12 +193,12 @@ def probabilities(name: str, value: ArrayLike, *, sampled: bool = False) -> Arra
     return array
 
 
-def numbers(name: str, value: ArrayLike, *shapes: str) -> Array:
-    """Return finite numbers, at least one, with as many axes as one of the shapes, say "N, C", has."""
-    expected = " or ".join(f"({shape})" for shape in shapes) + " with nothing empty"
-    array = real_array(name, value, f"shape {expected}")
-    if array.ndim not in [len(shape.split()) for shape in shapes] or array.size == 0:
-        raise ValueError(refusal(name, f"shape {expected}", f"shape {array.shape}"))
+def numbers(name: str, value: ArrayLike, shapes: Mapping[int, str]) -> Array:
+    """Return finite numbers, at least one, with a number of axes that `shapes` has a name for: {2: "(N, C)"}."""
+    expected = f"shape {' or '.join(shapes.values())} with nothing empty"
+    array = real_array(name, value, expected)
+    if array.ndim not in shapes or array.size == 0:
+        raise ValueError(refusal(name, expected, f"shape {array.shape}"))
     return finite(name, array)
 
 
