@@ -95,9 +95,9 @@ class FullPosterior(Posterior):
     V^T V with V = L^-1 J^T; for many rows J, Sigma is made once, from L: see `_few`.
     """
 
-    def __init__(self, mean: Array, precision: Array) -> None:
+    def __init__(self, mean: Array, precision: Array, least: float = 0.0) -> None:
         super().__init__(mean)
-        self._factor = cholesky(precision)
+        self._factor = cholesky(precision, least)
         self._pairs: PairQuadratic | None = None
         self.log_det_precision = float(2 * np.log(np.diagonal(self._factor)).sum())
 
@@ -205,11 +205,12 @@ class BlockPosterior(Posterior):
         return whole
 
 
-def cholesky(precision: Array) -> Array:
+def cholesky(precision: Array, least: float = 0.0) -> Array:
     """Return L of a matrix whose lower triangle counts, or an error that says what is wrong with it and what to do.
 
     Rounding moves the matrix by eps times its diagonal, and its inverse, relatively, by eps times the norm of the
-    inverse: of the matrix scaled to a unit diagonal, because L does not depend on the parameters' units.
+    inverse: of the matrix scaled to a unit diagonal, because L does not depend on the parameters' units. Where no
+    eigenvalue of the matrix is below `least`, that norm is at most sqrt(P) max diagonal / least: often enough to know.
     """
     try:
         L = scipy_cholesky(precision.T, lower=False).T  # LAPACK sees columns where NumPy has rows
@@ -218,7 +219,10 @@ def cholesky(precision: Array) -> Array:
         if smallest < -rounding_of(largest, len(precision)):
             raise not_positive_definite(smallest) from None
         raise not_resolved() from None
-    one_over_norm, _ = dpocon(L.T / np.sqrt(np.diagonal(precision)), anorm=1.0)  # 1 / |inverse|_1, estimated
+    diagonal = np.diagonal(precision)
+    if resolved(np.finfo(float).eps * np.sqrt(len(L)) * diagonal.max(), least):
+        return L
+    one_over_norm, _ = dpocon(L.T / np.sqrt(diagonal), anorm=1.0)  # 1 / |inverse|_1, estimated
     if not resolved(np.finfo(float).eps, one_over_norm):
         raise not_resolved()
     return L

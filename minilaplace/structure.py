@@ -50,6 +50,8 @@ class Structure(ABC):
         The arrays that hold the sum: all there is to save, and to add.
     factored
         Whether the factors of the Jacobian's rows are enough, and these are never written out.
+    of_squares
+        Whether the sum is known to be one of squares, so that no eigenvalue is negative.
     """
 
     factored = False
@@ -57,6 +59,7 @@ class Structure(ABC):
     def __init__(self, subset: Subset, rank: int | None = None) -> None:
         self.subset, self.rank = subset, rank
         self.parts: list[Array] = self._zeros()
+        self.of_squares = True
 
     @abstractmethod
     def _zeros(self) -> list[Array]:
@@ -77,19 +80,21 @@ class Structure(ABC):
             self.add_rows(rows)
             if second_order is not None:
                 self.add_matrix(second_order)
+                self.of_squares = False
             nll += block_nll
         return nll
 
     def add(self, other: Structure) -> None:
         """Add what another shard of the data has accumulated."""
         self.parts = [mine + yours for mine, yours in zip(self.parts, other.parts, strict=True)]
+        self.of_squares = self.of_squares and other.of_squares
 
     def restore(self, parts: list[Array]) -> None:
         """Take over the parts of a sum that was saved, or raise a ValueError if they are not of this structure."""
         expected, received = ([part.shape for part in some] for some in (self.parts, parts))
         if received != expected:
             raise ValueError(refusal("parts", f"shapes {expected}", received))
-        self.parts = parts
+        self.parts, self.of_squares = parts, False
 
     @abstractmethod
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
@@ -155,7 +160,8 @@ class Full(Structure):
         return symmetrise(self.parts[0].copy())
 
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
-        return FullPosterior(mean, with_prior(scale * self.parts[0], prior))
+        least = float(prior.min()) if self.of_squares and prior.ndim == 1 else 0.0
+        return FullPosterior(mean, with_prior(scale * self.parts[0], prior), least)
 
     def blocks(self) -> NDArray[np.intp]:
         return np.zeros(len(self.subset), dtype=np.intp)

@@ -5,7 +5,7 @@ The oracles are NumPy's `inv` and `slogdet`, which share no code path with a Cho
 
 import numpy as np
 import pytest
-from scipy.linalg.lapack import dpotri
+from scipy.linalg.lapack import dpocon, dpotri
 
 from minilaplace import MLP
 from minilaplace.posterior import FullPosterior
@@ -133,3 +133,11 @@ def test_an_indefinite_precision_is_refused_with_its_smallest_eigenvalue_and_bot
         FullPosterior(np.zeros(5), (precision + precision.T) / 2)
     for words in (f"smallest eigenvalue is {smallest:g}", "curvature='ggn'", "larger prior_precision"):
         assert words in str(error.value)
+
+
+def test_the_condition_is_estimated_where_the_prior_does_not_bound_it(mean, precision, monkeypatch):
+    calls = []
+    monkeypatch.setattr("minilaplace.posterior.dpocon", lambda *a, **k: calls.append(a) or dpocon(*a, **k))
+    for least, expected in [(0.5 / CONDITION**0.5, 0), (1e-13, 1), (0.0, 2)]:
+        FullPosterior(mean, precision, least)
+        assert len(calls) == expected

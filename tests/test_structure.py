@@ -359,3 +359,12 @@ def test_what_a_structure_cannot_hold_is_named(bad, message):
     model, theta, X, y = problem(Bernoulli(), prior_precision=prior)
     with pytest.raises(ValueError, match=f"^{message}"):
         _ = Laplace(model, theta, **bad).fit(X, y).posterior
+
+
+def test_an_exact_hessian_is_not_known_to_be_of_squares_in_whatever_order_shards_come():
+    model, theta, X, y = problem(Bernoulli())
+    for first, second in [("ggn", "hessian"), ("hessian", "ggn")]:
+        sums = [Laplace(model, theta, curvature=name).fit(X, y)._fit.structure for name in (first, second)]
+        assert [part.of_squares for part in sums] == [first == "ggn", second == "ggn"]
+        sums[0].add(sums[1])
+        assert not sums[0].of_squares
