@@ -23,7 +23,7 @@ from .low_rank import FunctionSpace, LowRank
 from .model import BayesianModel
 from .structure import BlockDiag, Full, Structure
 from .subset import Subset, select
-from .validation import Array, Rows, option, real_number, refusal, whole_number
+from .validation import Array, Rows, instance, option, real_number, refusal, whole_number
 
 T = TypeVar("T")
 
@@ -145,6 +145,12 @@ def results(jobs: Iterable[partial[T]], executor: Executor | None) -> Iterator[T
         return (job() for job in jobs)
     futures = [executor.submit(job.func, *job.args, **job.keywords) for job in jobs]
     return (future.result() for future in futures)
+
+
+def check_executor(executor: Any) -> None:
+    """Raise a TypeError unless this is None or an executor."""
+    if executor is not None:
+        instance("executor", executor, Executor, "a concurrent.futures.Executor")
 
 
 def merged(fit: Fit, other: Fit) -> Fit:

@@ -28,7 +28,7 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
 from .chains import Chains
-from .fit import results
+from .fit import check_executor, results
 from .model import BayesianModel
 from .training import check_callback
 from .validation import Array, Seed, instance, matrix, real_array, refusal, sampler, whole_number
@@ -93,8 +93,7 @@ def hmc(
     instance("model", model, BayesianModel, "a BayesianModel")
     n_samples, n_chains = whole_number("n_samples", n_samples, least=4), whole_number("n_chains", n_chains, least=1)
     n_warmup, n_leapfrog = whole_number("n_warmup", n_warmup, least=20), whole_number("n_leapfrog", n_leapfrog, least=1)
-    if executor is not None:
-        instance("executor", executor, Executor, "a concurrent.futures.Executor")
+    check_executor(executor)
     check_callback(callback, "(chain, theta, loss)")
     X, y = model.check_data(X, y)
     if theta0 is None:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .evidence import log_evidence, tunable
-from .fit import Fit, Options, add_up, merged
+from .fit import Fit, Options, add_up, check_executor, merged
 from .likelihood import Regression
 from .model import BayesianModel
 from .outputs import Outputs, answers
@@ -136,8 +136,7 @@ class Laplace:
         y = self.model.check_targets(y, len(X))
         if batch_size is not None:
             batch_size = whole_number("batch_size", batch_size, least=1)
-        if executor is not None:
-            instance("executor", executor, Executor, "a concurrent.futures.Executor")
+        check_executor(executor)
         check_callback(callback, "(done, n_samples)")
         keep = not truth("override", override) and self.n_data > 0
         model = replace(self.model, likelihood=self._fit.likelihood) if keep else self.model

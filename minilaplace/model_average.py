@@ -27,7 +27,7 @@ import numpy as np
 from .curvature import blocks
 from .dropout import mc_dropout
 from .exact_posterior import exact_average, exact_posterior
-from .fit import results
+from .fit import check_executor, results
 from .hamiltonian import hmc
 from .model import BayesianModel
 from .outputs import joined
@@ -125,8 +125,7 @@ def deep_ensemble(
     if "theta0" in options:
         raise ValueError(refusal("theta0", "none, as every member has a start of its own", repr(options["theta0"])))
     optimizer_of(options.get("method", "lbfgs"), {name: options[name] for name in options if name != "method"})
-    if executor is not None:
-        instance("executor", executor, Executor, "a concurrent.futures.Executor")
+    check_executor(executor)
     check_callback(callback, "(member, theta, loss)")
     X, y = model.check_data(X, y)
     thetas = np.empty((n_members, model.network.n_params))
