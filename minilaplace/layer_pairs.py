@@ -31,7 +31,7 @@ from .validation import Array
 
 Indices = NDArray[np.intp]
 Shape = tuple[int, int]  # of a layer's W: (H, I)
-PIECE_FLOATS = 2**18  # of a product's factor that is made piece by piece, about 2 MB
+PIECE_FLOATS = 2**21  # of a product's factor that is made piece by piece, about 16 MB
 BAND = 128  # rows of a matrix that are transposed at a time: they stay in the cache
 WRITTEN = 30  # operations of a matrix product that take as long as writing one number to memory
 
@@ -75,10 +75,10 @@ def with_ones(inputs: Sequence[Array]) -> list[Array]:
 def outer_sum(M: Array, u: Array, v: Array) -> Array:
     """Return sum_n M_n (x) (u_n v_n^T), einsum("nhg,ni,nj->higj"), as one matrix product."""
     (N, H, G), I, J = M.shape, u.shape[1], v.shape[1]
-    table = np.empty((I * J, H * G))
+    table, units = np.empty((H * G, I * J)), M.reshape(N, -1).T
     for piece, outer in _outer_pieces(u, v):
-        np.matmul(outer, M.reshape(N, -1), out=table[piece])
-    return table.reshape(I, J, H, G).transpose(2, 0, 3, 1)
+        np.matmul(units, outer.T, out=table[:, piece])
+    return table.reshape(H, G, I, J).transpose(0, 2, 1, 3)
 
 
 def diagonal_outer_sum(c: Array, u: Array) -> Array:
@@ -162,14 +162,14 @@ def add_symmetric_block(matrix: Array, shapes: Sequence[Shape], l: int, M: Array
     what stands below the diagonal is read from the table of products.
     """
     (h, g, units), (i, _, inputs), (H, I) = _triangle(M.shape[1]), _triangle(u.shape[1]), shapes[l]
-    table, M = np.empty((len(i), len(h))), M[:, h, g]
+    table, M = np.empty((len(h), len(i))), M.reshape(len(M), -1).take(h * H + g, axis=1)  # (pairs, pairs), (N, pairs)
     for piece, outer in _outer_pieces(u):
-        np.matmul(outer, M, out=table[piece])
-    table = np.ascontiguousarray(table.T)
+        np.matmul(M.T, outer.T, out=table[:, piece])
     (W, _), (b, _) = _tensors(shapes, l)
     of_weights = matrix[W, W]
     for unit in range(H):
-        E = table[units[unit, : unit + 1]][:, inputs[:-1, :-1]]  # (unit + 1, I, I)
+        first, last = units[unit, 0], units[unit, unit]  # the pairs of a unit and those before it stand together
+        E = table[first : last + 1].take(inputs[:-1, :-1], axis=1)  # (unit + 1, I, I)
         rows, columns = slice(unit * I, (unit + 1) * I), slice((unit + 1) * I)
         of_weights[rows, columns].reshape(I, unit + 1, I)[...] += E.transpose(1, 0, 2)
     of_bias = table[units][:, :, inputs[-1]]  # (H, H, I + 1)
@@ -215,7 +215,7 @@ def _tensors(shapes: Sequence[Shape], l: int) -> list[tuple[slice, slice]]:
 def _outer_pieces(u: Array, v: Array | None = None) -> Iterator[tuple[slice, Array]]:
     """Yield u_ni v_nj for all pairs (i, j), or without v u_ni u_nj for those of i >= j, row by row, (pairs, N).
 
-    The pairs come in pieces that stay near the cache; each is written over the one before.
+    The pairs come in pieces, so that memory does not grow with their number; each is written over the one before.
     """
     left = np.ascontiguousarray(u.T)  # (I, N)
     right = left if v is None else np.ascontiguousarray(v.T)
