@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
+from .cholesky import not_positive_definite, rounding_of
 from .jacobian import FactoredRows
 from .layer_pairs import layer_views
-from .posterior import Posterior, not_positive_definite, rounding_of
+from .posterior import Posterior
 from .structure import Structure, diagonal_prior, without_rounding
 from .validation import Array, refusal
 

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh, qr, solve_triangular, svdvals
 
+from .cholesky import cholesky, rounding_of
 from .curvature import blocks
 from .jacobian import FactoredRows
-from .posterior import Posterior, cholesky, rounding_of
+from .posterior import Posterior
 from .structure import Full, Structure, without_rounding
 from .validation import Array, refusal
 

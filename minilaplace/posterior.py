@@ -15,9 +15,7 @@ covariance of the outputs that it implies, J Sigma J^T. They differ in the facto
 | `EigenPosterior` (`kronecker.py`) | eigenvalues, an orthogonal basis in factored form | Kronecker-factored, diagonal |
 | `LowRankPosterior` (`low_rank.py`) | rows G with curvature G^T G | of few rows: low rank, function space |
 
-The inverse itself is never needed; `covariance` is there to look at. A sum of curvature and prior is rounded to 16
-digits of its largest entries: where so weak a prior, or so little noise, leaves fewer than `DIGITS` for what the prior
-alone determines, the posterior is refused, see `cholesky`.
+The inverse itself is never needed; `covariance` is there to look at.
 """
 
 from __future__ import annotations
@@ -27,16 +25,14 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import cholesky as scipy_cholesky
-from scipy.linalg import eigvalsh, solve_triangular
-from scipy.linalg.lapack import dpocon, dpotri
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+from scipy.linalg.lapack import dpotri
 
+from .cholesky import cholesky
 from .jacobian import FactoredRows
 from .layer_pairs import PairQuadratic, symmetrise
 from .validation import Array
-
-DIGITS = 4  # how many digits of variances survive rounding, or the posterior is refused
 
 
 class Posterior(ABC):
@@ -95,9 +91,11 @@ class FullPosterior(Posterior):
     V^T V with V = L^-1 J^T; for many rows J, Sigma is made once, from L: see `_few`.
     """
 
-    def __init__(self, mean: Array, precision: Array, least: float = 0.0) -> None:
+    def __init__(
+        self, mean: Array, curvature: Array, prior: Array | float = 0.0, scale: float = 1.0, of_squares: bool = False
+    ) -> None:
         super().__init__(mean)
-        self._factor = cholesky(precision, least)
+        self._factor = cholesky(curvature, prior, scale, of_squares)
         self._pairs: PairQuadratic | None = None
         self.log_det_precision = float(2 * np.log(np.diagonal(self._factor)).sum())
 
@@ -166,10 +164,19 @@ class FullPosterior(Posterior):
 class BlockPosterior(Posterior):
     """Independent layers, each with a `FullPosterior`; `blocks` says where each one's parameters stand."""
 
-    def __init__(self, mean: Array, blocks: Sequence[NDArray[np.intp]], precisions: Sequence[Array]) -> None:
+    def __init__(
+        self,
+        mean: Array,
+        blocks: Sequence[NDArray[np.intp]],
+        curvatures: Sequence[Array],
+        prior: Array,
+        scale: float = 1.0,
+        of_squares: bool = False,
+    ) -> None:
         super().__init__(mean)
         self._blocks = blocks
-        self._parts = [FullPosterior(mean[at], precision) for at, precision in zip(blocks, precisions, strict=True)]
+        parts = zip(blocks, curvatures, strict=True)
+        self._parts = [FullPosterior(mean[at], part, prior[at], scale, of_squares) for at, part in parts]
         self.log_det_precision = sum(part.log_det_precision for part in self._parts)
 
     def precision(self) -> Array:
@@ -203,53 +210,3 @@ class BlockPosterior(Posterior):
         for at, vector in zip(self._blocks, vectors, strict=True):
             whole[..., at] = vector
         return whole
-
-
-def cholesky(precision: Array, least: float = 0.0) -> Array:
-    """Return L of a matrix whose lower triangle counts, or an error that says what is wrong with it and what to do.
-
-    Rounding moves the matrix by eps times its diagonal, and its inverse, relatively, by eps times the norm of the
-    inverse: of the matrix scaled to a unit diagonal, because L does not depend on the parameters' units. Where no
-    eigenvalue of the matrix is below `least`, that norm is at most sqrt(P) max diagonal / least: often enough to know.
-    """
-    try:
-        L = scipy_cholesky(precision.T, lower=False).T  # LAPACK sees columns where NumPy has rows
-    except np.linalg.LinAlgError:
-        smallest, largest = (eigvalsh(precision, subset_by_index=[k, k])[0] for k in (0, len(precision) - 1))
-        if smallest < -rounding_of(largest, len(precision)):
-            raise not_positive_definite(smallest) from None
-        raise not_resolved() from None
-    diagonal = np.diagonal(precision)
-    if resolved(np.finfo(float).eps * np.sqrt(len(L)) * diagonal.max(), least):
-        return L
-    one_over_norm, _ = dpocon(L.T / np.sqrt(diagonal), anorm=1.0)  # 1 / |inverse|_1, estimated
-    if not resolved(np.finfo(float).eps, one_over_norm):
-        raise not_resolved()
-    return L
-
-
-def rounding_of(largest: float, size: int) -> float:
-    """Return how far rounding moves the eigenvalues of a symmetric matrix of this size and largest eigenvalue."""
-    return size * np.finfo(float).eps * abs(largest)
-
-
-def resolved(error: ArrayLike, value: ArrayLike) -> bool:
-    """Return whether so small an error leaves `DIGITS` digits of every value."""
-    return bool(np.all(np.asarray(error) <= 10.0**-DIGITS * np.asarray(value)))
-
-
-def not_positive_definite(smallest: float) -> np.linalg.LinAlgError:
-    """Return the error that names the smallest eigenvalue and the two ways out."""
-    return np.linalg.LinAlgError(
-        f"the posterior precision is not positive definite: its smallest eigenvalue is {smallest:.6g}. An exact "
-        "Hessian is indefinite away from a mode. Two ways out: curvature='ggn', or a larger prior_precision"
-    )
-
-
-def not_resolved() -> np.linalg.LinAlgError:
-    """Return the error that says where the digits have gone, and the two ways out."""
-    return np.linalg.LinAlgError(
-        f"the posterior precision has not {DIGITS} digits of what the prior adds to it: rounding of the curvature "
-        "outweighs so small a prior_precision. Two ways out: hessian_structure='gp', which never adds the two, or a "
-        "larger prior_precision (or noise)"
-    )

@@ -25,18 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigvalsh
 
+from .cholesky import not_positive_definite, not_resolved, resolved, rounding_of
 from .curvature import Contribution
 from .jacobian import FactoredRows
 from .layer_pairs import symmetrise
-from .posterior import (
-    BlockPosterior,
-    FullPosterior,
-    Posterior,
-    not_positive_definite,
-    not_resolved,
-    resolved,
-    rounding_of,
-)
+from .posterior import BlockPosterior, FullPosterior, Posterior
 from .subset import Subset
 from .validation import Array, refusal
 
@@ -160,8 +153,7 @@ class Full(Structure):
         return symmetrise(self.parts[0].copy())
 
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
-        least = float(prior.min()) if self.of_squares and prior.ndim == 1 else 0.0
-        return FullPosterior(mean, with_prior(scale * self.parts[0], prior), least)
+        return FullPosterior(mean, self.parts[0], prior, scale, self.of_squares)
 
     def blocks(self) -> NDArray[np.intp]:
         return np.zeros(len(self.subset), dtype=np.intp)
@@ -190,9 +182,8 @@ class BlockDiag(Structure):
             part += H[np.ix_(at, at)]
 
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
-        prior, layers = diagonal_prior(prior, "blockdiag"), self.subset.layers()
-        blocks = [with_prior(scale * part, prior[at]) for part, at in zip(self.parts, layers, strict=True)]
-        return BlockPosterior(mean, layers, blocks)
+        prior = diagonal_prior(prior, "blockdiag")
+        return BlockPosterior(mean, self.subset.layers(), self.parts, prior, scale, self.of_squares)
 
     def blocks(self) -> NDArray[np.intp]:
         return self.subset.tensors() // 2  # a layer's W and b
@@ -216,15 +207,6 @@ def without_rounding(eigenvalues: Array, size: int) -> Array:
     """Return eigenvalues of a matrix of this size with zeros where there is nothing but rounding."""
     sizes = np.abs(eigenvalues)
     return np.where(sizes <= rounding_of(sizes.max(initial=0), size), 0, eigenvalues)
-
-
-def with_prior(matrix: Array, prior: Array) -> Array:
-    """Add the prior precision to a matrix, in place."""
-    if prior.ndim == 2:
-        matrix += prior
-    else:
-        np.einsum("pp->p", matrix)[...] += prior
-    return matrix
 
 
 def diagonal_prior(prior: Array, structure: str) -> Array:

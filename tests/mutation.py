@@ -40,6 +40,7 @@ TESTS = {
     "heteroscedastic": (["likelihood", "reference"], ["links", "structure", "conditioning"]),
     "model": (["model"], ["bad_input", "evidence", "structure"]),
     "curvature": (["reference", "curvature"], ["structure", "bad_input_everywhere", "laplace"]),
+    "cholesky": (["posterior"], ["structure", "conditioning"]),
     "posterior": (["posterior"], ["structure", "conditioning"]),
     "structure": (["storage", "peers_ideas"], ["structure", "conditioning"]),
     "kronecker": (["peers_ideas"], ["structure", "conditioning"]),

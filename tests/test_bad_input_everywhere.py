@@ -37,8 +37,8 @@ FITTED_REGRESSION = Laplace(REGRESSION, THETA).fit(X, TARGETS)
 
 # What is not an entrance: it computes with what has been checked, and looks at shapes at most (DESIGN: inner loops).
 INNER = {
-    "activation", "evidence", "fit", "jacobian", "kronecker", "layer_pairs", "low_rank", "outputs", "posterior",
-    "predictive", "storage", "structure", "subset",
+    "activation", "cholesky", "evidence", "fit", "jacobian", "kronecker", "layer_pairs", "low_rank", "outputs",
+    "posterior", "predictive", "storage", "structure", "subset",
     "validation",  # the checks themselves
     "sklearn", "sklearn_base", "sklearn_mlp",  # scikit-learn's rules, by its own checks, in test_sklearn.py
     "explorer", "panel", "window",  # moved by hand, in tests of their own

@@ -23,9 +23,9 @@ from minilaplace import (
     fit_map,
     toy_data_regression,
 )
+from minilaplace.cholesky import DIGITS
 from minilaplace.curvature import ggn
 from minilaplace.dropout import fit_dropout
-from minilaplace.posterior import DIGITS
 
 PRIORS = (1e-8, 1e-4, 1.0, 1e4, 1e8)
 NETWORKS = {"gaussian": MLP(1, 4, 1), "bernoulli": MLP(1, 4, 1), "categorical": MLP(2, 2, 3)}
