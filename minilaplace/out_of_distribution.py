@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.special import entr
 from scipy.stats import rankdata
 
+from .predictive import entropies
 from .validation import Array, numbers, probabilities, real_number, refusal
 
 
@@ -29,8 +30,7 @@ def mutual_information_score(p_samples: ArrayLike) -> Array:
 
     It is what the label would tell about the parameters. Source: Houlsby et al. (2011).
     """
-    p = probabilities("p_samples", p_samples, sampled=True)
-    return np.maximum(entr(p.mean(axis=0)).sum(axis=1) - entr(p).sum(axis=2).mean(axis=0), 0)  # 0 but for rounding
+    return entropies(probabilities("p_samples", p_samples, sampled=True)).epistemic
 
 
 def auroc(inside_scores: ArrayLike, outside_scores: ArrayLike) -> float:

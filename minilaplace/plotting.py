@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from .laplace import Laplace
 from .likelihood import Regression
 from .plot_calibration import plot_coverage, plot_ood, plot_pit, plot_reliability
-from .validation import Array, instance, real_number, refusal, truth, whole_number
+from .validation import Array, every_class, instance, real_number, refusal, truth, whole_number
 
 __all__ = [
     "plot_contour",
@@ -163,8 +163,7 @@ def plane(X: Array, margin: float, n_grid: int) -> tuple[tuple[Array, Array], Ar
 
 def class_probabilities(la: Laplace, X: Array, link_approx: str | None = None) -> Array:
     """Return the probabilities of every class, (N, max(2, C)), for one logit as for many."""
-    p = np.asarray(la.predict(X, link_approx))
-    return np.column_stack([1 - p, p]) if p.ndim == 1 else p
+    return every_class(np.asarray(la.predict(X, link_approx)))
 
 
 def add_colorbar(filled: QuadContourSet, panels: list[Axes], target: int) -> None:

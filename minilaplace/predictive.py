@@ -30,7 +30,7 @@ from scipy.special import entr, expit, logsumexp, ndtr, roots_hermitenorm
 from .heteroscedastic import HeteroscedasticGaussian
 from .likelihood import Bernoulli, BradleyTerry, Categorical, Gaussian, Likelihood, Regression
 from .outputs import Outputs
-from .validation import Array, option, refusal
+from .validation import Array, every_class, option, refusal
 
 
 class Prediction(NamedTuple):
@@ -163,23 +163,25 @@ def log_score(prediction: Array | Prediction, y: Any) -> Array:
     if isinstance(prediction, Prediction):
         mean, variance = prediction
         return -0.5 * ((y - mean) ** 2 / variance + np.log(2 * np.pi * variance)).sum(axis=1)
-    p = np.column_stack([1 - prediction, prediction]) if prediction.ndim == 1 else prediction
     eps = np.finfo(np.float64).eps
-    return np.log(np.clip(p[np.arange(len(y)), y], eps, 1 - eps))
+    return np.log(np.clip(every_class(prediction)[np.arange(len(y)), y], eps, 1 - eps))
 
 
 def decompose(likelihood: Likelihood, f: Outputs) -> Uncertainty:
     """Return total = aleatoric + epistemic uncertainty.
 
-    For classes entropies, over samples of f: H[E p] = E H[p] + the mutual information of y and f. For a regression
-    variances, exactly: Var y = E[noise] + diag V.
+    For classes entropies, over samples of f, see `entropies`. For a regression variances, exactly:
+    Var y = E[noise] + diag V.
     """
     if isinstance(likelihood, Regression):
         return Uncertainty(*_variances(likelihood, f))
-    p = np.stack([likelihood.mean(f_s) for f_s in f.linear_samples()])
-    p = np.stack([1 - p, p], axis=2) if p.ndim == 2 else p  # (S, N, C)
+    return entropies(every_class(np.stack([likelihood.mean(f_s) for f_s in f.linear_samples()]), n_axes=2))
+
+
+def entropies(p: Array) -> Uncertainty:
+    """Return H[E p] = E H[p] + the mutual information of y and parameters, for samples p (S, N, C), in nats."""
     total, aleatoric = entr(p.mean(axis=0)).sum(axis=1), entr(p).sum(axis=2).mean(axis=0)
-    return Uncertainty(total, aleatoric, np.maximum(total - aleatoric, 0))
+    return Uncertainty(total, aleatoric, np.maximum(total - aleatoric, 0))  # 0 but for rounding
 
 
 def _variances(likelihood: Regression, f: Outputs) -> tuple[Array, Array, Array]:

@@ -19,7 +19,7 @@ from sklearn.utils.validation import validate_data
 from .likelihood import Bernoulli, Categorical, Gaussian, Likelihood
 from .sklearn_base import LaplaceMLP
 from .sklearn_mlp import matching_precision, residual_noise
-from .validation import Array, refusal
+from .validation import Array, every_class, refusal
 
 
 class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
@@ -91,8 +91,7 @@ class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probabilities of `classes_` at X (N, D), (N, C)."""
-        p = self._predict(X)
-        return np.column_stack([1 - p, p]) if p.ndim == 1 else p
+        return every_class(self._predict(X))
 
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithms of `predict_proba`, (N, C)."""
@@ -107,8 +106,7 @@ class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
     def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = 0) -> Any:
         """Draw labels at X from the posterior predictive, (N, n_samples), each column from one function."""
         f, rng = self._functions(X, n_samples, random_state)
-        p = np.stack([self.model_.likelihood.mean(f_s) for f_s in f], axis=1)  # (N, S) or (N, S, C)
-        p = np.stack([1 - p, p], axis=2) if p.ndim == 2 else p
+        p = every_class(np.stack([self.model_.likelihood.mean(f_s) for f_s in f], axis=1), n_axes=2)  # (N, S, C)
         u = rng.random((*p.shape[:2], 1))
         return self.classes_[(u > p.cumsum(axis=2)[:, :, :-1]).sum(axis=2)]
 

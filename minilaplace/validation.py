@@ -185,12 +185,17 @@ def probabilities(name: str, value: ArrayLike, *, sampled: bool = False) -> Arra
     refuse_where(name, np.abs(array - 0.5) > 0.5 + ROUNDING, "probabilities in [0, 1]", array)
     array = np.clip(array, 0, 1)
     if array.ndim == 1 + sampled:
-        return np.stack([1 - array, array], axis=-1)
+        return every_class(array, 1 + sampled)
     if array.shape[-1] < 2:
         raise ValueError(refusal(name, "at least two classes, or one axis less", f"shape {array.shape}"))
     total = array.sum(axis=-1)
     refuse_where(name, np.abs(total - 1) > ROUNDING, "rows that sum to 1", total)
     return array
+
+
+def every_class(p: Array, n_axes: int = 1) -> Array:
+    """Return p (..., C) as it is, and P(y = 1), which has `n_axes` axes, as two classes: 1 - p and p, (..., 2)."""
+    return np.stack([1 - p, p], axis=-1) if p.ndim == n_axes else p
 
 
 def numbers(name: str, value: ArrayLike, shapes: Mapping[int, str]) -> Array:
