@@ -355,10 +355,11 @@ def test_every_combination_works_or_says_in_one_line_why_not():
 )
 def test_what_a_structure_cannot_hold_is_named(bad, message):
     P = NETWORKS[Bernoulli()].n_params
-    prior = {None: 1.0, "varying": np.linspace(1, 2, P), "matrix": np.eye(P) + 0.1}[bad.pop("prior_precision", None)]
-    model, theta, X, y = problem(Bernoulli(), prior_precision=prior)
+    priors = {None: 1.0, "varying": np.linspace(1, 2, P), "matrix": np.eye(P) + 0.1}
+    choices = {name: value for name, value in bad.items() if name != "prior_precision"}
+    model, theta, X, y = problem(Bernoulli(), prior_precision=priors[bad.get("prior_precision")])
     with pytest.raises(ValueError, match=f"^{message}"):
-        _ = Laplace(model, theta, **bad).fit(X, y).posterior
+        _ = Laplace(model, theta, **choices).fit(X, y).posterior
 
 
 def test_an_exact_hessian_is_not_known_to_be_of_squares_in_whatever_order_shards_come():
