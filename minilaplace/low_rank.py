@@ -142,7 +142,7 @@ class LowRankPosterior(Posterior):
         W = self._whitened(rows)
         seen = W @ self._Q
         told = solve_triangular(self._S, seen.T, trans="T").T
-        return [told] if len(self._S) == W.shape[1] else [W - seen @ self._Q.T, told]
+        return [W - seen @ self._Q.T, told]
 
     def _deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
         """Draw z from the whitened prior, and for what the data sees Q (S^T S)^-1 Q^T (z + V^T e) (Matheron)."""

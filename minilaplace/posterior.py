@@ -170,8 +170,8 @@ class BlockPosterior(Posterior):
         blocks: Sequence[NDArray[np.intp]],
         curvatures: Sequence[Array],
         prior: Array,
-        scale: float = 1.0,
-        of_squares: bool = False,
+        scale: float,
+        of_squares: bool,
     ) -> None:
         super().__init__(mean)
         self._blocks = blocks

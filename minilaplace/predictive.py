@@ -116,7 +116,7 @@ def quadrature(likelihood: Likelihood, f: Outputs) -> Array:
     narrow = expit(m + np.minimum(s, 1) * x) @ (w / w.sum())
     e, step = np.linspace(-40, 40, 161, retstep=True)
     wide = ndtr((m - e) / np.maximum(s, 1)) @ (step * expit(e) * expit(-e))
-    return np.clip(np.where(s[:, 0] <= 1, narrow, wide), 0, 1)  # weights that sum to 1 may round to more
+    return np.minimum(np.where(s[:, 0] <= 1, narrow, wide), 1)  # weights that sum to 1 may round to more
 
 
 def exact(likelihood: Regression, f: Outputs) -> Prediction:

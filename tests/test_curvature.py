@@ -195,6 +195,12 @@ def test_bad_input_is_named(name, changes, error, message):
         FUNCTIONS[name](BayesianModel(MLP(2, 3), Categorical()), **{**good, **changes})
 
 
+def test_an_overflow_is_an_error_and_no_warning(name):
+    model = BayesianModel(MLP(2, 2, 1, activation="relu"), Gaussian())
+    with pytest.raises(ValueError, match="theta: expected parameters at which loss and curvature"):
+        FUNCTIONS[name](model, np.full(9, 1e200), np.ones((3, 2)), np.zeros(3))
+
+
 @pytest.mark.parametrize("kind", [list, bool, float])
 def test_lists_bools_and_floats_are_data_too(name, kind):
     model = BayesianModel(MLP(2, 3, 1), Bernoulli())

@@ -24,6 +24,7 @@ from minilaplace import (
     toy_data_non_linear,
     toy_data_regression,
 )
+from minilaplace.curvature import ggn
 from minilaplace.evidence import LOG_BOUNDS, tunable
 from minilaplace.fit import STRUCTURES
 
@@ -97,11 +98,43 @@ def test_another_prior_or_noise_is_that_of_a_fit_under_it(structure, curvature):
 def test_its_gradient_is_its_derivative(structure, prior_structure, noise):
     if (structure, prior_structure) == ("kron", "diag"):
         prior_structure = "layerwise"  # kron takes no finer prior
-    model, theta, X, y = random_problem("gaussian", (3,), "tanh", 2, n_samples=20, prior_precision=1.3)
+    model, theta, X, y = random_problem("gaussian", (3,), "tanh", 2, n_samples=20, prior_precision=1.3, prior_mean=0.4)
     la = Laplace(model, theta, hessian_structure=structure).fit(X, y)
     evidence = tunable(la._fit, model, theta, prior_structure, noise)
-    x = evidence.start + 0.3 * np.random.default_rng(0).normal(size=len(evidence.start))
-    assert_is_derivative(evidence.value_and_gradient(x)[1], lambda x: evidence.value_and_gradient(x)[0], x)
+    at_random = evidence.start + 0.3 * np.random.default_rng(0).normal(size=len(evidence.start))
+    for x in (evidence.start, at_random):  # where all precisions are one number, too
+        assert_is_derivative(evidence.value_and_gradient(x)[1], lambda x: evidence.value_and_gradient(x)[0], x)
+
+
+@pytest.mark.parametrize(("subset", "layers"), [("all", [0] * 12 + [1] * 8), ("last_layer", [0] * 8)])
+def test_a_layers_weights_and_biases_share_a_prior(subset, layers):
+    model, theta, X, y = random_problem("gaussian", (3,), "tanh", 2, n_inputs=3, n_samples=20)
+    la = Laplace(model, theta, subset_of_weights=subset).fit(X, y)
+    for prior_structure, groups in [("layerwise", layers), ("scalar", [0] * len(layers)), ("diag", range(len(layers)))]:
+        np.testing.assert_array_equal(tunable(la._fit, model, theta, prior_structure, False).groups, groups)
+        la.optimize_prior_precision(prior_structure=prior_structure)
+        assert np.ndim(la.model.prior_precision) == (0 if (prior_structure, subset) == ("scalar", "all") else 1)
+
+
+def test_a_prior_with_correlations_is_tuned_from_its_diagonal():
+    prior = np.eye(17) + np.diag(np.linspace(0, 1, 17)) + 0.1
+    tuned = []
+    for start in (prior, np.diag(prior)):
+        model, theta, X, y = random_problem("gaussian", (3,), "tanh", 2, n_samples=20, prior_precision=start)
+        la = Laplace(model, theta, subset_of_weights="last_layer").fit(X, y).optimize_prior_precision()
+        tuned.append(la.model.prior_precision)
+    np.testing.assert_array_equal(tuned[0], tuned[1])
+    np.testing.assert_array_equal(tuned[0][:9], np.diag(prior)[:9])
+
+
+def test_mackays_step_counts_what_the_data_has_determined_however_little():
+    model, theta, X, y = random_problem("gaussian", (3,), "tanh", 1, n_samples=1, prior_precision=50.0)
+    la = Laplace(model, theta).fit(X, y)
+    values = np.linalg.eigvalsh(ggn(model, theta, X, y))
+    gamma = (values / (values + 50.0)).sum()
+    assert gamma < 0.5
+    step = tunable(la._fit, model, theta, "scalar", False).mackay(np.log([50.0]))
+    np.testing.assert_allclose(step, np.log(gamma / (theta**2).sum()), rtol=1e-10)
 
 
 @each_structure
@@ -333,13 +366,14 @@ def test_of_a_linear_regression_two_days_are_one():
     np.testing.assert_allclose(fit_map(today, X[11:], Y[11:], rng=0), theta, rtol=0, atol=1e-5)  # both end at 1e-6
 
 
-def test_outside_the_subset_the_prior_stays():
-    model, theta, X, y = random_problem("categorical", (3,), "tanh", 3, prior_precision=2.0, prior_mean=0.5)
+@pytest.mark.parametrize("prior", [2 * np.eye(21), 2 * np.eye(21) + 0.1], ids=["diagonal", "matrix"])
+def test_outside_the_subset_the_prior_stays(prior):
+    model, theta, X, y = random_problem("categorical", (3,), "tanh", 3, prior_precision=prior, prior_mean=0.5)
     la = Laplace(model, theta, subset_of_weights="last_layer").fit(X, y)
     today, at = la.as_prior(), la.subset.indices
     rest = np.setdiff1d(np.arange(len(theta)), at)
-    np.testing.assert_array_equal(today.prior_precision[np.ix_(rest, rest)], 2 * np.eye(len(rest)))
-    assert not today.prior_precision[np.ix_(rest, at)].any()
+    np.testing.assert_array_equal(today.prior_precision[np.ix_(rest, rest)], prior[np.ix_(rest, rest)])
+    np.testing.assert_array_equal(today.prior_precision[np.ix_(rest, at)], prior[np.ix_(rest, at)])
     np.testing.assert_array_equal(today.prior_mean[rest], 0.5)
     np.testing.assert_array_equal(today.prior_mean[at], theta[at])
 
@@ -386,6 +420,8 @@ def test_noise_of_several_outputs_is_tuned_in_proportion():
     la = Laplace(model, fit_map(model, X, Y, rng=0)).fit(X, Y)
     with pytest.raises(ValueError, match="sigma_noise: expected the noise of the fit"):
         la.log_marginal_likelihood(sigma_noise=(0.2, 0.5))
+    with pytest.raises(ValueError, match="sigma_noise: expected the noise of the fit"):
+        la.log_marginal_likelihood(sigma_noise=(0.2, 0.4 + 1e-9))
     la.optimize_prior_precision(optimize_noise=True)
     one, two = la.model.likelihood.sigma_noise
     assert two == pytest.approx(2 * one, rel=1e-12)

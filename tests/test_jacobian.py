@@ -37,6 +37,7 @@ CASES = {
     "one row": {"K": 1},
     "columns": {"columns": np.array([30, 2, 17, 9])},
     "pairs": {"paired": True},
+    "columns at the edges of layers": {"columns": np.array([34, 12, 11, 0, 27, 26])},
     "columns of pairs": {"columns": np.array([30, 2, 17, 9]), "paired": True},
 }
 
@@ -122,6 +123,17 @@ def test_pairs_are_the_rows_for_any_architecture(sizes, K, N):
     V = np.einsum("nkp,pq,nlq->nkl", J, A @ A.T, J)
     assert_close(quadratic(rows.inputs, rows.deltas), V)
     assert_close(quadratic(rows.inputs, rows.deltas, diagonal=True), np.diagonal(V, axis1=1, axis2=2))
+
+
+@pytest.mark.parametrize("n_floats", [1, 20])
+def test_pairs_are_the_rows_in_pieces_of_any_size(n_floats, monkeypatch):
+    monkeypatch.setattr("minilaplace.layer_pairs.PIECE_FLOATS", n_floats)
+    rows = factored()
+    J, lower = written(rows), np.zeros((35, 35))
+    add_gram(lower, rows.inputs, rows.deltas)
+    G = symmetrise(lower)
+    assert_close(G, np.einsum("nkp,nkq->pq", J, J))
+    assert_close(PairQuadratic(G, SHAPES)(rows.inputs, rows.deltas), np.einsum("nkp,pq,nlq->nkl", J, G, J))
 
 
 @pytest.mark.parametrize("n_floats", [1, 20, 2**20])

@@ -41,6 +41,7 @@ def test_the_bridge_is_its_formula(C, normalise):
             m, v = m / np.sqrt(s), v / s
         alpha = np.array([(1 - 2 / C + np.exp(m[c]) / C**2 * np.exp(-m).sum()) / v[c] for c in range(C)])
         np.testing.assert_allclose(p, alpha / alpha.sum(), rtol=1e-11)
+    assert np.array_equal(bridge(Categorical(), f), bridge(Categorical(), f, normalise=normalise)) != normalise
 
 
 @pytest.mark.parametrize("link", ["bridge", "bridge_norm"])

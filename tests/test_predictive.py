@@ -13,11 +13,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from problems import Known
 from scipy.integrate import quad
+from scipy.stats import norm
 
-from minilaplace import MLP, Bernoulli, Categorical, Gaussian, Prediction
+from minilaplace import MLP, Bernoulli, Categorical, Gaussian, HeteroscedasticGaussian, Prediction
 from minilaplace.outputs import Outputs
 from minilaplace.posterior import FullPosterior
-from minilaplace.predictive import LINKS, bridge, exact, plugin, plugin_regression, probit, quadrature
+from minilaplace.predictive import (
+    LINKS,
+    average,
+    bridge,
+    exact,
+    log_score,
+    plugin,
+    plugin_regression,
+    probit,
+    quadrature,
+)
 from minilaplace.subset import select
 
 MEANS = [0.0, 0.3, -1.0, 3.0, -10.0, 30.0, -50.0]
@@ -173,6 +184,30 @@ def test_gaussian_variance_is_that_of_the_outputs_plus_the_noise_and_plugins_the
     expected = [[V_n[c, c] + 0.49 for c in range(C)] for V_n in f.V]
     np.testing.assert_allclose(averaged.variance, expected, rtol=1e-15)
     np.testing.assert_allclose(certain.variance, np.full((5, C), 0.49), rtol=1e-15)
+
+
+@pytest.mark.parametrize("S", [2, 5])
+def test_an_average_of_regressions_adds_their_spread_to_their_noise(S):
+    f = np.random.default_rng(3).normal(size=(S, 4, 2))  # means, and logarithms of variances
+    mean, variance = average(HeteroscedasticGaussian(), iter(f))
+    np.testing.assert_allclose(mean, f[:, :, :1].mean(axis=0), rtol=1e-13)
+    expected = f[:, :, :1].var(axis=0, ddof=1) + np.exp(f[:, :, 1:]).mean(axis=0)
+    np.testing.assert_allclose(variance, expected, rtol=1e-13)
+
+
+def test_the_log_score_of_a_regression_is_its_log_density():
+    rng = np.random.default_rng(2)
+    y, mean, variance = rng.normal(size=(5, 2)), rng.normal(size=(5, 2)), rng.uniform(0.1, 3, size=(5, 2))
+    expected = norm(mean, np.sqrt(variance)).logpdf(y).sum(axis=1)
+    np.testing.assert_allclose(log_score(Prediction(mean, variance), y), expected, rtol=1e-14)
+
+
+def test_the_log_score_of_classes_is_the_log_of_what_the_label_was_given_and_is_finite():
+    eps = np.finfo(float).eps
+    p, y = np.array([0.8, 0.3, 0.0, 1.0, 0.0]), np.array([1, 0, 1, 1, 0])
+    expected = np.log([0.8, 0.7, eps, 1 - eps, 1 - eps])
+    np.testing.assert_allclose(log_score(p, y), expected, rtol=1e-15)
+    np.testing.assert_array_equal(log_score(np.stack([1 - p, p], axis=1), y), log_score(p, y))
 
 
 def test_outputs_of_a_linear_network_have_the_moments_of_a_linear_map():

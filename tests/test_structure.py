@@ -22,6 +22,7 @@ from minilaplace import (
 )
 from minilaplace.curvature import CURVATURES, empirical_fisher, ggn, hessian
 from minilaplace.fit import STRUCTURES
+from minilaplace.kronecker import EigenPosterior
 from minilaplace.predictive import LINKS
 
 CURVATURE = {"ggn": ggn, "hessian": hessian, "empirical_fisher": empirical_fisher}
@@ -247,13 +248,45 @@ def test_the_hessian_is_the_ggn_plus_the_residual_term(likelihood):
     np.testing.assert_allclose(difference, residual, rtol=0, atol=1e-11)  # of precisions of some 60
 
 
+@each_structure
+@pytest.mark.parametrize("labels", ["tensors", "layers", "one"])
+def test_determinants_and_sums_of_variances_need_no_posterior(structure, labels):
+    model, theta, X, y = problem(Categorical())
+    la = Laplace(model, theta, **options(structure, "all", model.network)).fit(X, y)
+    tensors = la.subset.tensors()
+    groups = {"tensors": tensors, "layers": tensors // 2, "one": 0 * tensors}[labels]
+    prior = 3.0 + 2 * groups
+    log_det, variance = la._fit.structure.log_det_and_variance(prior, 0.7, groups)
+    posterior = la._fit.structure.posterior(theta, prior, 0.7)
+    assert log_det == pytest.approx(np.linalg.slogdet(posterior.precision())[1], rel=1e-12)
+    expected = np.bincount(groups, np.diagonal(posterior.covariance()))
+    np.testing.assert_allclose(np.bincount(groups, variance), expected, rtol=1e-10)
+
+
+def test_variances_of_rows_need_no_more_memory_than_blocks(monkeypatch):
+    model, theta, X, y = problem(Categorical())
+    posterior = Laplace(model, theta, hessian_structure="gp").fit(X, y).posterior
+    monkeypatch.setattr("minilaplace.curvature.BLOCK_FLOATS", 300)  # some five units at a time
+    assert_close(posterior.variance(), np.diagonal(posterior.covariance()))
+
+
+def test_an_eigenvalue_of_zero_is_refused():
+    with pytest.raises(np.linalg.LinAlgError, match="its smallest eigenvalue is 0"):
+        EigenPosterior(np.zeros(2), np.array([1.0, 0.0]))
+
+
 # --- samples
 
 
-@each_structure
-def test_samples_have_the_posteriors_covariance(structure):
+@pytest.mark.parametrize(
+    ("structure", "prior"), [*((structure, 2.0) for structure in STRUCTURES), ("gp", "matrix"), ("lowrank", "matrix")]
+)
+def test_samples_have_the_posteriors_covariance(structure, prior):
     # Five standard errors of each entry; the same seed draws the same.
-    model, theta, X, y = random_problem("categorical", (3,), "tanh", 3, n_samples=20, prior_precision=2.0)
+    if prior == "matrix":
+        A = np.random.default_rng(1).normal(size=(21, 21)) / 5
+        prior = 2 * np.eye(21) + A @ A.T
+    model, theta, X, y = random_problem("categorical", (3,), "tanh", 3, n_samples=20, prior_precision=prior)
     la = Laplace(model, theta, hessian_structure=structure).fit(X, y)
     S, Sigma = 100_000, la.posterior.covariance()
     draws = la.sample(S, rng=0)
