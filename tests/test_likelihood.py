@@ -164,7 +164,7 @@ def test_shapes_never_broadcast(case, method):
         getattr(likelihood, method)(np.zeros(f), np.zeros(y, dtype=int))
 
 
-@pytest.mark.parametrize("kind", [bool, int, float])
+@pytest.mark.parametrize("kind", [bool, np.uint8, int, float])
 @pytest.mark.parametrize(("likelihood", "C"), [(Bernoulli(), 1), (Categorical(), 2)])
 def test_two_classes_may_be_bool_int_or_float(likelihood, C, kind):
     f, y = np.array([[0.5, -1.5], [2.0, 1.0]])[:, :C], np.array([1, 1])

@@ -53,6 +53,15 @@ def test_the_bridge_survives_extremes(link):
     np.testing.assert_allclose(certain, [[1 / 3] * 3], rtol=1e-15)
 
 
+@pytest.mark.parametrize("link", ["bridge", "bridge_norm"])
+def test_the_bridge_of_an_input_does_not_depend_on_the_others(link):
+    of_outputs, f = LINKS[Categorical][link], gaussian_outputs(3)
+    V = f.V * np.geomspace(1e-18, 1e18, len(f.V))[:, None, None]
+    together = of_outputs(Categorical(), Known(f.mean, V))
+    for p, m, V_n in zip(together, f.mean, V, strict=True):
+        np.testing.assert_allclose(p, of_outputs(Categorical(), Known(m[None], V_n[None]))[0], rtol=1e-12)
+
+
 def test_with_equal_rows_of_the_covariance_a_shift_of_all_logits_is_invisible():
     V = np.tile(2 * np.eye(3) + 0.5, (4, 1, 1))
     m = np.random.default_rng(0).normal(size=(4, 3))

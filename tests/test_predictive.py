@@ -163,6 +163,10 @@ def test_multiclass_probit_is_the_softmax_of_each_logit_over_its_own_spread(C):
         np.testing.assert_allclose(p_n, np.array(powers) / sum(powers), rtol=1e-13)
 
 
+def test_quadrature_stays_below_1_though_its_weights_round():
+    assert quadrature(Bernoulli(), logits(np.linspace(30, 60, 301), 2.0)).max() == 1.0
+
+
 @pytest.mark.parametrize("link", [plugin, probit, bridge, LINKS[Categorical]["bridge_norm"]])
 @given(st.integers(0, 2**32 - 1), st.floats(0, 1e3))
 def test_class_probabilities_sum_to_one(link, seed, scale):
