@@ -17,6 +17,7 @@ from minilaplace.layer_pairs import (
     layer_views,
     n_parameters,
     outer_sum,
+    pair_floats,
     pairs_are_cheaper,
     parameter_positions,
     symmetrise,
@@ -186,6 +187,17 @@ def test_theta_is_ordered_w_row_by_row_then_b():
     assert [W.shape for W, _ in stacked] == [(3, 4, 2), (3, 3, 4), (3, 2, 3)]
     for (W, b), positions in zip(layer_views(theta, SHAPES), parameter_positions(SHAPES), strict=True):
         np.testing.assert_array_equal(theta[positions], np.column_stack([W, b]))
+
+
+@pytest.mark.parametrize("h", range(1, 40, 3))
+def test_the_cost_rule_counts_what_it_says_it_counts(h):
+    # Of a network 3-h-2: triangles of units and of inputs, with the bias', within a layer, and all pairs across.
+    shapes, P = MLP(3, h, 2).shapes, 4 * h + 2 * (h + 1)
+    factors = [(h * (h + 1) / 2, 4 * 5 / 2), (2 * h, 4 * (h + 1)), (3, (h + 1) * (h + 2) / 2)]
+    assert pair_floats(shapes) == 2 * max(units for units, _ in factors)
+    pairs = sum(2 * units * inputs + 30 * (2 * units + inputs) for units, inputs in factors)
+    for K in range(1, 30):
+        assert pairs_are_cheaper(shapes, K) == (pairs < K * P**2 + 30 * K * P)
 
 
 @pytest.mark.parametrize(

@@ -380,8 +380,8 @@ def test_every_combination_works_or_says_in_one_line_why_not():
     [
         ({"hessian_structure": "kron", "prior_precision": "varying"}, "prior_precision: expected one value on each W"),
         ({"hessian_structure": "kron", "prior_precision": "matrix"}, "prior_precision: expected a diagonal .*='kron'"),
-        ({"hessian_structure": "diag", "prior_precision": "matrix"}, "prior_precision: expected a diagonal .*='diag'"),
-        ({"hessian_structure": "blockdiag", "prior_precision": "matrix"}, "prior_precision: expected a diagonal .*='blockdiag'"),
+        ({"hessian_structure": "diag", "prior_precision": "matrix"}, "prior_precision: .* a diagonal .*='diag'"),
+        ({"hessian_structure": "blockdiag", "prior_precision": "matrix"}, "prior_precision: .*='blockdiag'"),
         ({"hessian_structure": "full", "rank": 3}, "rank: expected None but for hessian_structure='lowrank', rec"),
         ({"hessian_structure": "lowrank", "rank": 0}, "rank: expected a whole number of at least 1, received 0"),
     ],
