@@ -206,7 +206,7 @@ class BlockDiag(Structure):
 def without_rounding(eigenvalues: Array, size: int) -> Array:
     """Return eigenvalues of a matrix of this size with zeros where there is nothing but rounding."""
     sizes = np.abs(eigenvalues)
-    return np.where(sizes <= rounding_of(sizes.max(initial=0), size), 0, eigenvalues)
+    return np.where(sizes <= rounding_of(sizes.max(), size), 0, eigenvalues)
 
 
 def diagonal_prior(prior: Array, structure: str) -> Array:

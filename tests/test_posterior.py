@@ -8,6 +8,7 @@ import pytest
 from scipy.linalg.lapack import dpocon, dpotri
 
 from minilaplace import MLP
+from minilaplace.cholesky import DIGITS
 from minilaplace.posterior import FullPosterior
 
 CONDITION = 1e3  # of the random precisions: `inv` loses a factor of it to rounding, and 1e-10 is far above 1e3 eps
@@ -138,7 +139,14 @@ def test_an_indefinite_precision_is_refused_with_its_smallest_eigenvalue_and_bot
 def test_the_condition_is_estimated_where_the_prior_does_not_bound_it(mean, precision, monkeypatch):
     calls = []
     monkeypatch.setattr("minilaplace.cholesky.dpocon", lambda *a, **k: calls.append(a) or dpocon(*a, **k))
-    for least, expected in [(0.5 / CONDITION**0.5, 0), (1e-13, 1), (0.0, 2)]:
+    edge = 10**DIGITS * np.finfo(float).eps * np.sqrt(len(mean)) * np.diag(precision).max()
+    for least, expected in [(0.5 / CONDITION**0.5, 0), (1.1 * edge, 0), (0.9 * edge, 1), (0.0, 1)]:
+        calls.clear()
         prior = np.full(len(mean), least)
         FullPosterior(mean, precision - np.diag(prior), prior, of_squares=True)
         assert len(calls) == expected
+    whole = np.full((len(mean),) * 2, 0.5) + np.eye(len(mean))
+    for prior, of_squares in [(np.ones(len(mean)), False), (whole, True)]:
+        calls.clear()
+        FullPosterior(mean, precision, prior, of_squares=of_squares)
+        assert len(calls) == 1

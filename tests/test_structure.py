@@ -24,6 +24,7 @@ from minilaplace.curvature import CURVATURES, empirical_fisher, ggn, hessian
 from minilaplace.fit import STRUCTURES
 from minilaplace.kronecker import EigenPosterior
 from minilaplace.predictive import LINKS
+from minilaplace.structure import without_rounding
 
 CURVATURE = {"ggn": ggn, "hessian": hessian, "empirical_fisher": empirical_fisher}
 NETWORKS = {
@@ -268,6 +269,10 @@ def test_variances_of_rows_need_no_more_memory_than_blocks(monkeypatch):
     posterior = Laplace(model, theta, hessian_structure="gp").fit(X, y).posterior
     monkeypatch.setattr("minilaplace.curvature.BLOCK_FLOATS", 300)  # some five units at a time
     assert_close(posterior.variance(), np.diagonal(posterior.covariance()))
+
+
+def test_only_what_is_small_beside_the_largest_eigenvalue_is_rounding():
+    np.testing.assert_array_equal(without_rounding(np.array([1e-37, 1e-30, 1e-20]), 3), [0, 1e-30, 1e-20])
 
 
 def test_an_eigenvalue_of_zero_is_refused():
