@@ -9,7 +9,8 @@ from scipy.linalg.lapack import dpocon, dpotri
 
 from minilaplace import MLP
 from minilaplace.cholesky import DIGITS
-from minilaplace.posterior import FullPosterior
+from minilaplace.posterior import BlockPosterior, FullPosterior
+from minilaplace.subset import select
 
 CONDITION = 1e3  # of the random precisions: `inv` loses a factor of it to rounding, and 1e-10 is far above 1e3 eps
 
@@ -87,6 +88,21 @@ def test_the_inverse_is_made_for_many_rows_alone(posterior, network, mean, monke
         X = np.ones((n_samples, network.n_inputs))
         posterior.functional_variance(network.trace(mean, X).pull_back())
         assert len(calls) == expected
+
+
+@pytest.mark.parametrize("method", ["functional_covariance", "functional_variance"])
+@pytest.mark.parametrize("layers", [False, True])
+def test_the_inverse_is_made_for_a_few_rows_of_many(precision, network, mean, layers, method, monkeypatch):
+    calls = []
+    monkeypatch.setattr("minilaplace.posterior.dpotri", lambda *a, **k: calls.append(a) or dpotri(*a, **k))
+    posterior = FullPosterior(mean, precision)
+    if layers:
+        at = select(network, "all").layers()
+        parts = [precision[np.ix_(rows, rows)] for rows in at]
+        posterior = BlockPosterior(mean, at, parts, np.zeros(len(mean)), 1.0, True)
+    rows = network.trace(mean, np.ones((1, network.n_inputs))).pull_back()
+    getattr(posterior, method)(rows, 10_000)
+    assert len(calls) == (len(at) if layers else 1)
 
 
 def test_sample_mean_and_covariance_are_the_posteriors():

@@ -9,6 +9,7 @@ from itertools import product
 import numpy as np
 import pytest
 from problems import random_problem, random_targets
+from scipy.linalg.lapack import dpocon
 
 from minilaplace import (
     MLP,
@@ -269,6 +270,20 @@ def test_variances_of_rows_need_no_more_memory_than_blocks(monkeypatch):
     posterior = Laplace(model, theta, hessian_structure="gp").fit(X, y).posterior
     monkeypatch.setattr("minilaplace.curvature.BLOCK_FLOATS", 300)  # some five units at a time
     assert_close(posterior.variance(), np.diagonal(posterior.covariance()))
+
+
+@pytest.mark.parametrize("structure", ["full", "blockdiag"])
+def test_a_sum_that_is_known_to_be_of_squares_needs_no_estimate_of_its_condition(structure, monkeypatch, tmp_path):
+    calls = []
+    monkeypatch.setattr("minilaplace.cholesky.dpocon", lambda *a, **k: calls.append(a) or dpocon(*a, **k))
+    model, theta, X, y = problem(Categorical())
+    la = Laplace(model, theta, hessian_structure=structure).fit(X, y)
+    assert la.posterior
+    assert la.fit(X, y, override=False).posterior
+    assert not calls
+    la.save(tmp_path / "la.npz")
+    assert Laplace.load(tmp_path / "la.npz").posterior  # what a file holds could be anything
+    assert calls
 
 
 def test_only_what_is_small_beside_the_largest_eigenvalue_is_rounding():
