@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.blas import dgemm
 
 from .validation import Array
 
@@ -75,18 +76,14 @@ def with_ones(inputs: Sequence[Array]) -> list[Array]:
 def outer_sum(M: Array, u: Array, v: Array) -> Array:
     """Return sum_n M_n (x) (u_n v_n^T), einsum("nhg,ni,nj->higj"), as one matrix product."""
     (N, H, G), I, J = M.shape, u.shape[1], v.shape[1]
-    table, units = np.empty((H * G, I * J)), M.reshape(N, -1).T
-    for piece, outer in _outer_pieces(u, v):
-        np.matmul(units, outer.T, out=table[:, piece])
-    return table.reshape(H, G, I, J).transpose(0, 2, 1, 3)
+    return _products(M.reshape(N, -1), u, v).reshape(H, G, I, J).transpose(0, 2, 1, 3)
 
 
 def diagonal_outer_sum(c: Array, u: Array) -> Array:
     """Return `outer_sum(M, u, u)` for M_n = diag(c_n), c (N, H)."""
     (_, _, inputs), (H, I) = _triangle(u.shape[1]), (c.shape[1], u.shape[1])
     E = np.zeros((H, I, H, I))
-    table = np.concatenate([outer @ c for _, outer in _outer_pieces(u)])  # (pairs, H)
-    np.einsum("hihj->hij", E)[...] = table[inputs].transpose(2, 0, 1)
+    np.einsum("hihj->hij", E)[...] = _products(c, u)[:, inputs]
     return E
 
 
@@ -161,10 +158,8 @@ def add_symmetric_block(matrix: Array, shapes: Sequence[Shape], l: int, M: Array
     A quarter of the products is enough, those of h >= g and i >= j, and the block itself is never made: unit by unit,
     what stands below the diagonal is read from the table of products.
     """
-    (h, g, units), (i, _, inputs), (H, I) = _triangle(M.shape[1]), _triangle(u.shape[1]), shapes[l]
-    table, M = np.empty((len(h), len(i))), M.reshape(len(M), -1).take(h * H + g, axis=1)  # (pairs, pairs), (N, pairs)
-    for piece, outer in _outer_pieces(u):
-        np.matmul(M.T, outer.T, out=table[:, piece])
+    (h, g, units), (_, _, inputs), (H, I) = _triangle(M.shape[1]), _triangle(u.shape[1]), shapes[l]
+    table = _products(M.reshape(len(M), -1).take(h * H + g, axis=1), u)
     (W, _), (b, _) = _tensors(shapes, l)
     of_weights = matrix[W, W]
     for unit in range(H):
@@ -210,6 +205,15 @@ def _tensors(shapes: Sequence[Shape], l: int) -> list[tuple[slice, slice]]:
     start, (H, I) = n_parameters(shapes[:l]), shapes[l]
     edges = [start, start + H * I, start + H * (I + 1)]
     return [(slice(*edge), columns) for edge, columns in zip(pairwise(edges), (slice(I), slice(I, None)), strict=True)]
+
+
+def _products(M: Array, u: Array, v: Array | None = None) -> Array:
+    """Return sum_n M_np u_ni v_nj for the pairs (i, j) of `_outer_pieces`, (columns of M, pairs).
+
+    By SciPy's BLAS, as the Cholesky factor that comes next: the threads of NumPy's own would still be waiting for work.
+    """
+    products = [dgemm(1.0, outer.T, M.T, trans_a=1, trans_b=1).T for _, outer in _outer_pieces(u, v)]
+    return np.concatenate(products, axis=1)
 
 
 def _outer_pieces(u: Array, v: Array | None = None) -> Iterator[tuple[slice, Array]]:

@@ -429,6 +429,18 @@ def test_noise_of_several_outputs_is_tuned_in_proportion():
     assert one != 0.2
 
 
+@pytest.mark.parametrize(("name", "n_outputs"), [("bernoulli", 1), ("categorical", 3)])
+def test_a_temperature_divides_the_whole_log_likelihood_of_classes(name, n_outputs):
+    model, theta, X, y = random_problem(name, (3,), "tanh", n_outputs, n_samples=20)
+    warm, hot = (Laplace(model, theta, temperature=T).fit(X, y) for T in (1.0, 4.0))
+    prior = float(model.prior_precision)
+    for la, T in [(warm, 1), (hot, 4)]:
+        log_det = np.linalg.slogdet(ggn(model, theta, X, y) / T / prior + np.eye(len(theta)))[1]
+        nll = model.likelihood.nll(model.network.forward(theta, X), y).sum()
+        expected = -nll / T - 0.5 * (prior * theta @ theta + log_det)
+        assert la.log_marginal_likelihood() == pytest.approx(expected, rel=1e-11)
+
+
 def test_a_categorical_model_is_tuned_too():
     model, theta, X, y = random_problem("categorical", (3,), "tanh", 3, n_samples=40)
     theta = fit_map(model, X, y, theta0=theta)

@@ -9,6 +9,7 @@ from minilaplace import MLP
 from minilaplace.jacobian import FactoredRows
 from minilaplace.layer_pairs import (
     PairQuadratic,
+    _pair_sizes,
     add_block,
     add_gram,
     add_symmetric_block,
@@ -194,6 +195,7 @@ def test_the_cost_rule_counts_what_it_says_it_counts(h):
     # Of a network 3-h-2: triangles of units and of inputs, with the bias', within a layer, and all pairs across.
     shapes, P = MLP(3, h, 2).shapes, 4 * h + 2 * (h + 1)
     factors = [(h * (h + 1) / 2, 4 * 5 / 2), (2 * h, 4 * (h + 1)), (3, (h + 1) * (h + 2) / 2)]
+    assert sorted(_pair_sizes(shapes)) == sorted(factors)
     assert pair_floats(shapes) == 2 * max(units for units, _ in factors)
     pairs = sum(2 * units * inputs + 30 * (2 * units + inputs) for units, inputs in factors)
     for K in range(1, 30):
