@@ -167,7 +167,7 @@ def add_symmetric_block(matrix: Array, shapes: Sequence[Shape], l: int, M: Array
         E = table[first : last + 1].take(inputs[:-1, :-1], axis=1)  # (unit + 1, I, I)
         rows, columns = slice(unit * I, (unit + 1) * I), slice((unit + 1) * I)
         of_weights[rows, columns].reshape(I, unit + 1, I)[...] += E.transpose(1, 0, 2)
-    of_bias = table[units][:, :, inputs[-1]]  # (H, H, I + 1)
+    of_bias = table[:, inputs[-1]][units]  # (H, H, I + 1)
     matrix[b, W] += of_bias[:, :, :-1].reshape(H, -1)
     matrix[b, b] += of_bias[:, :, -1]
 
