@@ -91,15 +91,25 @@ dropped = mc_dropout(model, X, y, 100, rate=0.1, rng=0)  # (100, P)
 # *leapfrog* steps: half a push by the slope, a move, half a push. Here is a landscape of one dimension, $U = \theta^2 /
 # 2$, whose draws are standard normal.
 
+
 # %%
-position, momentum, step = 1.0, 0.5, 0.3
-energy_before = 0.5 * position**2 + 0.5 * momentum**2
-for _ in range(10):
-    momentum -= step / 2 * position  # the slope of U is theta
-    position += step * momentum
-    momentum -= step / 2 * position
-energy = 0.5 * position**2 + 0.5 * momentum**2
-print(f"rolled from 1.00 to {position:.2f}; energy before {energy_before:.3f}, after {energy:.3f}")
+def roll(position, momentum, n_steps, step=0.3):
+    """Return position and momentum after so many leapfrog steps in U = position^2 / 2."""
+    for _ in range(n_steps):
+        momentum -= step / 2 * position  # the slope of U is theta
+        position += step * momentum
+        momentum -= step / 2 * position
+    return position, momentum
+
+
+def energy(position, momentum):
+    """Return the height of the landscape plus half of the squared momentum."""
+    return 0.5 * position**2 + 0.5 * momentum**2
+
+
+start = (1.0, 0.5)
+there = roll(*start, 10)
+print(f"rolled from 1.00 to {there[0]:.2f}; energy before {energy(*start):.3f}, after {energy(*there):.3f}")
 
 # %% [markdown]
 # The energy is not kept exactly, and a draw is accepted with probability $\min(1, e^{\text{before} - \text{after}})$;
@@ -390,21 +400,10 @@ print(exercise_11_2)
 # %% [markdown]
 # ### Exercise 11.3: rolling back
 #
-# Leapfrog steps can be undone: turn the momentum around and roll on for as long. Let the ball go back to where it came
-# from. (That is why HMC's draws need no correction but for the energy.)
-
+# Leapfrog steps can be undone: turn the momentum around and roll on for as long. Let the ball go back with
+# `roll`, from `there`, to where it came from. (That is why HMC's draws need no correction but for the energy.)
 
 # %% tags=["exercise"]
-def roll(position, momentum, n_steps, step=0.3):
-    """Return position and momentum after so many leapfrog steps in U = position^2 / 2."""
-    for _ in range(n_steps):
-        momentum -= step / 2 * position
-        position += step * momentum
-        momentum -= step / 2 * position
-    return position, momentum
-
-
-there = roll(1.0, 0.5, 10)
 back = ...  # position and momentum
 
 exercise_11_3 = check_equal("where it came from, and how fast", back, (1.0, -0.5))

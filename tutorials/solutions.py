@@ -354,18 +354,7 @@ f_silent = units @ W_2.T + b_2 - units[:, [3]] * W_2[:, 3]
 silent = np.ones_like(theta)
 model.network.layers(silent)[1][0][:, 3] = 0
 
-
 # %% 11.3
-def roll(position, momentum, n_steps, step=0.3):
-    """Return position and momentum after so many leapfrog steps in U = position^2 / 2."""
-    for _ in range(n_steps):
-        momentum -= step / 2 * position
-        position += step * momentum
-        momentum -= step / 2 * position
-    return position, momentum
-
-
-there = roll(1.0, 0.5, 10)
 back = roll(there[0], -there[1], 10)
 
 # %% 11.4
