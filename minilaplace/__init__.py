@@ -19,16 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 from .checks import check_equal, check_gradient, check_hessian, check_jacobian
 from .data import toy_data_linear, toy_data_multi, toy_data_non_linear, toy_data_regression
-from .heteroscedastic import HeteroscedasticGaussian
-from .interchange import from_layers, from_torch, to_layers, to_state_dict
+from .evidence import marglik_training
 from .laplace import Laplace
-from .likelihood import Bernoulli, BradleyTerry, Categorical, Gaussian
-from .model import BayesianModel
+from .model import BayesianModel, Bernoulli, BradleyTerry, Categorical, Gaussian, HeteroscedasticGaussian
 from .model_average import average, deep_ensemble, hmc, mc_dropout
-from .network import MLP
+from .network import MLP, from_layers, from_torch, to_layers, to_state_dict
 from .predictive import Prediction, Uncertainty
 from .training import ConvergenceWarning, fit_map
-from .tuning import marglik_training
 
 if TYPE_CHECKING:
     from .plotting import plot_contour

@@ -25,16 +25,16 @@ from numpy.typing import NDArray
 
 from . import __version__
 from .data import toy_data_linear, toy_data_non_linear
-from .explorer import Explorer
+from .explorer.explorer import Explorer
+from .explorer.window import NoWindowError, explore
 from .laplace import Laplace
-from .likelihood import Bernoulli
-from .model import BayesianModel
-from .network import MLP
-from .plotting import class_probabilities, plane, plot_plugin_and_laplace
+from .model.bayesian_model import BayesianModel
+from .model.likelihood import Bernoulli
+from .network.mlp import MLP
+from .plotting.contour import class_probabilities, plane, plot_plugin_and_laplace
 from .storage import written_aside
 from .training import fit_map
 from .validation import Array
-from .window import NoWindowError, explore
 
 SIDES = ["upper right", "upper left", "lower left", "lower right"]
 SQUARE_CENTRES = np.array([[2.75, 2.75], [-2.75, 2.75], [-2.75, -2.75], [2.75, -2.75]])

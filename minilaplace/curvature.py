@@ -1,4 +1,4 @@
-"""*Laplace Approximation*, the large Hessian computation: the second derivative of the loss.
+"""*a possibly large Hessian computation*: the second derivative of the loss.
 
 The Hessian of the summed negative log-likelihood splits by the chain rule. With J_n = d f_n / d theta (C, P),
 g_n = d nll_n / d f_n (C,) and Lambda_n = d2 nll_n / d f_n2 (C, C):
@@ -23,11 +23,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .jacobian import FactoredRows
-from .layer_pairs import symmetrise
-from .likelihood import Likelihood
-from .model import BayesianModel
-from .subset import Subset, select
+from .model.bayesian_model import BayesianModel
+from .model.likelihood import Likelihood
+from .network.jacobian import FactoredRows
+from .network.layer_pairs import symmetrise
+from .network.subset import Subset, select
 from .validation import Array, Rows, instance, refusal
 
 BLOCK_FLOATS = 2**22  # work arrays of about 32 MB: they stay near the cache, and memory does not grow with N

@@ -1,4 +1,4 @@
-"""Listing, *Toy data*: small data sets to see a posterior on.
+"""*Toy data*: small data sets to see a posterior on.
 
 Every function draws `n` samples from `rng` and returns `(X, y)`, X of shape (n, D). Class data is sorted by class,
 as the post's is. Two-class squares are uniform of side 4.5; their corners nearest the origin are half a unit away.

@@ -1,4 +1,4 @@
-"""Listing, *Laplace approximation*: `la = laplace(nn, lambda)`, and what one asks it.
+"""*Laplace approximation*: `la = laplace(nn, lambda)`, and what one asks it.
 
 `Laplace` ties the pieces together: `fit` adds up the data (`fit.py`), the Gaussian is factored when it is first asked
 for (`posterior.py`), `predict` averages over it (`predictive.py`), and its evidence chooses the prior (`evidence.py`).
@@ -15,16 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from .evidence import log_evidence, tunable
-from .fit import Fit, Options, add_up, check_executor, merged
-from .likelihood import Regression
-from .model import BayesianModel
-from .outputs import Outputs, answers
-from .posterior import Posterior
-from .predictive import SAMPLED, Prediction, Uncertainty, decompose, link_of
+from .evidence.marginal_likelihood import log_evidence, tunable
+from .evidence.tuning import METHODS, tune, tune_on_held_out
+from .model.bayesian_model import BayesianModel
+from .model.likelihood import Regression
+from .posterior.gaussian import Posterior
+from .predictive.links import SAMPLED, Prediction, Uncertainty, decompose, link_of
+from .predictive.outputs import Outputs, answers
 from .storage import load, save
+from .structures.fit import Fit, Options, add_up, check_executor, merged
 from .training import check_callback
-from .tuning import METHODS, tune, tune_on_held_out
 from .validation import Array, Rows, Seed, instance, option, refusal, sampler, truth, whole_number
 
 

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from .fit import Fit, Options
-from .heteroscedastic import HeteroscedasticGaussian
-from .likelihood import Bernoulli, BradleyTerry, Categorical, Gaussian, Likelihood
-from .model import BayesianModel
-from .network import MLP
+from .model.bayesian_model import BayesianModel
+from .model.heteroscedastic import HeteroscedasticGaussian
+from .model.likelihood import Bernoulli, BradleyTerry, Categorical, Gaussian, Likelihood
+from .network.mlp import MLP
+from .structures.fit import Fit, Options
 from .validation import Array, refusal
 
 FORMAT, VERSION = "minilaplace.Laplace", 1

@@ -1,4 +1,4 @@
-"""Listing, *Training*: find the MAP estimate.
+"""*Training*: find the MAP estimate.
 
 Laplace's Gaussian is centred where the loss is smallest; `fit_map` goes there. Two optimisers:
 
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize, root
 
-from .model import BayesianModel
+from .model.bayesian_model import BayesianModel
 from .validation import Array, Seed, instance, option, real_number, refusal, sampler, truth, whole_number
 
 Callback = Callable[[int, Array, float], object]

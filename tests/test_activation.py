@@ -5,7 +5,7 @@ import pytest
 from problems import assert_is_derivative
 from scipy.stats import norm
 
-from minilaplace.activation import ACTIVATIONS
+from minilaplace.network.activation import ACTIVATIONS
 
 # No point is within a difference step of relu's kink.
 MODERATE = np.concatenate([np.linspace(-8, 8, 41) + 0.05, [-0.01, 0.01, -30.0, 30.0]])

@@ -23,11 +23,11 @@ from minilaplace import (
     toy_data_non_linear,
     toy_data_regression,
 )
-from minilaplace.activation import ACTIVATIONS
 from minilaplace.curvature import empirical_fisher, ggn, hessian
-from minilaplace.fit import STRUCTURES
-from minilaplace.predictive import LINKS
-from minilaplace.subset import SUBSETS
+from minilaplace.network.activation import ACTIVATIONS
+from minilaplace.network.subset import SUBSETS
+from minilaplace.predictive.links import LINKS
+from minilaplace.structures.fit import STRUCTURES
 
 N = 4
 X = np.arange(8.0).reshape(N, 2)

@@ -37,31 +37,83 @@ FITTED_REGRESSION = Laplace(REGRESSION, THETA).fit(X, TARGETS)
 
 # What is not an entrance: it computes with what has been checked, and looks at shapes at most (DESIGN: inner loops).
 INNER = {
-    "activation", "cholesky", "evidence", "fit", "jacobian", "kronecker", "layer_pairs", "low_rank", "outputs",
-    "posterior", "predictive", "storage", "structure", "subset",
+    "network.activation",
+    "posterior.cholesky",
+    "evidence.marginal_likelihood",
+    "structures.fit",
+    "network.jacobian",
+    "structures.kronecker",
+    "network.layer_pairs",
+    "structures.low_rank",
+    "predictive.outputs",
+    "posterior.gaussian",
+    "predictive.links",
+    "storage",
+    "structures.full",
+    "network.subset",
     "validation",  # the checks themselves
-    "sklearn", "sklearn_base", "sklearn_mlp",  # scikit-learn's rules, by its own checks, in test_sklearn.py
-    "explorer", "panel", "window",  # moved by hand, in tests of their own
-    "differences", "verdict",  # what `checks` says, and why
-    "chains.Chains", "exact_posterior.ExactPosterior", "warm_up",
-    "hamiltonian.leapfrog", "training.check_callback", "training.optimizer_of", "training.Adam.descend",
-    "model.BayesianModel.pull", "training.check_finite",
+    "sklearn.estimators",
+    "sklearn.base",
+    "sklearn.mlp",  # scikit-learn's rules, by its own checks, in test_sklearn.py
+    "explorer.explorer",
+    "explorer.panel",
+    "explorer.window",  # moved by hand, in tests of their own
+    "checks.differences",
+    "checks.verdict",  # what `checks` says, and why
+    "model_average.chains.Chains",
+    "model_average.exact.ExactPosterior",
+    "model_average.warm_up",
+    "model_average.hamiltonian.leapfrog",
+    "training.check_callback",
+    "training.optimizer_of",
+    "training.Adam.descend",
+    "model.bayesian_model.BayesianModel.pull",
+    "training.check_finite",
     "__main__",
-    "curvature.Contribution", "curvature.contributions", "curvature.blocks", "curvature.finite_curvature",
-    "network.Trace", "network.MLP.layers", "network.MLP.forward", "network.MLP.backward", "network.MLP.jacobian",
-    "network.MLP.second_order", "network.MLP.trace",
-    "likelihood.Likelihood", "likelihood.Regression", "likelihood.columns",
-    "model.BayesianModel.loss", "model.BayesianModel.gradient", "model.BayesianModel.loss_and_gradient",
-    "model.BayesianModel.prior_over", "model.BayesianModel.prior_mean_over", "model.BayesianModel.with_prior_over",
-    "model.BayesianModel.check_theta", "model.BayesianModel.check_inputs", "model.BayesianModel.check_rows",
-    "model.BayesianModel.check_data", "model.BayesianModel.check_targets",
-    "training.ConvergenceWarning", "training.is_mode", "training.LBFGS.minimise", "training.Adam.minimise",
-    "tuning.tune", "tuning.tune_on_held_out",
-    "calibration.BrierDecomposition", "calibration.ReliabilityDiagram",
-    "plotting.plane", "plotting.add_colorbar", "plotting.class_probabilities",
-}  # fmt: skip
-for kind in ("likelihood.Bernoulli", "likelihood.BradleyTerry", "likelihood.Categorical", "likelihood.Gaussian",
-             "heteroscedastic.HeteroscedasticGaussian"):  # fmt: skip
+    "curvature.Contribution",
+    "curvature.contributions",
+    "curvature.blocks",
+    "curvature.finite_curvature",
+    "network.mlp.Trace",
+    "network.mlp.MLP.layers",
+    "network.mlp.MLP.forward",
+    "network.mlp.MLP.backward",
+    "network.mlp.MLP.jacobian",
+    "network.mlp.MLP.second_order",
+    "network.mlp.MLP.trace",
+    "model.likelihood.Likelihood",
+    "model.likelihood.Regression",
+    "model.likelihood.columns",
+    "model.bayesian_model.BayesianModel.loss",
+    "model.bayesian_model.BayesianModel.gradient",
+    "model.bayesian_model.BayesianModel.loss_and_gradient",
+    "model.bayesian_model.BayesianModel.prior_over",
+    "model.bayesian_model.BayesianModel.prior_mean_over",
+    "model.bayesian_model.BayesianModel.with_prior_over",
+    "model.bayesian_model.BayesianModel.check_theta",
+    "model.bayesian_model.BayesianModel.check_inputs",
+    "model.bayesian_model.BayesianModel.check_rows",
+    "model.bayesian_model.BayesianModel.check_data",
+    "model.bayesian_model.BayesianModel.check_targets",
+    "training.ConvergenceWarning",
+    "training.is_mode",
+    "training.LBFGS.minimise",
+    "training.Adam.minimise",
+    "evidence.tuning.tune",
+    "evidence.tuning.tune_on_held_out",
+    "calibration.classes.BrierDecomposition",
+    "calibration.classes.ReliabilityDiagram",
+    "plotting.contour.plane",
+    "plotting.contour.add_colorbar",
+    "plotting.contour.class_probabilities",
+}
+for kind in (
+    "model.likelihood.Bernoulli",
+    "model.likelihood.BradleyTerry",
+    "model.likelihood.Categorical",
+    "model.likelihood.Gaussian",
+    "model.heteroscedastic.HeteroscedasticGaussian",
+):
     INNER |= {f"{kind}.{method}" for method in dir(Gaussian) if not method.startswith("_")}
 
 
@@ -80,28 +132,30 @@ GOOD = {
     "data.toy_data_non_linear": {"n": 8, "rng": 0},
     "data.toy_data_multi": {"n": 8, "rng": 0},
     "data.toy_data_regression": {"n": 8, "noise": 0.1, "rng": 0},
-    "network.MLP": {"activation": "tanh"},
-    "network.MLP.init": {"rng": 0},
-    "likelihood.Bernoulli": {},
-    "likelihood.BradleyTerry": {},
-    "likelihood.Categorical": {},
-    "likelihood.Gaussian": {"sigma_noise": 1.0},
-    "heteroscedastic.HeteroscedasticGaussian": {},
-    "model.BayesianModel": {"network": NETWORK, "likelihood": Bernoulli(), "prior_precision": 1.0, "prior_mean": 0.0},
+    "network.mlp.MLP": {"activation": "tanh"},
+    "network.mlp.MLP.init": {"rng": 0},
+    "model.likelihood.Bernoulli": {},
+    "model.likelihood.BradleyTerry": {},
+    "model.likelihood.Categorical": {},
+    "model.likelihood.Gaussian": {"sigma_noise": 1.0},
+    "model.heteroscedastic.HeteroscedasticGaussian": {},
+    "model.bayesian_model.BayesianModel": {
+        "network": NETWORK, "likelihood": Bernoulli(), "prior_precision": 1.0, "prior_mean": 0.0,
+    },
     "training.fit_map": {"model": MODEL, "X": X, "y": LABELS, "theta0": THETA, "method": "lbfgs", "rng": 0},
     "training.LBFGS": {"max_iterations": 3},
     "training.Adam": {"epochs": 3, "batch_size": 2, "learning_rate": 0.1, "shuffle": True},
     "curvature.ggn": DATA,
     "curvature.hessian": DATA,
     "curvature.empirical_fisher": DATA,
-    "tuning.marglik_training": {
+    "evidence.tuning.marglik_training": {
         "model": MODEL, "X": X, "y": LABELS, "prior_structure": "scalar", "optimize_noise": False, "theta0": THETA,
         "rng": 0, "tol": 1e3, "max_rounds": 1,
     },
-    "subnetwork.largest_magnitude": {"theta": THETA, "n_weights": 2},
-    "subnetwork.largest_variance": {**DATA, "n_weights": 2},
-    "subnetwork.random_weights": {"network": NETWORK, "n_weights": 2, "rng": 0},
-    "subnetwork.weights_of_layers": {"network": NETWORK, "layers": [0]},
+    "structures.subnetwork.largest_magnitude": {"theta": THETA, "n_weights": 2},
+    "structures.subnetwork.largest_variance": {**DATA, "n_weights": 2},
+    "structures.subnetwork.random_weights": {"network": NETWORK, "n_weights": 2, "rng": 0},
+    "structures.subnetwork.weights_of_layers": {"network": NETWORK, "layers": [0]},
     "laplace.Laplace": {
         "model": MODEL, "theta": THETA, "temperature": 1.0, "curvature": "ggn", "hessian_structure": "lowrank",
         "subset_of_weights": "subnetwork", "subnetwork_indices": [0, 1], "rank": 2,
@@ -120,66 +174,72 @@ GOOD = {
     "laplace.Laplace.as_prior": {},
     "laplace.Laplace.save": {},
     "laplace.Laplace.load": {},
-    "checks.check_gradient": {"fun": square, "grad": doubled, "theta": THETA, "rtol": 1e-6},
-    "checks.check_jacobian": {"fun": doubled, "jac": lambda t: 2 * np.eye(3), "theta": THETA, "rtol": 1e-6},
-    "checks.check_hessian": {"fun": square, "hess": lambda t: 2 * np.eye(3), "theta": THETA, "rtol": 1e-6},
-    "checks.check_equal": {"name": "x", "received": [1.0], "expected": [1.0], "rtol": 1e-9},
-    "chains.split_r_hat": {"draws": np.arange(16.0).reshape(2, 8)},
-    "chains.effective_sample_size": {"draws": np.arange(16.0).reshape(2, 8)},
-    "dropout.dropout_masks": {"network": DEEP.network, "rate": 0.1, "n_samples": 2, "rng": 0},
-    "dropout.fit_dropout": {
+    "checks.derivatives.check_gradient": {"fun": square, "grad": doubled, "theta": THETA, "rtol": 1e-6},
+    "checks.derivatives.check_jacobian": {"fun": doubled, "jac": lambda t: 2 * np.eye(3), "theta": THETA, "rtol": 1e-6},
+    "checks.derivatives.check_hessian": {"fun": square, "hess": lambda t: 2 * np.eye(3), "theta": THETA, "rtol": 1e-6},
+    "checks.derivatives.check_equal": {"name": "x", "received": [1.0], "expected": [1.0], "rtol": 1e-9},
+    "model_average.chains.split_r_hat": {"draws": np.arange(16.0).reshape(2, 8)},
+    "model_average.chains.effective_sample_size": {"draws": np.arange(16.0).reshape(2, 8)},
+    "model_average.dropout.dropout_masks": {"network": DEEP.network, "rate": 0.1, "n_samples": 2, "rng": 0},
+    "model_average.dropout.fit_dropout": {
         "model": DEEP, "X": X, "y": LABELS, "rate": 0.1, "theta0": np.zeros(13), "rng": 0, "epochs": 1, "batch_size": 2,
         "learning_rate": 0.1,
     },
-    "dropout.mc_dropout": {"model": DEEP, "X": X, "y": LABELS, "n_samples": 2, "rate": 0.1, "rng": 0, "epochs": 1},
-    "exact_posterior.exact_average": {"model": SMALL, "X_train": X, "y_train": LABELS, "X": X, "tolerance": 1e-2},
-    "exact_posterior.exact_posterior": {"model": SMALL, "X": X, "y": LABELS, "tolerance": 1e-2},
-    "hamiltonian.hmc": {
+    "model_average.dropout.mc_dropout": {
+        "model": DEEP, "X": X, "y": LABELS, "n_samples": 2, "rate": 0.1, "rng": 0, "epochs": 1,
+    },
+    "model_average.exact.exact_average": {"model": SMALL, "X_train": X, "y_train": LABELS, "X": X, "tolerance": 1e-2},
+    "model_average.exact.exact_posterior": {"model": SMALL, "X": X, "y": LABELS, "tolerance": 1e-2},
+    "model_average.hamiltonian.hmc": {
         "model": MODEL, "X": X, "y": LABELS, "n_samples": 4, "n_chains": 1, "n_warmup": 20, "n_leapfrog": 1,
         "theta0": THETA, "rng": 0,
     },
-    "interchange.from_layers": {"layers": [(np.ones((1, 2)), np.ones(1))], "activation": "tanh"},
-    "interchange.from_torch": {"source": {"0.weight": np.ones((1, 2)), "0.bias": np.ones(1)}, "activation": "tanh"},
-    "interchange.to_layers": {"network": NETWORK, "theta": THETA},
-    "interchange.to_state_dict": {"network": NETWORK, "theta": THETA, "names": ["only"]},
+    "network.interchange.from_layers": {"layers": [(np.ones((1, 2)), np.ones(1))], "activation": "tanh"},
+    "network.interchange.from_torch": {
+        "source": {"0.weight": np.ones((1, 2)), "0.bias": np.ones(1)}, "activation": "tanh",
+    },
+    "network.interchange.to_layers": {"network": NETWORK, "theta": THETA},
+    "network.interchange.to_state_dict": {"network": NETWORK, "theta": THETA, "names": ["only"]},
     "laplace.Laplace.under": {"prior_precision": 1.0, "temperature": 2.0},
-    "model.BayesianModel.under": {"prior_precision": 1.0},
-    "model_average.average": {"model": MODEL, "thetas": [THETA, THETA], "X": X},
-    "model_average.deep_ensemble": {"model": MODEL, "X": X, "y": LABELS, "n_members": 1, "rng": 0},
-    "calibration.negative_log_likelihood": {"p": P_NEW, "y": LABELS},
-    "calibration.brier_score": {"p": P_NEW, "y": LABELS},
-    "calibration.brier_decomposition": {"p": P_NEW, "y": LABELS, "n_bins": 3},
-    "calibration.accuracy": {"p": P_NEW, "y": LABELS},
-    "calibration.reliability_diagram": {"p": P_NEW, "y": LABELS, "n_bins": 3, "strategy": "uniform"},
-    "calibration.expected_calibration_error": {"p": P_NEW, "y": LABELS, "n_bins": 3, "strategy": "uniform"},
-    "calibration.maximum_calibration_error": {"p": P_NEW, "y": LABELS, "n_bins": 3, "strategy": "uniform"},
-    "calibration.sharpness": {"p": P_NEW},
-    "regression_calibration.gaussian_nll": INTERVALS,
-    "regression_calibration.crps": INTERVALS,
-    "regression_calibration.quantile_coverage": {**INTERVALS, "levels": [0.5]},
-    "regression_calibration.interval_coverage": {**INTERVALS, "levels": [0.5]},
-    "regression_calibration.pit": INTERVALS,
-    "regression_calibration.pit_histogram": {**INTERVALS, "n_bins": 3},
-    "regression_calibration.variance_scale": INTERVALS,
-    "regression_calibration.regression_sharpness": {"variance": np.ones(N)},
-    "out_of_distribution.max_probability_score": {"p": P_NEW},
-    "out_of_distribution.entropy_score": {"p": P_NEW},
-    "out_of_distribution.mutual_information_score": {"p_samples": [P_NEW, P_NEW]},
-    "out_of_distribution.auroc": {"inside_scores": [0.1, 0.2], "outside_scores": [0.3]},
-    "out_of_distribution.fpr_at_recall": {"inside_scores": [0.1, 0.2], "outside_scores": [0.3], "recall": 0.9},
-    "plotting.plot_contour": {
+    "model.bayesian_model.BayesianModel.under": {"prior_precision": 1.0},
+    "model_average.average.average": {"model": MODEL, "thetas": [THETA, THETA], "X": X},
+    "model_average.ensemble.deep_ensemble": {"model": MODEL, "X": X, "y": LABELS, "n_members": 1, "rng": 0},
+    "calibration.classes.negative_log_likelihood": {"p": P_NEW, "y": LABELS},
+    "calibration.classes.brier_score": {"p": P_NEW, "y": LABELS},
+    "calibration.classes.brier_decomposition": {"p": P_NEW, "y": LABELS, "n_bins": 3},
+    "calibration.classes.accuracy": {"p": P_NEW, "y": LABELS},
+    "calibration.classes.reliability_diagram": {"p": P_NEW, "y": LABELS, "n_bins": 3, "strategy": "uniform"},
+    "calibration.classes.expected_calibration_error": {"p": P_NEW, "y": LABELS, "n_bins": 3, "strategy": "uniform"},
+    "calibration.classes.maximum_calibration_error": {"p": P_NEW, "y": LABELS, "n_bins": 3, "strategy": "uniform"},
+    "calibration.classes.sharpness": {"p": P_NEW},
+    "calibration.regression.gaussian_nll": INTERVALS,
+    "calibration.regression.crps": INTERVALS,
+    "calibration.regression.quantile_coverage": {**INTERVALS, "levels": [0.5]},
+    "calibration.regression.interval_coverage": {**INTERVALS, "levels": [0.5]},
+    "calibration.regression.pit": INTERVALS,
+    "calibration.regression.pit_histogram": {**INTERVALS, "n_bins": 3},
+    "calibration.regression.variance_scale": INTERVALS,
+    "calibration.regression.regression_sharpness": {"variance": np.ones(N)},
+    "calibration.out_of_distribution.max_probability_score": {"p": P_NEW},
+    "calibration.out_of_distribution.entropy_score": {"p": P_NEW},
+    "calibration.out_of_distribution.mutual_information_score": {"p_samples": [P_NEW, P_NEW]},
+    "calibration.out_of_distribution.auroc": {"inside_scores": [0.1, 0.2], "outside_scores": [0.3]},
+    "calibration.out_of_distribution.fpr_at_recall": {
+        "inside_scores": [0.1, 0.2], "outside_scores": [0.3], "recall": 0.9,
+    },
+    "plotting.contour.plot_contour": {
         "la": FITTED, "X": X, "y": LABELS, "link_approx": "plugin", "target": 1, "margin": 0.2, "n_grid": 3,
         "colorbar": False,
     },
-    "plotting.plot_plugin_and_laplace": {"la": FITTED, "X": X, "y": LABELS, "margin": 0.2, "n_grid": 3},
-    "plot_calibration.plot_reliability": {"p": P_NEW, "y": LABELS, "n_bins": 3},
-    "plot_calibration.plot_coverage": INTERVALS,
-    "plot_calibration.plot_pit": INTERVALS,
-    "plot_calibration.plot_ood": {"inside_scores": [0.1, 0.2], "outside_scores": [0.3]},
+    "plotting.contour.plot_plugin_and_laplace": {"la": FITTED, "X": X, "y": LABELS, "margin": 0.2, "n_grid": 3},
+    "plotting.calibration.plot_reliability": {"p": P_NEW, "y": LABELS, "n_bins": 3},
+    "plotting.calibration.plot_coverage": INTERVALS,
+    "plotting.calibration.plot_pit": INTERVALS,
+    "plotting.calibration.plot_ood": {"inside_scores": [0.1, 0.2], "outside_scores": [0.3]},
 }  # fmt: skip
 
 # Methods are called on one of these.
-OWNERS = {"network.MLP": NETWORK, "laplace.Laplace": FITTED, "model.BayesianModel": MODEL}
+OWNERS = {"network.mlp.MLP": NETWORK, "laplace.Laplace": FITTED, "model.bayesian_model.BayesianModel": MODEL}
 
 NAN, INF = np.nan, np.inf
 WHOLE = [0, -1, 2.5, True, "3", NAN, None, [2]]
@@ -236,23 +296,26 @@ BAD = {
     "jac": [None, 3, lambda t: "a"], "hess": [None, 3, lambda t: "a"],
 }  # fmt: skip
 BAD_FOR = {
-    ("interchange.from_layers", "layers"): [[], [3], [(np.ones(2), np.ones(1))], [(np.ones((1, 2)), np.ones(2))],
+    ("network.interchange.from_layers", "layers"): [[], [3], [(np.ones(2), np.ones(1))],
+                                            [(np.ones((1, 2)), np.ones(2))],
                                             [(np.ones((1, 2)), [NAN])], [(np.ones((1, 2)), ["a"])], 3, None],
 }  # fmt: skip
 NOT_BAD = {  # what a name never is, but for these functions
-    ("checks.check_gradient", "theta"): [np.ones(7)],
-    ("checks.check_jacobian", "theta"): [np.ones(7)],
-    ("checks.check_hessian", "theta"): [np.ones(7)],
-    ("subnetwork.largest_magnitude", "theta"): [np.ones(7)],
-    ("out_of_distribution.mutual_information_score", "p_samples"): [[[0.5, 0.6]] * N],  # four samples of two inputs
-    **{(f"checks.check_{what}", "rtol"): [0] for what in ("gradient", "jacobian", "hessian")},
-    ("calibration.brier_decomposition", "n_bins"): [None],
+    ("checks.derivatives.check_gradient", "theta"): [np.ones(7)],
+    ("checks.derivatives.check_jacobian", "theta"): [np.ones(7)],
+    ("checks.derivatives.check_hessian", "theta"): [np.ones(7)],
+    ("structures.subnetwork.largest_magnitude", "theta"): [np.ones(7)],
+    ("calibration.out_of_distribution.mutual_information_score", "p_samples"): [
+        [[0.5, 0.6]] * N
+    ],  # four samples of two inputs
+    **{(f"checks.derivatives.check_{what}", "rtol"): [0] for what in ("gradient", "jacobian", "hessian")},
+    ("calibration.classes.brier_decomposition", "n_bins"): [None],
     ("laplace.Laplace", "rank"): [None],
-    ("checks.check_equal", "rtol"): [0],
-    ("hamiltonian.hmc", "theta0"): [np.ones((1, 3))],  # one chain's
-    ("interchange.from_torch", "activation"): [None],  # of one layer, which has none
+    ("checks.derivatives.check_equal", "rtol"): [0],
+    ("model_average.hamiltonian.hmc", "theta0"): [np.ones((1, 3))],  # one chain's
+    ("network.interchange.from_torch", "activation"): [None],  # of one layer, which has none
     ("laplace.Laplace.under", "prior_precision"): [None],
-    ("model.BayesianModel.under", "prior_precision"): [None],
+    ("model.bayesian_model.BayesianModel.under", "prior_precision"): [None],
     ("laplace.Laplace.under", "temperature"): [None],
     ("laplace.Laplace.fit", "batch_size"): [None],
     ("laplace.Laplace.log_marginal_likelihood", "prior_precision"): [None],
@@ -270,15 +333,15 @@ NAMED_AS = {"y": ["y", "mean"], "variance": ["variance", "mean"], "mean": ["mean
 def public_callables():
     """Return {module.name or module.class.method: callable} of the whole package."""
     found = {}
-    for info in pkgutil.iter_modules(minilaplace.__path__):
-        module = import_module(f"minilaplace.{info.name}")
+    for info in pkgutil.walk_packages(minilaplace.__path__, "minilaplace."):
+        module, path = import_module(info.name), info.name.removeprefix("minilaplace.")
         for name, value in vars(module).items():
             if name.startswith("_") or not callable(value) or getattr(value, "__module__", None) != module.__name__:
                 continue
-            found[f"{info.name}.{name}"] = value
+            found[f"{path}.{name}"] = value
             if inspect.isclass(value):
                 methods = inspect.getmembers(value, lambda m: inspect.isfunction(m) or inspect.ismethod(m))
-                found |= {f"{info.name}.{name}.{m}": f for m, f in methods if not m.startswith("_")}
+                found |= {f"{path}.{name}.{m}": f for m, f in methods if not m.startswith("_")}
     return found
 
 
@@ -304,15 +367,15 @@ def test_no_argument_is_forgotten():
 
 
 def test_nothing_is_listed_that_does_not_exist():
-    modules = {name.split(".")[0] for name in CALLABLES}
-    methods = {name for name in INNER if name.count(".") == 2}  # of a likelihood: not each has all of them
+    modules = {".".join(name.split(".")[:k]) for name in CALLABLES for k in (1, 2)}
+    methods = {name for name in INNER if name.startswith("model.")}  # of a likelihood: not each has all of them
     assert INNER - methods <= CALLABLES.keys() | modules
 
 
 def call(name, /, **changes):
     owner = OWNERS.get(name.rpartition(".")[0])
     function = CALLABLES[name] if owner is None else getattr(copy.copy(owner), name.rpartition(".")[2])
-    positional = (2, 3, 1) if name == "network.MLP" else ()
+    positional = (2, 3, 1) if name == "network.mlp.MLP" else ()
     return function(*positional, **{**GOOD[name], **changes})
 
 
@@ -331,7 +394,7 @@ def is_bad(name, argument, value):
     return not any(same(value, good) for good in NOT_BAD.get((name, argument), []))
 
 
-REGRESSIONS = ("regression_calibration.", "plot_calibration.plot_coverage", "plot_calibration.plot_pit")
+REGRESSIONS = ("calibration.regression.", "plotting.calibration.plot_coverage", "plotting.calibration.plot_pit")
 
 
 def bad_values(name, argument):
@@ -378,7 +441,7 @@ def test_the_methods_that_need_a_fit_say_so():
 @pytest.mark.parametrize("what", ["a regression", "a predicted noise", "pairs", "three inputs"])
 def test_a_picture_of_classes_over_a_plane_needs_both(what):
     from minilaplace import BradleyTerry, HeteroscedasticGaussian
-    from minilaplace.plotting import plot_contour
+    from minilaplace.plotting.contour import plot_contour
 
     model = {
         "a regression": BayesianModel(MLP(2, 1), Gaussian()),

@@ -14,7 +14,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, roc_auc_score, roc_curve
 
 from minilaplace import calibration as cal
-from minilaplace.predictive import Prediction, log_score
+from minilaplace.predictive.links import Prediction, log_score
 
 # Sums of at most 60 numbers of size 1, in another order than the oracle's: 60 eps is 1e-14.
 ROUNDING = 1e-12

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from minilaplace.checks import check_equal, check_gradient, check_hessian, check_jacobian
-from minilaplace.verdict import Check
+from minilaplace.checks.derivatives import check_equal, check_gradient, check_hessian, check_jacobian
+from minilaplace.checks.verdict import Check
 
 THETA = np.array([1e-3, -0.4, 1.0, -20.0, 1e3])
 UNIT = np.maximum(1.0, np.abs(THETA))  # the length on which the functions below vary

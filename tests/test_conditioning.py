@@ -23,9 +23,9 @@ from minilaplace import (
     fit_map,
     toy_data_regression,
 )
-from minilaplace.cholesky import DIGITS
 from minilaplace.curvature import ggn
-from minilaplace.dropout import fit_dropout
+from minilaplace.model_average.dropout import fit_dropout
+from minilaplace.posterior.cholesky import DIGITS
 
 PRIORS = (1e-8, 1e-4, 1.0, 1e4, 1e8)
 NETWORKS = {"gaussian": MLP(1, 4, 1), "bernoulli": MLP(1, 4, 1), "categorical": MLP(2, 2, 3)}
@@ -324,7 +324,7 @@ def test_a_tiny_noise_with_a_large_uncertainty_is_not_zero_times_infinity():
         def variance(self):
             return np.array([[1.0, 1600.0]])
 
-    from minilaplace.predictive import exact as exact_link
+    from minilaplace.predictive.links import exact as exact_link
 
     np.testing.assert_allclose(exact_link(HeteroscedasticGaussian(), Spread()).variance, 2.0)
 

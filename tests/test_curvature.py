@@ -11,8 +11,8 @@ from problems import CASES, assert_close, assert_is_derivative, random_problem
 import minilaplace.curvature
 from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian
 from minilaplace.curvature import CURVATURES, blocks, contributions, empirical_fisher, ggn, hessian
-from minilaplace.structure import Full
-from minilaplace.subset import select
+from minilaplace.network.subset import select
+from minilaplace.structures.full import Full
 
 FUNCTIONS = {"ggn": ggn, "hessian": hessian, "empirical_fisher": empirical_fisher}
 ROUNDING = 1e-13  # of the trace, below which an eigenvalue is zero: tens of P eps

@@ -9,7 +9,7 @@ from problems import assert_is_derivative, random_problem
 from scipy.optimize import minimize_scalar
 from scipy.stats import multivariate_normal, norm
 
-import minilaplace.structure
+import minilaplace.structures.full
 from minilaplace import (
     MLP,
     BayesianModel,
@@ -25,8 +25,8 @@ from minilaplace import (
     toy_data_regression,
 )
 from minilaplace.curvature import ggn
-from minilaplace.evidence import LOG_BOUNDS, tunable
-from minilaplace.fit import STRUCTURES
+from minilaplace.evidence.marginal_likelihood import LOG_BOUNDS, tunable
+from minilaplace.structures.fit import STRUCTURES
 
 each_structure = pytest.mark.parametrize("structure", STRUCTURES)
 BLOCKS = {
@@ -143,7 +143,7 @@ def test_100_evaluations_need_one_eigendecomposition(structure, monkeypatch):
     la = Laplace(model, theta, hessian_structure=structure).fit(X, y)
     calls = []
     for name in ("eigvalsh", "eigh"):
-        for module in (minilaplace.structure, minilaplace.kronecker, minilaplace.low_rank):
+        for module in (minilaplace.structures.full, minilaplace.structures.kronecker, minilaplace.structures.low_rank):
             if hasattr(module, name):
                 counted = getattr(scipy.linalg, name)
                 monkeypatch.setattr(module, name, lambda *a, f=counted, **k: (calls.append(1), f(*a, **k))[1])

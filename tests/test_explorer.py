@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minilaplace import MLP, BayesianModel, Bernoulli, Laplace, fit_map, marglik_training, toy_data_non_linear
-from minilaplace.explorer import LINKS_OF_TWO_CLASSES, Explorer
-from minilaplace.fit import STRUCTURES
+from minilaplace.explorer.explorer import LINKS_OF_TWO_CLASSES, Explorer
+from minilaplace.structures.fit import STRUCTURES
 
 X, Y = toy_data_non_linear(40, rng=0)
 POINTS = np.random.default_rng(1).uniform(-6, 6, size=(30, 2))

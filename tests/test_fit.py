@@ -11,7 +11,7 @@ from distributed import Client, LocalCluster
 from problems import random_problem
 
 from minilaplace import Laplace
-from minilaplace.fit import STRUCTURES
+from minilaplace.structures.fit import STRUCTURES
 
 each_structure = pytest.mark.parametrize("structure", STRUCTURES)
 

@@ -17,10 +17,10 @@ from scipy.special import expit, ndtri
 from scipy.stats import rankdata
 
 from minilaplace import MLP, BayesianModel, Bernoulli, Gaussian, HeteroscedasticGaussian, average, hmc
-from minilaplace.chains import Chains, _autocovariance, _normal_scores, effective_sample_size, split_r_hat
-from minilaplace.exact_posterior import exact_posterior
-from minilaplace.hamiltonian import _start, leapfrog
-from minilaplace.warm_up import DualAveraging, Point
+from minilaplace.model_average.chains import Chains, _autocovariance, _normal_scores, effective_sample_size, split_r_hat
+from minilaplace.model_average.exact import exact_posterior
+from minilaplace.model_average.hamiltonian import _start, leapfrog
+from minilaplace.model_average.warm_up import DualAveraging, Point
 
 
 def assert_within_error(draws, expected):
@@ -180,7 +180,7 @@ def test_a_divergence_is_a_rejection_and_no_warning():
 
 def test_divergences_are_counted_and_leave_the_chain_where_it_is(monkeypatch):
     # The steps are a hundred times too large for a Gaussian of deviation .01.
-    monkeypatch.setattr("minilaplace.hamiltonian.warm_up", lambda move, here, *_: (here, 1.0, np.ones(2)))
+    monkeypatch.setattr("minilaplace.model_average.hamiltonian.warm_up", lambda move, here, *_: (here, 1.0, np.ones(2)))
     model, X, y = BayesianModel(MLP(1, 1), Gaussian(0.01)), np.array([[1.0], [-1.0]]), np.zeros(2)
     chains = hmc(model, X, y, 20, n_chains=2, theta0=np.array([0.01, 0.0]), rng=0)
     np.testing.assert_array_equal(chains.divergences, 20)

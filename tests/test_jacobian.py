@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minilaplace import MLP
-from minilaplace.jacobian import FactoredRows
-from minilaplace.layer_pairs import (
+from minilaplace.network.jacobian import FactoredRows
+from minilaplace.network.layer_pairs import (
     PairQuadratic,
     _pair_sizes,
     add_block,
@@ -90,7 +90,7 @@ def test_sums_products_and_quadratic_forms_are_those_of_the_dense_rows(rows):
 
 @pytest.mark.parametrize("in_pairs", [True, False])
 def test_gram_matrices_by_either_way_are_those_of_the_dense_rows(rows, in_pairs, monkeypatch):
-    monkeypatch.setattr("minilaplace.jacobian.pairs_are_cheaper", lambda *_: in_pairs)
+    monkeypatch.setattr("minilaplace.network.jacobian.pairs_are_cheaper", lambda *_: in_pairs)
     J = written(rows)
     start = np.random.default_rng(1).normal(size=(J.shape[2],) * 2)
     start = start + start.T
@@ -129,7 +129,7 @@ def test_pairs_are_the_rows_for_any_architecture(sizes, K, N):
 
 @pytest.mark.parametrize("n_floats", [1, 20])
 def test_pairs_are_the_rows_in_pieces_of_any_size(n_floats, monkeypatch):
-    monkeypatch.setattr("minilaplace.layer_pairs.PIECE_FLOATS", n_floats)
+    monkeypatch.setattr("minilaplace.network.layer_pairs.PIECE_FLOATS", n_floats)
     rows = factored()
     J, lower = written(rows), np.zeros((35, 35))
     add_gram(lower, rows.inputs, rows.deltas)
@@ -140,7 +140,7 @@ def test_pairs_are_the_rows_in_pieces_of_any_size(n_floats, monkeypatch):
 
 @pytest.mark.parametrize("n_floats", [1, 20, 2**20])
 def test_outer_sums_are_their_einsum_in_pieces_of_any_size(n_floats, monkeypatch):
-    monkeypatch.setattr("minilaplace.layer_pairs.PIECE_FLOATS", n_floats)
+    monkeypatch.setattr("minilaplace.network.layer_pairs.PIECE_FLOATS", n_floats)
     rng = np.random.default_rng(0)
     M, u, v = rng.normal(size=(7, 3, 2)), rng.normal(size=(7, 4)), rng.normal(size=(7, 5))
     assert_close(outer_sum(M, u, v), np.einsum("nhg,ni,nj->higj", M, u, v))
@@ -150,7 +150,7 @@ def test_outer_sums_are_their_einsum_in_pieces_of_any_size(n_floats, monkeypatch
 
 @pytest.mark.parametrize("n_floats", [1, 20, 2**20])
 def test_a_symmetric_block_is_its_einsum_in_pieces_of_any_size(n_floats, monkeypatch):
-    monkeypatch.setattr("minilaplace.layer_pairs.PIECE_FLOATS", n_floats)
+    monkeypatch.setattr("minilaplace.network.layer_pairs.PIECE_FLOATS", n_floats)
     rng = np.random.default_rng(0)
     shapes, S, u = [(2, 3), (3, 4)], rng.normal(size=(7, 3, 3)), rng.normal(size=(7, 5))
     S, P = S + S.transpose(0, 2, 1), n_parameters(shapes)
@@ -162,7 +162,7 @@ def test_a_symmetric_block_is_its_einsum_in_pieces_of_any_size(n_floats, monkeyp
 
 @pytest.mark.parametrize("band", [1, 3, 128])
 def test_symmetrise_writes_the_lower_triangle_over_the_upper_in_bands_of_any_width(band, monkeypatch):
-    monkeypatch.setattr("minilaplace.layer_pairs.BAND", band)
+    monkeypatch.setattr("minilaplace.network.layer_pairs.BAND", band)
     A = np.random.default_rng(0).normal(size=(7, 7))
     expected = np.tril(A) + np.tril(A, -1).T
     assert symmetrise(A) is A

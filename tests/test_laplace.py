@@ -11,7 +11,7 @@ from problems import Known, random_problem
 
 from minilaplace import MLP, BayesianModel, Bernoulli, Gaussian, Laplace, fit_map, toy_data_linear
 from minilaplace import curvature as dense_curvature
-from minilaplace.predictive import LINKS
+from minilaplace.predictive.links import LINKS
 
 MODELS = {"bernoulli": ((4, 3), "tanh", 1), "categorical": ((4,), "sigmoid", 3), "gaussian": ((3, 3), "softplus", 2)}
 SUBSETS = ["all", "last_layer"]

@@ -6,7 +6,7 @@ from problems import Known, random_problem
 from scipy.special import softmax
 
 from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian, HeteroscedasticGaussian, Laplace
-from minilaplace.predictive import LINKS, bridge, quadrature
+from minilaplace.predictive.links import LINKS, bridge, quadrature
 
 
 def fitted(name="bernoulli", **options):

@@ -7,7 +7,7 @@ import pytest
 
 from minilaplace import Laplace, __main__
 from minilaplace.__main__ import SQUARE_CENTRES, Progress, listing_1, listing_2, main
-from minilaplace.plotting import class_probabilities
+from minilaplace.plotting.contour import class_probabilities
 
 CORNERS = np.array([[5.0, 5.0], [-5.0, 5.0], [-5.0, -5.0], [5.0, -5.0]])  # counter-clockwise from upper right
 

@@ -33,8 +33,8 @@ from minilaplace import (
     mc_dropout,
     toy_data_non_linear,
 )
-from minilaplace.dropout import dropout_masks, fit_dropout
-from minilaplace.exact_posterior import exact_average, exact_posterior
+from minilaplace.model_average.dropout import dropout_masks, fit_dropout
+from minilaplace.model_average.exact import exact_average, exact_posterior
 from minilaplace.training import is_mode
 
 N_OUTPUTS = {"bernoulli": 1, "categorical": 3, "gaussian": 2}
@@ -244,7 +244,7 @@ def test_each_batch_follows_the_derivative_of_its_masked_loss(monkeypatch):
     model, theta, X, y = random_problem(hidden=(3, 2), n_samples=8, prior_precision=0.7, prior_mean=0.2)
     mask = dropout_masks(model.network, 0.5, 1, rng=1)
     assert set(np.unique(mask)) == {0, 1, 2}
-    monkeypatch.setattr("minilaplace.dropout._drawn", lambda *_: mask)
+    monkeypatch.setattr("minilaplace.model_average.dropout._drawn", lambda *_: mask)
     gradients = []
     monkeypatch.setattr(
         "minilaplace.training.Adam.descend", lambda self, gradient, N, theta, *_: gradients.append(gradient) or theta
@@ -483,7 +483,7 @@ def test_nothing_is_drawn_or_trained_before_a_refusal():
 
 
 def test_a_posterior_that_no_grid_can_follow_is_refused(monkeypatch):
-    monkeypatch.setattr("minilaplace.exact_posterior.MAX_POINTS", 10_000)
+    monkeypatch.setattr("minilaplace.model_average.exact.MAX_POINTS", 10_000)
     # Separable data far from 0, and hardly any prior: a cone with walls as thin as 1 / |x|.
     X = np.array([[1000.0, 0], [-1000, 0.1], [0, 1000], [0.1, -1000]])
     model = BayesianModel(MLP(2, 1), Bernoulli(), prior_precision=1e-4)

@@ -11,7 +11,7 @@ from problems import CASES, assert_close, assert_is_derivative, random_problem
 from scipy.stats import kstest, uniform
 
 from minilaplace import MLP
-from minilaplace.activation import ACTIVATIONS
+from minilaplace.network.activation import ACTIVATIONS
 
 
 @st.composite

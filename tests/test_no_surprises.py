@@ -20,11 +20,11 @@ from minilaplace import (
     fit_map,
     marglik_training,
 )
-from minilaplace.calibration import brier_score, crps, reliability_diagram
+from minilaplace.calibration.classes import brier_score, crps, reliability_diagram
 from minilaplace.curvature import CURVATURES, empirical_fisher, ggn, hessian
-from minilaplace.fit import STRUCTURES
-from minilaplace.predictive import LINKS
-from minilaplace.subnetwork import largest_magnitude, largest_variance
+from minilaplace.predictive.links import LINKS
+from minilaplace.structures.fit import STRUCTURES
+from minilaplace.structures.subnetwork import largest_magnitude, largest_variance
 
 KINDS = {
     Bernoulli(): MLP(2, 3, 1),

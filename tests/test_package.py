@@ -1,13 +1,14 @@
-"""The package is light to import, its names resolve, and it is built in the order of the post.
+"""The package is a house of rooms: each is one passage of the post, and imports from rooms on lower floors alone.
 
-The README's table of modules is the order: each module is one passage of the post, named alike in the table and in the
-first line of the module's docstring, and imports only what stands above it.
+`PASSAGES` holds the words of the post that name the rooms, as they stand there; the README's map and the first line of
+each room's docstring quote them. `FLOORS` is the order of imports, which is not the order of reading.
 """
 
 import ast
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -16,29 +17,60 @@ import minilaplace
 
 PACKAGE = Path(minilaplace.__file__).parent
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-TREES = {path.name: ast.parse(path.read_text("utf-8")) for path in PACKAGE.glob("*.py") if path.name != "__init__.py"}
-FIRST_LINES = {name: ast.get_docstring(tree).splitlines()[0] for name, tree in TREES.items()}
-AROUND = {name for name, line in FIRST_LINES.items() if line.startswith("Around the post: ")}
 
-HEADING = "| module | passage of the post | what lives there |"
-TABLE = README.split(HEADING)[1].split("\n\n")[0].splitlines()[2:]
-PASSAGES = {cells[0].strip("`"): cells[1] for cells in (re.split(r"\s*\|\s*", row.strip("| ")) for row in TABLE)}
+PASSAGES = {  # each a heading, a comment of a listing, a caption, or part of a sentence
+    "one_page": "Truly effortless Bayesian Deep Learning in Julia",
+    "data": "Toy data",
+    "network": "... to Bayesian Neural Networks",
+    "model": "From Bayesian Logistic Regression ...",
+    "training": "Training",
+    "curvature": "a possibly large Hessian computation",
+    "posterior": "centered around the MAP estimate with covariance equal to the inverse Hessian",
+    "structures": "fast and accurate approximations of the Hessian",
+    "predictive": "the posterior predictive distribution",
+    "evidence": "fine-tuning our prior and the neural network architecture",
+    "laplace": "Laplace approximation",
+    "model_average": "The case for Bayesian Deep Learning",
+    "calibration": "Wrapping up",
+    "plotting": "Plot the posterior distribution with a contour plot",
+    "explorer": "Zoomed out",
+}
+AROUND = {"checks", "sklearn", "storage", "validation", "__main__"}
+FLOORS = [
+    {"validation", "one_page"},
+    {"data", "network", "checks"},
+    {"model", "posterior"},
+    {"training", "curvature"},
+    {"structures", "predictive"},
+    {"evidence", "calibration", "model_average", "storage"},
+    {"laplace"},
+    {"plotting", "sklearn"},
+    {"explorer"},
+    {"__main__"},
+]
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+TREES = {  # of every module, by its place: ("network", "mlp"), or ("data",) for a room of one module
+    path.relative_to(PACKAGE).with_suffix("").parts: ast.parse(path.read_text("utf-8"))
+    for path in PACKAGE.rglob("*.py")
+    if path != PACKAGE / "__init__.py"
+}
+ROOMS = {place[0] for place in TREES}
+HEADING = "| room | words of the post | what lives there |"
+ROWS = [
+    row.strip("| ").split(" | ") for row in re.findall(rf"^{re.escape(HEADING)}\n\|[-|]+\n((?:\|.*\n)+)", README, re.M)
+]
 
-# What everything may use, and what may use everything.
-BELOW, ABOVE = (
-    ["validation.py"],
-    ["differences.py", "verdict.py", "checks.py", "sklearn_mlp.py", "sklearn_base.py", "sklearn.py", "__main__.py"],
-)
-PASSAGE_ORDER = list(PASSAGES)
-BEFORE_LAPLACE = PASSAGE_ORDER.index("laplace.py")
-ORDER = [*BELOW, *PASSAGE_ORDER[:BEFORE_LAPLACE], "storage.py", *PASSAGE_ORDER[BEFORE_LAPLACE:], *ABOVE]
 
-
-def imported_modules(tree):
-    """Return the modules of the package that a module imports, wherever in it."""
-    relative = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level]
-    named = {f"{node.module}.py" for node in relative if node.module}
-    return named | {f"{alias.name}.py" for node in relative if not node.module for alias in node.names} & TREES.keys()
+def imported(place, tree):
+    """Return the places of the package that a module imports from, wherever in it."""
+    found = set()
+    package = place[:-1]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - (node.level - 1)]
+            named = (*base, *(node.module or "").split(".")) if node.module else base
+            found |= {named} if node.module else {(*base, alias.name) for alias in node.names}
+    return {target for target in found if target and target[0] in ROOMS}
 
 
 def imported_from_outside(tree):
@@ -47,6 +79,17 @@ def imported_from_outside(tree):
     whole = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     parts = [node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
     return {name.split(".")[0] for name in whole + parts}
+
+
+def first_line(room):
+    tree = TREES.get((room,)) or TREES[room, "__init__"]
+    return ast.get_docstring(tree).splitlines()[0]
+
+
+def lines_of_code(function):
+    """Return how many lines a function has without its docstring, comments and blank lines."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return len(ast.unparse(body).splitlines()) if body else 0
 
 
 def test_importing_the_package_loads_neither_matplotlib_nor_an_extra():
@@ -72,8 +115,9 @@ def test_public_names_are_sorted_and_unique():
 
 
 def test_an_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="module 'minilaplace' has no attribute 'laplace_bridge'"):
-        _ = minilaplace.laplace_bridge
+    for module in (minilaplace, minilaplace.explorer):
+        with pytest.raises(AttributeError, match=f"module '{module.__name__}' has no attribute 'laplace_bridge'"):
+            _ = module.laplace_bridge
 
 
 def test_the_version_is_that_of_the_project():
@@ -81,53 +125,74 @@ def test_the_version_is_that_of_the_project():
     assert re.search(r'^version = "(.*)"$', project, flags=re.MULTILINE)[1] == minilaplace.__version__
 
 
-def test_the_package_is_flat():
-    assert [path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"] == []
+def test_every_room_is_a_passage_of_the_post_or_around_it():
+    assert PASSAGES.keys() | AROUND == ROOMS == FLOOR.keys()
+    assert not PASSAGES.keys() & AROUND
 
 
-def test_every_row_of_the_table_has_three_cells():
-    assert len(PASSAGES) == len(TABLE) >= 10
-    assert all(row.count("|") == 4 for row in TABLE)
+def test_rooms_and_passages_are_one_to_one():
+    assert len({words.lower() for words in PASSAGES.values()}) == len(PASSAGES)
 
 
-def test_the_table_lists_exactly_the_modules_that_are_passages_of_the_post():
-    assert set(PASSAGES) == TREES.keys() - AROUND
+@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_a_rooms_first_line_quotes_its_passage(room):
+    words = f"*{PASSAGES[room]}*" if room in PASSAGES else "Around the post: "
+    assert first_line(room).startswith(words)
 
 
-def test_each_passage_has_one_module():
-    assert len(set(PASSAGES.values())) == len(PASSAGES)
-    assert all(PASSAGES.values())
-
-
-@pytest.mark.parametrize("module", PASSAGES)
-def test_a_modules_first_line_starts_with_its_passage(module):
-    assert FIRST_LINES[module].startswith(f"{PASSAGES[module]}: ")
-
-
-def test_the_readme_names_the_modules_around_the_post():
+def test_the_readmes_map_has_every_room_with_its_passage():
+    rows = {cells[0].strip("`").rstrip("/").removesuffix(".py"): cells[1] for cells in ROWS}
+    assert rows.keys() == PASSAGES.keys()
+    assert all(words == f"*{PASSAGES[room]}*" for room, words in rows.items())
     sentence = re.search(r"^Around the post: .*$", README, flags=re.MULTILINE)[0]
-    assert set(re.findall(r"`(\w+\.py)`", sentence)) == AROUND
-    assert set(ORDER) >= AROUND
+    assert {name.rstrip("/").removesuffix(".py") for name in re.findall(r"`(\w+(?:\.py|/))`", sentence)} == AROUND
 
 
-@pytest.mark.parametrize("module", sorted(TREES))
-def test_imports_point_upward_in_the_table(module):
-    assert imported_modules(TREES[module]) <= set(ORDER[: ORDER.index(module)])
+@pytest.mark.parametrize("place", sorted(TREES), ids=".".join)
+def test_imports_go_down(place):
+    rooms = {target[0] for target in imported(place, TREES[place])} - {place[0]}
+    assert {room for room in rooms if FLOOR[room] >= FLOOR[place[0]]} == set()
 
 
-@pytest.mark.parametrize("module", sorted(TREES))
-def test_a_module_imports_nothing_from_outside_but_the_dependencies(module):
+@pytest.mark.parametrize("room", sorted(room for room in ROOMS if (room,) not in TREES))
+def test_no_circle_inside_a_package(room):
+    graph = {
+        place: {target for target in imported(place, tree) if target in TREES and target[0] == room}
+        for place, tree in TREES.items()
+        if place[0] == room
+    }
+    assert len(list(TopologicalSorter(graph).static_order())) == len(graph)  # raises a CycleError
+
+
+@pytest.mark.parametrize("place", sorted(TREES), ids=".".join)
+def test_a_module_imports_nothing_from_outside_but_the_dependencies(place):
     # Nor the package itself by its full name, which the order of imports above would not see.
-    drawing = ["__main__.py", "plotting.py", "plot_calibration.py", "panel.py", "window.py"]
-    extra = {name: {"matplotlib"} for name in drawing}
-    extra |= {name: {"sklearn"} for name in TREES if name.startswith("sklearn")}
-    allowed = {"numpy", "scipy"} | extra.get(module, set())
-    assert imported_from_outside(TREES[module]) - sys.stdlib_module_names <= allowed
+    extra = {"plotting": {"matplotlib"}, "explorer": {"matplotlib"}, "__main__": {"matplotlib"}, "sklearn": {"sklearn"},
+             "one_page": {"matplotlib"}}  # fmt: skip
+    allowed = {"numpy", "scipy"} | extra.get(place[0], set())
+    assert imported_from_outside(TREES[place]) - sys.stdlib_module_names <= allowed
 
 
 def test_the_imports_are_read_from_where_they_stand():
     # The reader of imports sees them at the top, in functions and by bare module; `laplace.py` has some to see.
-    tree = ast.parse("from .data import x\nfrom . import __version__, model\ndef f():\n    from .network import y")
-    assert imported_modules(tree) == {"data.py", "model.py", "network.py"}
+    code = "from ..data import x\nfrom .. import storage\ndef f():\n    from .mlp import y\n    from . import subset"
+    found = imported(("network", "jacobian"), ast.parse(code))
+    assert found == {("data",), ("storage",), ("network", "mlp"), ("network", "subset")}
     assert imported_from_outside(ast.parse("import numpy as np, a.b\nfrom c.d import e")) == {"numpy", "a", "c"}
-    assert imported_modules(TREES["laplace.py"]) >= {"outputs.py", "posterior.py", "predictive.py"}
+    assert {target[0] for target in imported(("laplace",), TREES["laplace",])} >= {"posterior", "predictive"}
+
+
+@pytest.mark.parametrize("place", sorted(TREES), ids=".".join)
+def test_a_module_is_one_sitting_and_a_function_one_idea(place):
+    path = PACKAGE.joinpath(*place).with_suffix(".py")
+    assert len(path.read_text("utf-8").splitlines()) <= 250
+    functions = [node for node in ast.walk(TREES[place]) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    assert [f.name for f in functions if lines_of_code(f) > 30] == []
+
+
+@pytest.mark.parametrize("room", sorted(room for room in ROOMS if (room,) not in TREES))
+def test_a_package_says_in_few_lines_what_lives_where(room):
+    prose = ast.get_docstring(TREES[room, "__init__"]).splitlines()
+    assert len(prose) <= 15
+    modules = {place[1] for place in TREES if place[0] == room and place[1] != "__init__"}
+    assert {name for name in modules if f"`{name}.py`" not in "\n".join(prose)} == set()

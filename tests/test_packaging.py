@@ -69,8 +69,9 @@ def test_the_wheel_is_for_every_python_3_and_machine(built):
 
 def test_the_wheel_holds_the_package_and_nothing_else(built):
     names = set(zipfile.ZipFile(built[0]).namelist())
-    package = {f"minilaplace/{path.name}" for path in (ROOT / "minilaplace").iterdir() if path.is_file()}
-    assert package >= {"minilaplace/py.typed", "minilaplace/course.mplstyle", "minilaplace/sklearn.py"}
+    files = [path for path in (ROOT / "minilaplace").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    package = {path.relative_to(ROOT).as_posix() for path in files}
+    assert package >= {"minilaplace/py.typed", "minilaplace/course.mplstyle", "minilaplace/sklearn/base.py"}
     assert {name for name in names if ".dist-info/" not in name} == package
     assert any(name.endswith("licenses/LICENSE") for name in names)
 

@@ -14,8 +14,8 @@ from scipy.special import expit, softmax
 
 from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian, Laplace
 from minilaplace.curvature import ggn, hessian
-from minilaplace.fit import STRUCTURES
-from minilaplace.kronecker import EigenPosterior
+from minilaplace.structures.fit import STRUCTURES
+from minilaplace.structures.kronecker import EigenPosterior
 
 RNG = np.random.default_rng(0)
 X, X_NEW = RNG.normal(size=(12, 2)), RNG.normal(size=(5, 2))

@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 from scipy.stats import binom
 
 from minilaplace import calibration as cal
-from minilaplace.plot_calibration import plot_coverage, plot_ood, plot_pit, plot_reliability
+from minilaplace.plotting.calibration import plot_coverage, plot_ood, plot_pit, plot_reliability
 
 mpl.use("Agg")
 RNG = np.random.default_rng(0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian, Laplace, plot_contour
-from minilaplace.plotting import class_probabilities, plane, plot_plugin_and_laplace
+from minilaplace.plotting.contour import class_probabilities, plane, plot_plugin_and_laplace
 
 mpl.use("Agg")
 RNG = np.random.default_rng(0)

@@ -8,9 +8,9 @@ import pytest
 from scipy.linalg.lapack import dpocon, dpotri
 
 from minilaplace import MLP
-from minilaplace.cholesky import DIGITS
-from minilaplace.posterior import BlockPosterior, FullPosterior
-from minilaplace.subset import select
+from minilaplace.network.subset import select
+from minilaplace.posterior.cholesky import DIGITS
+from minilaplace.posterior.gaussian import BlockPosterior, FullPosterior
 
 CONDITION = 1e3  # of the random precisions: `inv` loses a factor of it to rounding, and 1e-10 is far above 1e3 eps
 
@@ -82,7 +82,7 @@ def test_functional_covariance_is_the_dense_product(posterior, precision, networ
 
 def test_the_inverse_is_made_for_many_rows_alone(posterior, network, mean, monkeypatch):
     calls = []
-    monkeypatch.setattr("minilaplace.posterior.dpotri", lambda *a, **k: calls.append(a) or dpotri(*a, **k))
+    monkeypatch.setattr("minilaplace.posterior.gaussian.dpotri", lambda *a, **k: calls.append(a) or dpotri(*a, **k))
     few = -(-2 * network.n_params // (3 * network.n_outputs)) - 1
     for n_samples, expected in [(few, 0), (few + 1, 1), (few + 1, 1)]:
         X = np.ones((n_samples, network.n_inputs))
@@ -94,7 +94,7 @@ def test_the_inverse_is_made_for_many_rows_alone(posterior, network, mean, monke
 @pytest.mark.parametrize("layers", [False, True])
 def test_the_inverse_is_made_for_a_few_rows_of_many(precision, network, mean, layers, method, monkeypatch):
     calls = []
-    monkeypatch.setattr("minilaplace.posterior.dpotri", lambda *a, **k: calls.append(a) or dpotri(*a, **k))
+    monkeypatch.setattr("minilaplace.posterior.gaussian.dpotri", lambda *a, **k: calls.append(a) or dpotri(*a, **k))
     posterior = FullPosterior(mean, precision)
     if layers:
         at = select(network, "all").layers()
@@ -154,7 +154,7 @@ def test_an_indefinite_precision_is_refused_with_its_smallest_eigenvalue_and_bot
 
 def test_the_condition_is_estimated_where_the_prior_does_not_bound_it(mean, precision, monkeypatch):
     calls = []
-    monkeypatch.setattr("minilaplace.cholesky.dpocon", lambda *a, **k: calls.append(a) or dpocon(*a, **k))
+    monkeypatch.setattr("minilaplace.posterior.cholesky.dpocon", lambda *a, **k: calls.append(a) or dpocon(*a, **k))
     edge = 10**DIGITS * np.finfo(float).eps * np.sqrt(len(mean)) * np.diag(precision).max()
     for least, expected in [(0.5 / CONDITION**0.5, 0), (1.1 * edge, 0), (0.9 * edge, 1), (0.0, 1)]:
         calls.clear()

@@ -16,9 +16,9 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from minilaplace import MLP, Bernoulli, Categorical, Gaussian, HeteroscedasticGaussian, Prediction
-from minilaplace.outputs import Outputs
-from minilaplace.posterior import FullPosterior
-from minilaplace.predictive import (
+from minilaplace.network.subset import select
+from minilaplace.posterior.gaussian import FullPosterior
+from minilaplace.predictive.links import (
     LINKS,
     average,
     bridge,
@@ -29,7 +29,7 @@ from minilaplace.predictive import (
     probit,
     quadrature,
 )
-from minilaplace.subset import select
+from minilaplace.predictive.outputs import Outputs
 
 MEANS = [0.0, 0.3, -1.0, 3.0, -10.0, 30.0, -50.0]
 JUST_BELOW_1, JUST_ABOVE_1 = 1 - 1e-9, 1 + 1e-9  # quadrature changes its rule at s = 1

@@ -9,7 +9,7 @@ from problems import random_problem
 
 from minilaplace import Laplace
 from minilaplace.__main__ import main
-from minilaplace.fit import STRUCTURES
+from minilaplace.structures.fit import STRUCTURES
 
 METHODS = ("marglik", "mackay", "held_out")
 

@@ -25,12 +25,12 @@ from minilaplace import (
     Laplace,
     Prediction,
 )
-from minilaplace.activation import ACTIVATIONS
 from minilaplace.curvature import CURVATURES, empirical_fisher, ggn, hessian
-from minilaplace.fit import STRUCTURES
-from minilaplace.layer_pairs import n_parameters, parameter_positions
-from minilaplace.likelihood import Regression
-from minilaplace.predictive import LINKS
+from minilaplace.model.likelihood import Regression
+from minilaplace.network.activation import ACTIVATIONS
+from minilaplace.network.layer_pairs import n_parameters, parameter_positions
+from minilaplace.predictive.links import LINKS
+from minilaplace.structures.fit import STRUCTURES
 
 MORE = int(os.environ.get("MINILAPLACE_EXAMPLES", "0"))
 

@@ -12,7 +12,7 @@ SCRIPT = """
 import hashlib, sys
 import numpy as np
 from minilaplace import MLP, BayesianModel, Categorical, Gaussian, Laplace, fit_map, toy_data_multi, toy_data_regression
-from minilaplace.fit import STRUCTURES
+from minilaplace.structures.fit import STRUCTURES
 
 X, y = toy_data_multi(120, rng=0)
 model = BayesianModel(MLP(2, 20, 4), Categorical(), prior_precision=1.0)

@@ -26,9 +26,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian, Laplace, fit_map, marglik_training
-from minilaplace.fit import Options
-from minilaplace.sklearn import LaplaceClassifier, LaplaceRegressor
-from minilaplace.sklearn_mlp import FLATTEST, matching_precision
+from minilaplace.sklearn.estimators import LaplaceClassifier, LaplaceRegressor
+from minilaplace.sklearn.mlp import FLATTEST, matching_precision
+from minilaplace.structures.fit import Options
 
 mpl.use("Agg")
 
@@ -286,7 +286,7 @@ def test_a_fit_that_fails_leaves_what_was_there(kind, y, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("minilaplace.sklearn_base.fit_map", interrupted)
+    monkeypatch.setattr("minilaplace.sklearn.base.fit_map", interrupted)
     for again in (estimator.fit, estimator.partial_fit):
         inputs = X[:, :2] if again == estimator.fit else X
         with pytest.raises(KeyboardInterrupt):

@@ -17,8 +17,8 @@ from minilaplace import (
     HeteroscedasticGaussian,
     Laplace,
 )
-from minilaplace.fit import STRUCTURES
 from minilaplace.storage import _checksum
+from minilaplace.structures.fit import STRUCTURES
 
 CASES = {
     "bernoulli": (MLP(2, 3, 1), Bernoulli(), {}),

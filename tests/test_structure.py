@@ -22,10 +22,10 @@ from minilaplace import (
     Laplace,
 )
 from minilaplace.curvature import CURVATURES, empirical_fisher, ggn, hessian
-from minilaplace.fit import STRUCTURES
-from minilaplace.kronecker import EigenPosterior
-from minilaplace.predictive import LINKS
-from minilaplace.structure import without_rounding
+from minilaplace.predictive.links import LINKS
+from minilaplace.structures.fit import STRUCTURES
+from minilaplace.structures.full import without_rounding
+from minilaplace.structures.kronecker import EigenPosterior
 
 CURVATURE = {"ggn": ggn, "hessian": hessian, "empirical_fisher": empirical_fisher}
 NETWORKS = {
@@ -275,7 +275,7 @@ def test_variances_of_rows_need_no_more_memory_than_blocks(monkeypatch):
 @pytest.mark.parametrize("structure", ["full", "blockdiag"])
 def test_a_sum_that_is_known_to_be_of_squares_needs_no_estimate_of_its_condition(structure, monkeypatch, tmp_path):
     calls = []
-    monkeypatch.setattr("minilaplace.cholesky.dpocon", lambda *a, **k: calls.append(a) or dpocon(*a, **k))
+    monkeypatch.setattr("minilaplace.posterior.cholesky.dpocon", lambda *a, **k: calls.append(a) or dpocon(*a, **k))
     model, theta, X, y = problem(Categorical())
     la = Laplace(model, theta, hessian_structure=structure).fit(X, y)
     assert la.posterior

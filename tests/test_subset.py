@@ -6,8 +6,8 @@ from problems import random_problem
 
 from minilaplace import MLP, BayesianModel, Gaussian, Laplace
 from minilaplace.curvature import ggn
-from minilaplace.subnetwork import largest_magnitude, largest_variance, random_weights, weights_of_layers
-from minilaplace.subset import select
+from minilaplace.network.subset import select
+from minilaplace.structures.subnetwork import largest_magnitude, largest_variance, random_weights, weights_of_layers
 
 NETWORK = MLP(2, 4, 3, 2)  # layers of 12, 15 and 8 parameters
 

@@ -14,9 +14,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.testing import assert_array_equal
 
-from minilaplace import toy_data_non_linear, window
-from minilaplace.explorer import Explorer
-from minilaplace.window import NoWindowError, Window, explore
+from minilaplace import toy_data_non_linear
+from minilaplace.explorer import window
+from minilaplace.explorer.explorer import Explorer
+from minilaplace.explorer.window import NoWindowError, Window, explore
 
 mpl.use("Agg")
 X, Y = toy_data_non_linear(24, rng=0)
@@ -329,4 +330,4 @@ def test_only_an_explorer_is_explored():
 
 
 def test_the_explorer_itself_needs_no_matplotlib():
-    assert "matplotlib" not in vars(sys.modules["minilaplace.explorer"])
+    assert "matplotlib" not in vars(sys.modules["minilaplace.explorer.explorer"])

@@ -29,9 +29,8 @@ import numpy as np
 from minilaplace import MLP, BayesianModel, Gaussian, Laplace, fit_map, toy_data_regression
 from minilaplace.checks import check_equal
 from minilaplace.curvature import ggn
-from minilaplace.fit import STRUCTURES
-from minilaplace.subnetwork import largest_magnitude, largest_variance, random_weights
-from minilaplace.subset import select
+from minilaplace.network import select
+from minilaplace.structures import STRUCTURES, largest_magnitude, largest_variance, random_weights
 
 plt.style.use("minilaplace.course")
 

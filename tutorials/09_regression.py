@@ -51,7 +51,7 @@ from minilaplace import (
 )
 from minilaplace.calibration import crps, gaussian_nll, interval_coverage, variance_scale
 from minilaplace.checks import check_equal
-from minilaplace.plot_calibration import plot_coverage, plot_pit
+from minilaplace.plotting import plot_coverage, plot_pit
 
 plt.style.use("minilaplace.course")
 NOISE, FUNCTION, MEAN = "0.75", "C3", "C0"  # the colours of aleatoric, epistemic, mean

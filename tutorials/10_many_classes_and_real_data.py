@@ -45,7 +45,7 @@ from minilaplace.calibration import (
     negative_log_likelihood,
     sharpness,
 )
-from minilaplace.plot_calibration import plot_ood, plot_reliability
+from minilaplace.plotting import plot_ood, plot_reliability
 
 plt.style.use("minilaplace.course")
 

@@ -34,13 +34,17 @@ from scipy.special import expit
 
 from minilaplace import Laplace, fit_map
 from minilaplace import calibration as scores
-from minilaplace.chains import effective_sample_size, split_r_hat
 from minilaplace.checks import check_equal
-from minilaplace.dropout import dropout_masks, mc_dropout
-from minilaplace.hamiltonian import hmc
-from minilaplace.model_average import average, deep_ensemble
-from minilaplace.plot_calibration import plot_ood, plot_reliability
-from minilaplace.plotting import CLASS_STYLES, add_colorbar, plane
+from minilaplace.model_average import (
+    average,
+    deep_ensemble,
+    dropout_masks,
+    effective_sample_size,
+    hmc,
+    mc_dropout,
+    split_r_hat,
+)
+from minilaplace.plotting import CLASS_STYLES, add_colorbar, plane, plot_ood, plot_reliability
 
 plt.style.use("minilaplace.course")
 

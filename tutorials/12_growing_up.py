@@ -46,7 +46,7 @@ from minilaplace import (
     toy_data_multi,
     toy_data_regression,
 )
-from minilaplace.interchange import from_torch, to_state_dict
+from minilaplace.network import from_torch, to_state_dict
 
 plt.style.use("minilaplace.course")
 

@@ -17,10 +17,7 @@ from experiment_problems import Array
 
 from minilaplace import BayesianModel, Gaussian, Laplace
 from minilaplace.calibration import mutual_information_score
-from minilaplace.chains import split_r_hat
-from minilaplace.dropout import mc_dropout
-from minilaplace.hamiltonian import hmc
-from minilaplace.model_average import average, deep_ensemble
+from minilaplace.model_average import average, deep_ensemble, hmc, mc_dropout, split_r_hat
 
 N_CHAINS = 4
 

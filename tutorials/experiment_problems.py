@@ -16,7 +16,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import train_test_split
 
 from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian, toy_data_non_linear
-from minilaplace.likelihood import Likelihood
+from minilaplace.model import Likelihood
 
 Array = NDArray[np.float64]
 

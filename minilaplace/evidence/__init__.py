@@ -1,0 +1,10 @@
+"""*fine-tuning our prior and the neural network architecture*: the evidence, and priors chosen by it.
+
+`marginal_likelihood.py` has the evidence log p(y), its gradient in the prior and the noise, and MacKay's step.
+`tuning.py` maximises it, or asks held-out data, and trains with a prior that follows (`marglik_training`).
+"""
+
+from .marginal_likelihood import PRIOR_STRUCTURES, log_evidence
+from .tuning import METHODS, marglik_training, tune, tune_on_held_out
+
+__all__ = ["METHODS", "PRIOR_STRUCTURES", "log_evidence", "marglik_training", "tune", "tune_on_held_out"]

@@ -1,0 +1,208 @@
+"""Below Figure 3, *it too could likely be improved*: priors and noise chosen by the evidence, or by held-out data.
+
+`tune` maximises the evidence at a given theta. The MAP itself moves with the prior, though, and the theta of one prior
+is no mode under another: `marglik_training` alternates the two until the prior stands still. `tune_on_held_out` asks
+data that the fit has not seen instead.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import fields, replace
+from itertools import count
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize, minimize_scalar
+
+from ..model.bayesian_model import BayesianModel
+from ..predictive.links import Prediction, log_score
+from ..structures.fit import Options, add_up
+from ..training import ConvergenceWarning, check_callback, fit_map
+from ..validation import Array, Seed, instance, option, real_number, sampler, whole_number
+from .marginal_likelihood import LOG_BOUNDS, Tunable, tunable
+
+METHODS = ("marglik", "mackay")
+
+Callback = Callable[[int, BayesianModel], object]  # called with each model that is tried, counted from 1
+
+
+def tune(evidence: Tunable, method: str, callback: Callback | None = None) -> BayesianModel:
+    """Return the model whose prior, and noise, maximise the evidence at theta.
+
+    `"marglik"` is SciPy's L-BFGS-B on the evidence and its gradient, `"mackay"` the fixed-point iteration.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If an optimum sits on the edge of what is searched, 1e-8 to 1e8, or the iteration does not settle.
+    """
+    search, steps = (_climb if option("method", method, METHODS) == "marglik" else _iterate), count(1)
+
+    def tried(x: Array) -> None:
+        if callback is not None:
+            callback(next(steps), evidence.model_at(x))
+
+    x = search(evidence, np.clip(evidence.start, *LOG_BOUNDS), tried)
+    _warn_at_edge("evidence", x)
+    return evidence.model_at(x)
+
+
+def _climb(evidence: Tunable, x: Array, tried: Callable[[Array], None]) -> Array:
+    """Return the maximum by L-BFGS-B, in boxes: a long first step would end where rounding outweighs the prior."""
+    options = {"maxiter": 1000, "ftol": 1e-15, "gtol": 1e-8}
+
+    def negative(x: Array) -> tuple[float, Array]:
+        value, gradient = evidence.value_and_gradient(x)
+        tried(x)
+        return -value, -gradient
+
+    at_side = True
+    while at_side:
+        low, high = np.maximum(x - 3, LOG_BOUNDS[0]), np.minimum(x + 3, LOG_BOUNDS[1])
+        bounds = list(zip(low, high, strict=True))
+        x = minimize(negative, x, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
+        at_side = bool(np.any(((x <= low) & (low > LOG_BOUNDS[0])) | ((x >= high) & (high < LOG_BOUNDS[1]))))
+    return x
+
+
+def _iterate(evidence: Tunable, x: Array, tried: Callable[[Array], None]) -> Array:
+    """Return MacKay's fixed point."""
+    for _ in range(10_000):
+        before, x = x, evidence.mackay(x)
+        tried(x)
+        if np.abs(x - before).max() <= 1e-10:
+            return x
+    _warn("MacKay's iteration has not settled in 10,000 steps; method='marglik' may")
+    return x
+
+
+def tune_on_held_out(
+    model: BayesianModel,
+    predict: Callable[[BayesianModel], Array | Prediction],
+    y: Any,
+    callback: Callback | None = None,
+) -> BayesianModel:
+    """Return the model whose scalar prior precision gives held-out targets y the largest density on average.
+
+    `predict(model)` is what that model predicts of them.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If that sits on the edge of what is searched, 1e-8 to 1e8.
+    """
+    steps = count(1)
+
+    def score(model: BayesianModel) -> float:
+        return float(log_score(predict(model), y).mean())
+
+    def loss(log_delta: float) -> float:
+        trial = replace(model, prior_precision=float(np.exp(log_delta)))
+        if callback is not None:
+            callback(next(steps), trial)
+        try:
+            return -score(trial)
+        except np.linalg.LinAlgError:  # too weak a prior for this curvature
+            return np.inf
+
+    grid = np.linspace(*LOG_BOUNDS, 33)  # the score may have several maxima: find the best one's surroundings first
+    losses = [loss(x) for x in grid]
+    k = int(np.argmin(losses))
+    if np.isinf(losses[k]):
+        score(model)  # raises the error that says why no prior will do
+    bounds = grid[max(k - 1, 0)], grid[min(k + 1, 32)]
+    best = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4}).x
+    _warn_at_edge("held-out score", np.array([best]))
+    return replace(model, prior_precision=float(np.exp(best)))
+
+
+def marglik_training(
+    model: BayesianModel,
+    X: Any,
+    y: Any,
+    *,
+    prior_structure: str = "scalar",
+    optimize_noise: bool = False,
+    theta0: Any = None,
+    rng: Seed = None,
+    tol: float = 1e-3,
+    max_rounds: int = 200,
+    callback: Callable[[int, BayesianModel, Array], object] | None = None,
+    **options: Any,
+) -> tuple[BayesianModel, Array]:
+    """Return a model and its MAP estimate (P,), where the prior is the evidence's choice *at that very theta*.
+
+    Alternates `fit_map` and one of MacKay's updates until no log precision, nor the log noise, moves by more than
+    `tol`. (Tuning once after training does not give this: the tuned prior's MAP is another theta.)
+
+    Parameters
+    ----------
+    model, X, y
+        Where to start, and the data.
+    prior_structure
+        `"scalar"`, `"layerwise"` or `"diag"`: what shares one precision.
+    optimize_noise
+        Whether to tune a Gaussian's `sigma_noise` too.
+    theta0, rng
+        As in `fit_map`, for the first round; later ones start where the last one ended.
+    tol, max_rounds
+        When to stop.
+    callback
+        Called as `callback(round, model, theta)`.
+    **options
+        How the curvature is approximated, as in `Laplace`; by default the full GGN.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If `max_rounds` do not suffice.
+
+    Notes
+    -----
+    Source: Immer et al. (2021), algorithm 1, with MacKay's update in place of a gradient step.
+
+    Examples
+    --------
+    >>> from minilaplace import MLP, Gaussian, Laplace, toy_data_regression
+    >>> X, y = toy_data_regression(50, noise=0.3, rng=0)
+    >>> start = BayesianModel(MLP(1, 4, 1), Gaussian())
+    >>> model, theta = marglik_training(start, X, y, optimize_noise=True, rng=0)
+    >>> round(model.likelihood.sigma_noise, 1)
+    0.3
+    """
+    instance("model", model, BayesianModel, "a BayesianModel")
+    for name in options:
+        option("options", name, [field.name for field in fields(Options)])
+    tol, chosen = real_number("tol", tol, above=0.0), Options(**options)
+    check_callback(callback, "(round, model, theta)")
+    whole_number("max_rounds", max_rounds, least=1)
+    rng = sampler(rng)
+    X, y = model.check_data(X, y)
+    tunable(chosen.no_data(model), model, np.zeros(model.network.n_params), prior_structure, optimize_noise)
+    theta = fit_map(model, X, y, theta0=theta0, rng=rng)
+    for step in range(1, max_rounds + 1):
+        evidence = tunable(add_up(chosen, model, theta, X, y), model, theta, prior_structure, optimize_noise)
+        x = evidence.mackay(evidence.start)
+        moved = np.abs(x - evidence.start).max()
+        model = evidence.model_at(x)
+        theta = fit_map(model, X, y, theta0=theta)
+        if callback is not None:
+            callback(step, model, theta)
+        if moved <= tol:
+            return model, theta
+    _warn(f"prior and MAP still move by {moved:.2g} > {tol:g} after {max_rounds} rounds", stacklevel=3)
+    return model, theta
+
+
+def _warn_at_edge(what: str, x: Array) -> None:
+    """Warn if an optimum in log numbers is within 0.1% of the edge of what is searched."""
+    at_edge = np.count_nonzero((x <= LOG_BOUNDS[0] + 1e-3) | (x >= LOG_BOUNDS[1] - 1e-3))
+    if at_edge:
+        _warn(f"the {what} still rises at the edge of 1e-8 to 1e8 for {at_edge} of {len(x)} tuned numbers")
+
+
+def _warn(message: str, stacklevel: int = 5) -> None:
+    """Warn where the user's line is: that of `la.optimize_prior_precision`, if not told otherwise."""
+    warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel)

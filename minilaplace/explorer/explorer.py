@@ -1,0 +1,190 @@
+"""Figure 3, *our prior and the neural network architecture* by hand: a posterior whose settings can be moved.
+
+The post closes Figure 3 with what could be improved: the prior and the architecture. An `Explorer` holds data and
+settings, and makes anew only what a change has touched:
+
+| what changes | what is made anew | theta |
+|---|---|---|
+| `link_approx` | the prediction | stays |
+| `prior_precision`, `temperature` | the Gaussian: one factorisation | stays, though no longer the mode of its prior |
+| `curvature`, `hessian_structure` | the curvature, added up over the data | stays |
+| a point of the data | theta, from where it is | moves to the new mode |
+| `n_hidden` | theta, from a new start | another network's |
+
+Nothing is made before it is asked for, so a setting that has no answer (an exact Hessian that is indefinite, or as a
+Kronecker product) can be passed through: only asking raises. `window.py` draws all this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..curvature import CURVATURES
+from ..data import toy_data_non_linear
+from ..laplace import Laplace
+from ..model.bayesian_model import BayesianModel
+from ..model.likelihood import Bernoulli
+from ..network.mlp import MLP
+from ..predictive.links import LINKS
+from ..structures.fit import STRUCTURES
+from ..training import Callback, fit_map
+from ..validation import Array, class_labels, option, real_number, refusal, vector, whole_number
+
+LINKS_OF_TWO_CLASSES = tuple(LINKS[Bernoulli])
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything but the data that the picture depends on, checked; by default Figure 3 as it should be."""
+
+    prior_precision: float = 0.1
+    temperature: float = 1.0
+    n_hidden: int = 32
+    hessian_structure: str = "full"
+    curvature: str = "ggn"
+    link_approx: str = "probit"
+
+    def __post_init__(self) -> None:
+        for name in ("prior_precision", "temperature"):
+            object.__setattr__(self, name, real_number(name, getattr(self, name), above=0.0))
+        object.__setattr__(self, "n_hidden", whole_number("n_hidden", self.n_hidden, least=0))
+        option("hessian_structure", self.hessian_structure, STRUCTURES)
+        option("curvature", self.curvature, CURVATURES)
+        option("link_approx", self.link_approx, LINKS_OF_TWO_CLASSES)
+
+
+class Explorer:
+    """Two classes in the plane, a network, and its Laplace approximation, all of which can be changed.
+
+    Parameters
+    ----------
+    X, y
+        The data, (N, 2) and (N,) of 0 and 1; the post's four squares, 200 points, if not given.
+    seed
+        Of the data, if that is drawn, and of where training starts; a seed, so that every picture can be had again.
+    settings
+        The fields of `Settings`; `n_hidden=0` is logistic regression.
+
+    Attributes
+    ----------
+    X, y, settings, seed
+        As they are now.
+    trained_under
+        The prior precision whose mode theta is; None before training.
+    """
+
+    def __init__(self, X: Any = None, y: Any = None, *, seed: int = 0, **settings: Any) -> None:
+        self.settings = Settings(**_known(settings))
+        self.seed = whole_number("seed", seed, least=0)
+        if X is None and y is None:
+            X, y = toy_data_non_linear(200, self.seed)
+        self.X, self.y = BayesianModel(MLP(2, 1), Bernoulli()).check_data(X, y)
+        self.trained_under: float | None = None
+        self._start: Array | None = None  # where training sets out; drawn if None
+        self._theta: Array | None = None
+        self._la: Laplace | None = None
+
+    @property
+    def model(self) -> BayesianModel:
+        """The model of the present settings."""
+        return BayesianModel(self._network, Bernoulli(), self.settings.prior_precision)
+
+    @property
+    def needs_training(self) -> bool:
+        """Whether data or network have changed since theta was found."""
+        return self._theta is None
+
+    @property
+    def at_mode(self) -> bool:
+        """Whether theta is the mode of the present prior, and so the expansion around it a Laplace approximation."""
+        return self._theta is not None and self.trained_under == self.settings.prior_precision
+
+    def laplace(self) -> Laplace:
+        """Return the approximation of the present settings, trained and fitted as far as that is needed."""
+        if self._theta is None:
+            self.train()
+        if self._la is None:
+            s = self.settings
+            la = Laplace(
+                self.model, self._theta, temperature=s.temperature, curvature=s.curvature,
+                hessian_structure=s.hessian_structure,
+            )  # fmt: skip
+            self._la = la.fit(self.X, self.y)
+        return self._la
+
+    def probabilities(self, points: Any) -> Array:
+        """Return P(y = 1) at points (M, 2), (M,); sampling links draw the same parameters at every call."""
+        return np.asarray(self.laplace().predict(points, self.settings.link_approx, rng=0))
+
+    def set(self, **changes: Any) -> None:
+        """Change settings; raises before anything is changed if one is unknown or out of range."""
+        before, self.settings = self.settings, replace(self.settings, **_known(changes))
+        after = self.settings
+        if after.n_hidden != before.n_hidden:
+            self._start = None
+            self._forget_theta()
+        elif (after.curvature, after.hessian_structure) != (before.curvature, before.hessian_structure):
+            self._la = None
+        elif self._la is not None and after != replace(before, link_approx=after.link_approx):
+            self._la = self._la.under(after.prior_precision, temperature=after.temperature)
+
+    def train(self, callback: Callback | None = None) -> None:
+        """Move theta to the mode of the present prior; if the callback raises, nothing is changed."""
+        prior_precision = self.settings.prior_precision
+        theta = fit_map(self.model, self.X, self.y, theta0=self._start, rng=self.seed, callback=callback)
+        self._theta, self._la, self._start, self.trained_under = theta, None, theta, prior_precision
+
+    def start_anew(self) -> None:
+        """Train from the next seed's start next time; another mode may be found there."""
+        self.seed, self._start = self.seed + 1, None
+        self._forget_theta()
+
+    def tune_prior(self) -> None:
+        """Set the prior precision that the evidence prefers at this theta; `train` then moves theta to its mode."""
+        tuned = self.laplace().under().optimize_prior_precision()
+        self.set(prior_precision=tuned.model.prior_precision)
+
+    def add_point(self, point: Any, label: int) -> None:
+        """Add a sample at `point` (2,) of class 0 or 1."""
+        new = vector("point", point, 2)
+        self._set_data(np.vstack([self.X, new]), np.append(self.y, class_labels("label", [label], 1, 2)))
+
+    def move_point(self, index: int, point: Any) -> None:
+        """Move one sample to `point` (2,)."""
+        X, index = self.X.copy(), self._index(index)
+        X[index] = vector("point", point, 2)
+        self._set_data(X, self.y)
+
+    def remove_point(self, index: int) -> None:
+        """Take one sample out; one has to stay."""
+        index = self._index(index)
+        if len(self.X) == 1:
+            raise ValueError(refusal("index", "more than one sample, as one has to stay", f"index {index} of one"))
+        self._set_data(np.delete(self.X, index, axis=0), np.delete(self.y, index))
+
+    @property
+    def _network(self) -> MLP:
+        hidden = (self.settings.n_hidden,) if self.settings.n_hidden else ()
+        return MLP(2, *hidden, 1, activation="sigmoid")
+
+    def _index(self, index: int) -> int:
+        if whole_number("index", index, least=0) >= len(self.X):
+            raise ValueError(refusal("index", f"a sample below {len(self.X)}", index))
+        return int(index)
+
+    def _set_data(self, X: Array, y: NDArray[np.intp]) -> None:
+        self.X, self.y = X, y
+        self._forget_theta()
+
+    def _forget_theta(self) -> None:
+        self._theta = self._la = self.trained_under = None
+
+
+def _known(settings: dict[str, Any]) -> dict[str, Any]:
+    for name in settings:
+        option("setting", name, [field.name for field in fields(Settings)])
+    return settings

@@ -1,0 +1,256 @@
+"""Figure 3, *fine-tuning* by hand, in a window: sliders for prior and temperature, and data under the mouse.
+
+`explore` opens the window on an `Explorer` (`explorer.py`), which does the computing; here it is drawn. In a notebook
+call it after `%matplotlib widget`.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from textwrap import fill
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.backend_bases import FigureManagerBase
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox, TransformedBbox
+from matplotlib.widgets import Button, RadioButtons, Slider
+
+from ..curvature import CURVATURES
+from ..predictive.links import SAMPLED
+from ..structures.fit import STRUCTURES
+from ..validation import Array, instance
+from .explorer import LINKS_OF_TWO_CLASSES, Explorer
+from .panel import Hand, Overlay, Panel
+
+HELP = [
+    "Prior and temperature reshape the Gaussian around theta. Nothing is refitted: the curvature that was added up is "
+    "used again, and theta stays. `train` moves theta to the mode of the present prior, `tune prior` moves the prior "
+    "to where the evidence is largest at this theta.",
+    "Click to add a point: left class 0, right class 1. Drag a point to move it, out of the picture to remove it.",
+]
+SLIDERS, FACTS = (0.74, 0.76, 1.0, 0.96), (0.64, 0.2, 1.0, 0.385)  # where what changes beside the panel stands
+CHOICES = [  # the name over the buttons, the setting, the left edge, the options
+    ("structure", "hessian_structure", 0.645, list(STRUCTURES)),
+    ("curvature", "curvature", 0.75, list(CURVATURES)),
+    ("link", "link_approx", 0.89, list(LINKS_OF_TWO_CLASSES)),
+]
+WIDTH = 62  # letters in a line beside the panel
+PAUSE = 0.1  # seconds between two looks at the training
+
+
+class NoWindowError(RuntimeError):
+    """There is no screen to open a window on."""
+
+
+class SupersededError(Exception):
+    """A change came in while training: what it was for is no longer asked."""
+
+
+def explore(explorer: Explorer | None = None) -> Window:
+    """Open a window on an explorer, by default of Figure 3, and return it; `matplotlib.pyplot.show` waits for its end.
+
+    Raises a `NoWindowError` where matplotlib has no window to open.
+    """
+    if explorer is not None:
+        instance("explorer", explorer, Explorer, "an Explorer")
+    try:
+        figure = plt.figure(figsize=(11, 6.6))
+    except ImportError as error:  # a backend that was asked for and has no screen
+        raise NoWindowError(_no_window(str(error))) from None
+    manager = figure.canvas.manager
+    if manager is None or type(manager).show is FigureManagerBase.show:
+        plt.close(figure)
+        raise NoWindowError(_no_window(f"its backend {plt.get_backend()!r} only writes files"))
+    manager.set_window_title("minilaplace: the Laplace approximation by hand")
+    return Window(explorer or Explorer(), figure)
+
+
+def _no_window(why: str) -> str:
+    return (
+        f"matplotlib cannot open a window here: {why}. On a desktop, install Tk (python3-tk) or `pip install pyside6`; "
+        "over ssh, use `ssh -X`; in a notebook, `pip install ipympl` and `%matplotlib widget`. Without a window an "
+        "Explorer still answers, see minilaplace/explorer.py"
+    )
+
+
+class Window:
+    """The panel, the controls beside it, and the mouse, all of which act on an explorer.
+
+    Attributes
+    ----------
+    explorer, figure, panel
+        What is drawn, on what, and where.
+    sliders, radios, buttons
+        The controls by name; all sliders but that of hidden units hold decimal logarithms.
+    facts
+        The text that says how things stand.
+    """
+
+    def __init__(self, explorer: Explorer, figure: Figure) -> None:
+        self.explorer, self.figure, self.panel = explorer, figure, Panel(figure)
+        self._training, self._superseded = False, False
+        self._shown, self._news = 0.0, ""  # when training was last seen, and what there is to warn of
+        self.sliders: dict[str, Slider] = {}
+        self.radios: dict[str, RadioButtons] = {}
+        self.buttons: dict[str, Button] = {}
+        self.facts = figure.text(0.645, 0.375, "", va="top", fontsize=9, linespacing=1.4)
+        text = "\n".join(fill(paragraph, WIDTH) for paragraph in HELP)
+        figure.text(0.645, 0.02, text, va="bottom", fontsize=8, color="0.35", linespacing=1.3)
+        self._add_sliders()
+        for name, field, left, options in CHOICES:
+            self._add_choice(name, field, left, options)
+        for name, act in [("train", self._train), ("new start", self._start_anew), ("tune prior", self._tune)]:
+            self._add_button(name, act)
+        places = [TransformedBbox(Bbox.from_extents(*at), figure.transFigure) for at in (SLIDERS, FACTS)]
+        self._overlay = Overlay(figure, self._changing, [self.panel.axes.bbox, *places])
+        self.refresh(everything=True)
+        self.hand = Hand(explorer, self.panel, self._edit, self._overlay.draw)
+        figure.window = self  # type: ignore[attr-defined]  # matplotlib itself does not keep its widgets alive
+
+    def _add_sliders(self) -> None:
+        now, size = self.explorer.settings, np.log10(np.abs(self.explorer.X).max())
+        self._add_slider("prior precision", -4, 4, np.log10(now.prior_precision))
+        self._add_slider("temperature", -3, 3, np.log10(now.temperature))
+        self._add_slider("view", size - 0.5, size + 1.5, size + 0.04)
+        self._add_slider("hidden units", 0, 64, now.n_hidden, valstep=1)
+        self.sliders["prior precision"].on_changed(lambda v: self._set(prior_precision=10.0**v))
+        self.sliders["temperature"].on_changed(lambda v: self._set(temperature=10.0**v))
+        self.sliders["view"].on_changed(lambda v: self.refresh(everything=True))
+        self.sliders["hidden units"].on_changed(lambda v: self._set(n_hidden=int(v)))
+
+    def _add_slider(self, name: str, low: float, high: float, value: float, **options: Any) -> None:
+        axes = self.figure.add_axes((0.755, 0.915 - 0.045 * len(self.sliders), 0.17, 0.03))
+        self.sliders[name] = Slider(axes, name, low, high, valinit=value, **options)
+        self.sliders[name].drawon = False  # what it changes is drawn with it, once
+
+    def _add_choice(self, name: str, field: str, left: float, options: list[str]) -> None:
+        axes = self.figure.add_axes((left, 0.49, 0.1, 0.22), frameon=False)
+        axes.set_title(name, loc="left", fontsize=10)
+        self.radios[name] = RadioButtons(axes, options, active=options.index(getattr(self.explorer.settings, field)))
+        self.radios[name].on_clicked(lambda chosen: self._set(**{field: str(chosen)}))
+
+    def _add_button(self, name: str, act: Callable[[], None]) -> None:
+        axes = self.figure.add_axes((0.645 + 0.115 * len(self.buttons), 0.405, 0.105, 0.055))
+        self.buttons[name] = Button(axes, name)
+        self.buttons[name].on_clicked(lambda event: act())
+
+    def _changing(self) -> list[Artist]:
+        """Return what is drawn anew when a slider moves."""
+        knobs = [a for s in self.sliders.values() for a in (*s.ax.patches, *s.ax.lines, s.valtext)]
+        return [*self.panel.artists, *knobs, self.facts]
+
+    def refresh(self, *, everything: bool = False) -> None:
+        """Draw the present state, trained first if data or network have changed."""
+        if self.explorer.needs_training:
+            self._train(everything=everything)
+        else:
+            self._show(everything=everything)
+
+    def _show(self, *, everything: bool) -> None:
+        """Draw the prediction, or why there is none, and the data."""
+        self.panel.look(10.0 ** self.sliders["view"].val)
+        if failed := self.explorer.needs_training:
+            self.panel.refuse(self._news)
+        self._say("none" if failed else self._predict())
+        self.panel.show_data(self.explorer.X, self.explorer.y)
+        self._overlay.draw(everything=everything)
+
+    def _predict(self) -> str:
+        """Draw the probabilities, or why there are none; return the log evidence in words."""
+        x = np.linspace(-self.panel.half, self.panel.half, 25 if self.explorer.settings.link_approx in SAMPLED else 51)
+        points = np.stack(np.meshgrid(x, x), axis=-1).reshape(-1, 2)
+        try:
+            self.panel.show(x, self.explorer.probabilities(points).reshape(len(x), len(x)))
+            return f"{self.explorer.laplace().log_marginal_likelihood():.1f}"
+        except (ValueError, np.linalg.LinAlgError) as error:
+            self.panel.refuse(str(error))
+            return "none"
+
+    def _say(self, evidence: str) -> None:
+        """Write how things stand beside the controls, and what the last training or tuning had to warn of."""
+        explorer, now = self.explorer, self.explorer.settings
+        self.sliders["prior precision"].valtext.set_text(f"{now.prior_precision:.3g}")
+        self.sliders["temperature"].valtext.set_text(f"{now.temperature:.3g}")
+        self.sliders["view"].valtext.set_text(rf"$\pm${self.panel.half:.3g}")
+        theta = "none"
+        if explorer.trained_under is not None:
+            theta = f"the mode of prior {explorer.trained_under:.3g}"
+            theta += f", not of {now.prior_precision:.3g}" * (not explorer.at_mode)
+        lines = [
+            f"{len(explorer.X)} samples, {explorer.model.network.n_params} parameters, start {explorer.seed}",
+            f"theta: {theta}",
+            f"log evidence: {evidence}",
+        ]
+        self.facts.set_text("\n".join([*lines, fill(self._news, WIDTH, max_lines=3, placeholder=" ...")]).strip())
+
+    def _set(self, **changes: Any) -> None:
+        self._news = ""
+        self.explorer.set(**changes)
+        if "n_hidden" in changes:
+            self._train()
+        else:
+            self.refresh()
+
+    def _edit(self, edit: Callable[[], None]) -> None:
+        """Change the data, and train."""
+        with self._reporting():
+            edit()
+        self.refresh()
+
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        """Turn warnings and refusals into news."""
+        self._news = ""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                yield
+            except (ValueError, np.linalg.LinAlgError) as error:
+                self._news = str(error)
+        self._news = " ".join([self._news, *(str(warning.message) for warning in caught)]).strip()
+
+    def _train(self, *, everything: bool = False) -> None:
+        """Train and show how far that is, and then the state; a change that comes in meanwhile starts it again."""
+        self._superseded = True
+        if self._training:
+            return
+        self._training = True
+        try:
+            while self._superseded:
+                self._superseded = False
+                with self._reporting(), suppress(SupersededError):
+                    self.explorer.train(self._progress)
+        finally:
+            self._training = False
+        self._show(everything=everything)
+
+    def _progress(self, step: int, theta: Array, loss: float) -> None:
+        """Show a training step, if the last one has been seen, and look whether something else is asked by now."""
+        if time.perf_counter() - self._shown > PAUSE:
+            self.facts.set_text(f"training: step {step}, loss {loss:.2f} ...")
+            self._overlay.draw()
+            self.figure.canvas.flush_events()
+            self._shown = time.perf_counter()
+        if self._superseded:
+            raise SupersededError
+
+    def _start_anew(self) -> None:
+        self.explorer.start_anew()
+        self._train()
+
+    def _tune(self) -> None:
+        if self._training:
+            return
+        with self._reporting():
+            self.explorer.tune_prior()
+        slider = self.sliders["prior precision"]
+        slider.eventson = False
+        slider.set_val(np.log10(self.explorer.settings.prior_precision))
+        slider.eventson = True
+        self.refresh()

@@ -1,0 +1,176 @@
+"""*From Bayesian Logistic Regression ...*, the Gaussian prior and the regularised loss: what is assumed.
+
+A `BayesianModel` is everything that is assumed before the data: a network, a likelihood, and the prior
+theta ~ N(mu0, Lambda0^-1). Training, Laplace, and every other way to a posterior receive this one
+object, so that they cannot disagree on the prior (in the post they do: its training penalises lambda^2 |theta|^2 / 2
+for *every sample*, a prior precision of N lambda^2, and its Laplace step takes lambda). The regularised loss is minus
+the log joint density, up to the prior's normaliser:
+
+    loss(theta) = sum_n -log p(y_n | f(x_n, theta)) + 1/2 (theta - mu0)^T Lambda0 (theta - mu0)
+
+| prior_precision | Lambda0 |
+|---|---|
+| a number | that number times I |
+| (L,), one for each layer, inputs first | diagonal; kept as the (P,) it stands for |
+| (P,), one for each parameter | diagonal |
+| (P, P), symmetric positive definite | itself: yesterday's posterior can be today's prior |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..network.layer_pairs import n_parameters
+from ..network.mlp import MLP
+from ..validation import (
+    Array,
+    Rows,
+    instance,
+    matrix,
+    number_or_vector,
+    positive_definite,
+    real_array,
+    rows,
+    vector,
+)
+from .likelihood import Likelihood
+
+
+@dataclass(frozen=True, eq=False)
+class BayesianModel:
+    """The model p(y | f(x, theta)) p(theta): a network, a likelihood and a Gaussian prior.
+
+    Parameters
+    ----------
+    network, likelihood
+        An `MLP` and a `Likelihood` that takes its number of outputs.
+    prior_precision
+        In one of the forms above; biases are parameters like all others.
+    prior_mean
+        A number, or (P,) numbers.
+
+    Examples
+    --------
+    >>> from minilaplace import Bernoulli
+    >>> model = BayesianModel(MLP(2, 1), Bernoulli(), prior_precision=[0.1, 0.1, 1.0])
+    >>> round(model.loss(np.array([1.0, 1.0, 0.0]), np.zeros((1, 2)), [1]), 4)  # log 2 + 0.1
+    0.7931
+    """
+
+    network: MLP
+    likelihood: Likelihood
+    prior_precision: float | Array = 1.0
+    prior_mean: float | Array = 0.0
+
+    def __post_init__(self) -> None:
+        instance("network", self.network, MLP, "an MLP")
+        instance("likelihood", self.likelihood, Likelihood, "a likelihood such as Bernoulli()")
+        self.likelihood.check_outputs(self.network.n_outputs)
+        P = self.network.n_params
+        prior_precision = self._checked_precision(self.prior_precision)
+        prior_mean = number_or_vector("prior_mean", self.prior_mean, P)
+        for name, value in [("prior_precision", prior_precision), ("prior_mean", prior_mean)]:
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+            object.__setattr__(self, name, value)
+
+    def loss(self, theta: Array, X: Array, y: Any) -> float:
+        """Return the regularised loss, summed over the data."""
+        nll = self.likelihood.nll(self.network.forward(theta, X), y)
+        return float(nll.sum()) + self._penalty(theta)
+
+    def gradient(self, theta: Array, X: Array, y: Any) -> Array:
+        """Return the gradient of the loss, sum_n J_n^T d nll_n / d f_n + prior_precision * (theta - mu0), (P,)."""
+        return self.loss_and_gradient(theta, X, y)[1]
+
+    def loss_and_gradient(self, theta: Array, X: Array, y: Any, share: float = 1.0) -> tuple[float, Array]:
+        """Return both, for the price of one forward and one backward pass.
+
+        A mini-batch passes as `share` its part of the data, so that the batches' losses add up to the whole loss:
+        every batch carries that part of the prior.
+        """
+        trace = self.network.trace(theta, X)
+        nll = float(self.likelihood.nll(trace.output, y).sum())
+        gradient = trace.pull_back_one(self.likelihood.gradient(trace.output, y)).sum()
+        return nll + share * self._penalty(theta), gradient + share * self.pull(theta)
+
+    def under(self, prior_precision: Any = None, sigma_noise: Any = None) -> BayesianModel:
+        """Return the model under another prior precision or noise."""
+        model = self if prior_precision is None else replace(self, prior_precision=prior_precision)
+        if sigma_noise is None:
+            return model
+        return replace(model, likelihood=model.likelihood.with_noise(sigma_noise))
+
+    def pull(self, theta: Array) -> Array:
+        """Return the gradient of the loss' second term, Lambda0 (theta - mu0), (P,), or (S, P) for thetas (S, P)."""
+        deviation = theta - self.prior_mean
+        return (
+            deviation @ self.prior_precision if np.ndim(self.prior_precision) == 2 else self.prior_precision * deviation
+        )
+
+    def prior_over(self, indices: NDArray[np.intp]) -> Array:
+        """Return the prior precision of some parameters, the others given: (P_s,), or (P_s, P_s) if it is a matrix."""
+        prior = np.asarray(self.prior_precision)
+        if prior.ndim == 2:
+            return prior[np.ix_(indices, indices)]
+        return np.broadcast_to(prior, self.network.n_params)[indices]
+
+    def prior_mean_over(self, indices: NDArray[np.intp]) -> Array:
+        """Return the prior mean of some parameters, (P_s,)."""
+        return np.broadcast_to(self.prior_mean, self.network.n_params)[indices]
+
+    def with_prior_over(self, indices: NDArray[np.intp], precision: Array, mean: Array) -> BayesianModel:
+        """Return the model with another prior N(mean, precision^-1) of some parameters, the others' as it is.
+
+        `precision` is (P_s, P_s); the whole is kept as a vector if it is diagonal.
+        """
+        everything = np.arange(self.network.n_params)
+        prior, means = self.prior_over(everything), np.array(self.prior_mean_over(everything))
+        prior = np.diag(prior) if prior.ndim == 1 else prior.copy()
+        prior[np.ix_(indices, indices)], means[indices] = precision, mean
+        diagonal = np.diagonal(prior)
+        is_diagonal = np.array_equal(prior, np.diag(diagonal))
+        return replace(self, prior_precision=diagonal if is_diagonal else prior, prior_mean=means)
+
+    def check_theta(self, theta: Any, name: str = "theta") -> Array:
+        """Return a copy of theta as (P,) finite floats, or raise a ValueError."""
+        return vector(name, theta, self.network.n_params)
+
+    def check_inputs(self, X: Any) -> Array:
+        """Return X as (N, D) finite floats, or (N, 2, D) where samples are pairs, or raise a ValueError."""
+        return matrix("X", X, self._input_shape)
+
+    def check_rows(self, X: Any) -> Array | Rows:
+        """Return X as `check_inputs` does, but as `Rows` to be read in blocks where that saves a copy."""
+        return rows("X", X, self._input_shape)
+
+    def check_data(self, X: Any, y: Any) -> tuple[Array, Any]:
+        """Return X as (N, D) finite floats and y in the likelihood's form, or raise a ValueError."""
+        X = self.check_inputs(X)
+        return X, self.check_targets(y, len(X))
+
+    def check_targets(self, y: Any, n_samples: int) -> Any:
+        """Return y in the likelihood's form, or raise a ValueError."""
+        return self.likelihood.check_targets(y, n_samples, self.network.n_outputs)
+
+    @property
+    def _input_shape(self) -> tuple[int, ...]:
+        return (2,) * self.likelihood.paired + (self.network.n_inputs,)
+
+    def _penalty(self, theta: Array) -> float:
+        return float(0.5 * (theta - self.prior_mean) @ self.pull(theta))
+
+    def _checked_precision(self, value: Any) -> float | Array:
+        """Return a number, (P,) or (P, P), or raise a ValueError."""
+        name, P = "prior_precision", self.network.n_params
+        shape = real_array(name, value, f"a number or shape ({P},)").shape
+        if shape == (P, P):
+            return positive_definite(name, value)
+        sizes = [n_parameters([layer]) for layer in self.network.shapes]
+        if shape == (len(sizes),):
+            return np.repeat(number_or_vector(name, value, len(sizes), positive=True), sizes)
+        return number_or_vector(name, value, P, positive=True)

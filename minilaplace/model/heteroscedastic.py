@@ -1,0 +1,76 @@
+"""*Resources*, regression with probabilistic layers: a noise that the network predicts.
+
+Where the noise depends on the input, the network has a second output for it. Its Hessian in the outputs is neither
+independent of y nor positive definite: the GGN takes its expectation, the Fisher information.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..validation import Array, real_targets, refusal
+from .likelihood import Regression, columns
+
+
+@dataclass(frozen=True)
+class HeteroscedasticGaussian(Regression):
+    """Real targets whose noise the network predicts too: y_c ~ N(m_c, exp(s_c)), f = (m, s) of 2C outputs.
+
+    With r = m - y and w = exp(-s): nll = sum_c (r_c^2 w_c + s_c + log 2 pi) / 2, its gradient (r w, (1 - r^2 w) / 2),
+    the Fisher information diag(w, 1/2). The Hessian depends on y, has -r w off the diagonal, and need not be positive.
+
+    Examples
+    --------
+    >>> f = np.array([[1.0, np.log(4)]])  # mean 1, variance 4
+    >>> HeteroscedasticGaussian().gradient(f, np.array([[3.0]]))
+    array([[-0.5,  0. ]])
+    """
+
+    def nll(self, f: Array, y: Any) -> Array:
+        r, w = self._residual_and_weight(f, y)
+        s = np.split(f, 2, axis=1)[1]
+        return 0.5 * np.sum(r**2 * w + s + np.log(2 * np.pi), axis=1)
+
+    def gradient(self, f: Array, y: Any) -> Array:
+        r, w = self._residual_and_weight(f, y)
+        return np.hstack([r * w, 0.5 * (1 - r**2 * w)])
+
+    def factor(self, f: Array) -> Array:
+        s = np.split(f, 2, axis=1)[1]
+        rows = np.hstack([np.exp(-0.5 * s), np.full_like(s, np.sqrt(0.5))])
+        return rows[:, :, None] * np.eye(f.shape[1])
+
+    def excess(self, f: Array, y: Any) -> Array:
+        r, w = self._residual_and_weight(f, y)
+        E = np.zeros((*f.shape, f.shape[1]))
+        C = r.shape[1]
+        c = np.arange(C)
+        E[:, c, C + c] = E[:, C + c, c] = -r * w
+        E[:, C + c, C + c] = 0.5 * (r**2 * w - 1)
+        return E
+
+    def mean(self, f: Array) -> Array:
+        return np.split(f, 2, axis=1)[0]
+
+    def noise_variance(self, f: Array) -> Array:
+        return np.exp(np.split(f, 2, axis=1)[1])
+
+    def check_outputs(self, n_outputs: int) -> None:
+        if n_outputs % 2:
+            expected = "an even number of outputs, means and then log-variances, for HeteroscedasticGaussian"
+            raise ValueError(refusal("network", expected, n_outputs))
+
+    def check_targets(self, y: ArrayLike, n_samples: int, n_outputs: int) -> Any:
+        return real_targets("y", y, n_samples, n_outputs // 2)
+
+    def _residual_and_weight(self, f: Array, y: Any) -> tuple[Array, Array]:
+        y = self._matched(f, y)
+        m, s = np.split(f, 2, axis=1)
+        return m - y, np.exp(-s)
+
+    def _matched(self, f: Array, y: Any) -> Array:
+        return columns(y, (len(f), f.shape[1] // 2))

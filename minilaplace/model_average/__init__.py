@@ -1,0 +1,28 @@
+"""*The case for Bayesian Deep Learning*: the average over many networks, by Laplace's rivals.
+
+`average.py` averages predictions over any parameter vectors. The others draw some: `ensemble.py` trains several
+networks, `dropout.py` silences units, `hamiltonian.py` samples the posterior itself, with `warm_up.py` before and
+`chains.py` to tell whether its chains agree. `exact.py` takes the integral, for up to three parameters.
+"""
+
+from .average import average
+from .chains import Chains, effective_sample_size, split_r_hat
+from .dropout import dropout_masks, fit_dropout, mc_dropout
+from .ensemble import deep_ensemble
+from .exact import ExactPosterior, exact_average, exact_posterior
+from .hamiltonian import hmc
+
+__all__ = [
+    "Chains",
+    "ExactPosterior",
+    "average",
+    "deep_ensemble",
+    "dropout_masks",
+    "effective_sample_size",
+    "exact_average",
+    "exact_posterior",
+    "fit_dropout",
+    "hmc",
+    "mc_dropout",
+    "split_r_hat",
+]

@@ -1,0 +1,66 @@
+"""*The case for Bayesian Deep Learning*, the model average: many networks, and what they say together.
+
+    p(y | x, data)  =  integral of p(y | x, theta) p(theta | data)  ~  1/S sum_s p(y | x, theta_s)
+
+Every method is a way to draw parameter vectors theta_s, an array (S, P). `average` does the rest, for all of them:
+
+| method | theta_s |
+|---|---|
+| `fit_map(...)[None]` | one mode: the plugin |
+| `Laplace.sample` | draws from a Gaussian around a mode |
+| `deep_ensemble` | modes, each from a start of its own (Lakshminarayanan, Pritzel and Blundell, 2016) |
+| `mc_dropout` | one theta with random units silenced (Gal and Ghahramani, 2016), see `dropout.py` |
+| `hmc` | draws from the posterior itself, where the chains agree (Neal, 2011), see `hamiltonian.py` |
+
+Where theta has no more than three dimensions, `exact_average` takes the integral itself, see `exact_posterior.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..curvature import blocks
+from ..model.bayesian_model import BayesianModel
+from ..predictive.links import Prediction
+from ..predictive.links import average as average_of_outputs
+from ..predictive.outputs import joined
+from ..validation import Array, instance, matrix
+
+
+def average(model: BayesianModel, thetas: Any, X: Any) -> Array | Prediction:
+    """Return the model average over equally likely parameter vectors.
+
+    Parameters
+    ----------
+    model
+        The `BayesianModel` that they are parameters of.
+    thetas
+        Parameter vectors, (S, P).
+    X
+        Inputs, (N, D). The work goes block by block of them and one theta after the other: beside the result, memory
+        does not grow with S or N.
+
+    Returns
+    -------
+    What `Laplace.predict` returns. Bernoulli: P(y = 1), (N,). Categorical: class probabilities, (N, C). Gaussian:
+    `Prediction(mean, variance)`, each (N, C), the variance being the average noise plus the variance of the means
+    over the samples, divided by S - 1 as an estimate of the posterior's (and 0 for a single theta).
+
+    Examples
+    --------
+    >>> from minilaplace import MLP, Bernoulli
+    >>> model = BayesianModel(MLP(2, 1), Bernoulli())
+    >>> average(model, [[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]], [[5.0, 0.0]])  # two that disagree
+    array([0.5])
+    """
+    instance("model", model, BayesianModel, "a BayesianModel")
+    network = model.network
+    thetas = matrix("thetas", thetas, (network.n_params,))
+    X = model.check_rows(X)
+    floats = (1 + model.likelihood.paired) * sum(network.sizes) + 4 * network.n_outputs
+    return joined(
+        [
+            average_of_outputs(model.likelihood, (network.forward(theta, rows) for theta in thetas))
+            for rows in (X[block] for block in blocks(len(X), 2 * floats))
+        ]
+    )

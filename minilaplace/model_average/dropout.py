@@ -1,0 +1,136 @@
+"""*The case for Bayesian Deep Learning*, dropout at test time: a network that loses units at random, and keeps on.
+
+A unit of a hidden layer is silent with probability `rate`; the others speak louder by 1 / (1 - rate), so that the next
+layer receives the same on average. Its weights into that layer are a column of W. A silent unit is a column of zeros,
+and so a mask is a vector of multipliers (P,), and mask * theta is a parameter vector like any other:
+
+    train      argmin over theta of E[ sum_n nll_n(mask * theta) ] + 1/2 (theta - mu0)^T Lambda0 (theta - mu0)
+    predict    the average over theta_s = mask_s * theta
+
+`fit_dropout` does the first by Adam, with one mask for each mini-batch, `mc_dropout` both.
+
+Source: the post; Gal and Ghahramani (2016).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model.bayesian_model import BayesianModel
+from ..network.mlp import MLP
+from ..training import Adam, Callback, check_callback, check_finite
+from ..validation import Array, Seed, instance, real_number, refusal, sampler, whole_number
+
+
+def mc_dropout(
+    model: BayesianModel, X: Any, y: Any, n_samples: int = 100, *, rate: float = 0.1, rng: Seed = None, **options: Any
+) -> Array:
+    """Train with dropout, and return `n_samples` masked parameter vectors mask_s * theta, (S, P).
+
+    Parameters
+    ----------
+    model, X, y
+        As for `fit_dropout`.
+    n_samples
+        S.
+    rate
+        The share of hidden units that a mask silences. At a rate of 0 all samples are the same theta: the plugin.
+    rng
+        Seed or generator for the start, the training and the masks.
+    **options
+        As for `fit_dropout`.
+
+    Examples
+    --------
+    >>> from minilaplace import MLP, Bernoulli, toy_data_linear
+    >>> X, y = toy_data_linear(100, rng=0)
+    >>> mc_dropout(BayesianModel(MLP(2, 4, 1), Bernoulli()), X, y, 10, rng=0, epochs=5).shape
+    (10, 17)
+    """
+    n_samples, rng = whole_number("n_samples", n_samples, least=1), sampler(rng)
+    theta = fit_dropout(model, X, y, rate=rate, rng=rng, **options)
+    return dropout_masks(model.network, rate, n_samples, rng) * theta
+
+
+def fit_dropout(
+    model: BayesianModel,
+    X: Any,
+    y: Any,
+    *,
+    rate: float = 0.1,
+    theta0: Any = None,
+    rng: Seed = None,
+    callback: Callback | None = None,
+    epochs: int = 500,
+    batch_size: int = 32,
+    learning_rate: float = 0.01,
+) -> Array:
+    """Return the theta (P,) that does well on average over masks, by Adam with a fresh mask for each mini-batch.
+
+    By the chain rule the gradient of a batch's nll(mask * theta) is mask times the gradient at mask * theta; the
+    prior's pull is at theta itself. At a rate of 0 this is `fit_map` by `adam` with the same options.
+
+    Parameters
+    ----------
+    model, X, y
+        The `BayesianModel`, with a hidden layer; inputs (N, D) and targets.
+    rate
+        The probability, at least 0 and below 1, that a hidden unit is silent. Inputs never are.
+    theta0
+        Where to start, (P,); drawn by `network.init(rng)` if not given.
+    rng
+        Seed or generator for the start, the order of the data and the masks.
+    callback
+        Called as `callback(epoch, theta, loss)`, the loss being the model's at theta, nothing silenced.
+    epochs, batch_size, learning_rate
+        Adam's.
+    """
+    instance("model", model, BayesianModel, "a BayesianModel")
+    adam = Adam(epochs, batch_size, learning_rate)
+    check_callback(callback, "(epoch, theta, loss)")
+    _check(model.network, rate)
+    X, y = model.check_data(X, y)
+    rng = sampler(rng)
+    theta = model.network.init(rng) if theta0 is None else model.check_theta(theta0, "theta0")
+    masks = rng.spawn(1)[0]  # apart from the order of the data, which is then the same at every rate
+
+    def gradient(theta: Array, batch: NDArray[np.intp]) -> Array:
+        mask = _drawn(model.network, rate, 1, masks)[0]
+        of_nll = model.loss_and_gradient(mask * theta, X[batch], y[batch], share=0.0)[1]
+        return mask * of_nll + len(batch) / len(X) * model.pull(theta)
+
+    def report(epoch: int, theta: Array) -> None:
+        if callback is not None:
+            callback(epoch, theta.copy(), model.loss(theta, X, y))
+
+    with np.errstate(all="ignore"):  # as in `fit_map`
+        check_finite("theta0", model, theta, X, y)
+        theta = adam.descend(gradient, len(X), theta, rng, report)
+        check_finite("learning_rate", model, theta, X, y)
+    return theta
+
+
+def dropout_masks(network: MLP, rate: float, n_samples: int, rng: Seed = None) -> Array:
+    """Draw masks (S, P): 0 for what a silent unit sends on, 1 / (1 - rate) for what the others do, 1 for all else."""
+    _check(network, rate)
+    return _drawn(network, rate, whole_number("n_samples", n_samples, least=1), sampler(rng))
+
+
+def _drawn(network: MLP, rate: float, n_samples: int, rng: np.random.Generator) -> Array:
+    masks = np.ones((n_samples, network.n_params))
+    for mask in masks:
+        for W, _ in network.layers(mask)[1:]:  # views into the mask
+            W *= rng.binomial(1, 1 - rate, size=W.shape[1]) / (1 - rate)  # (H, I) times (I,)
+    return masks
+
+
+def _check(network: MLP, rate: float) -> None:
+    """Raise a ValueError unless the rate is one, and there is a unit to silence."""
+    instance("network", network, MLP, "an MLP")
+    if not 0 <= real_number("rate", rate) < 1:
+        raise ValueError(refusal("rate", "a probability of at least 0 and below 1", repr(rate)))
+    if len(network.shapes) == 1:
+        raise ValueError(refusal("network", "a hidden layer, whose units dropout can silence", repr(network)))

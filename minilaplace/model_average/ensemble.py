@@ -1,0 +1,74 @@
+"""A deep ensemble: the same model trained from several starts (Lakshminarayanan, Pritzel and Blundell, 2016)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..model.bayesian_model import BayesianModel
+from ..structures.fit import check_executor, results
+from ..training import check_callback, fit_map, optimizer_of
+from ..validation import Array, Seed, instance, refusal, sampler, whole_number
+
+
+def deep_ensemble(
+    model: BayesianModel,
+    X: Any,
+    y: Any,
+    n_members: int = 5,
+    *,
+    rng: Seed = None,
+    executor: Executor | None = None,
+    callback: Callable[[int, Array, float], object] | None = None,
+    **options: Any,
+) -> Array:
+    """Train the same model from independent starts and return where that ends, (S, P).
+
+    Parameters
+    ----------
+    model, X, y
+        The `BayesianModel`, inputs (N, D) and targets.
+    n_members
+        S; five often suffice.
+    rng
+        Seed or generator, from which each member gets one of its own: the same seed gives the same members, wherever
+        they are trained.
+    executor
+        Any `concurrent.futures.Executor`, to train members side by side.
+    callback
+        Called here as `callback(member, theta, loss)` with each member, in order, from 1.
+    **options
+        `method` and the optimiser's options, as for `fit_map`.
+
+    Warns
+    -----
+    ConvergenceWarning
+        As `fit_map` does, for each member, where it is trained.
+
+    Examples
+    --------
+    >>> from minilaplace import MLP, Bernoulli, toy_data_linear
+    >>> X, y = toy_data_linear(100, rng=0)
+    >>> model = BayesianModel(MLP(2, 1), Bernoulli())
+    >>> bool(np.ptp(deep_ensemble(model, X, y, 3, rng=0), axis=0).max() < 1e-4)  # a convex loss: one mode for all
+    True
+    """
+    instance("model", model, BayesianModel, "a BayesianModel")
+    n_members = whole_number("n_members", n_members, least=1)
+    if "theta0" in options:
+        raise ValueError(refusal("theta0", "none, as every member has a start of its own", repr(options["theta0"])))
+    optimizer_of(options.get("method", "lbfgs"), {name: options[name] for name in options if name != "method"})
+    check_executor(executor)
+    check_callback(callback, "(member, theta, loss)")
+    X, y = model.check_data(X, y)
+    thetas = np.empty((n_members, model.network.n_params))
+    jobs = [partial(fit_map, model, X, y, rng=own, **options) for own in sampler(rng).spawn(n_members)]
+    for s, theta in enumerate(results(jobs, executor)):
+        thetas[s] = theta
+        if callback is not None:
+            callback(s + 1, theta.copy(), model.loss(theta, X, y))
+    return thetas

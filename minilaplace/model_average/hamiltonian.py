@@ -1,0 +1,211 @@
+"""*Resources*, the Turing.jl tutorial on Bayesian deep learning: the posterior itself, by Hamiltonian Monte Carlo.
+
+What Laplace approximates can be sampled, at the price of thousands of gradients. theta is a particle in the potential
+U = loss(theta), minus the log posterior up to a constant. A random kick sends it along Hamilton's equations, which keep
+the energy, and where it arrives is the next draw, up to a Metropolis test for what the numerics lost:
+
+    d theta / dt = v * p,   d p / dt = -dU / d theta,   energy = U(theta) + 1/2 sum v * p^2,   p ~ N(0, diag(v)^-1)
+
+`hmc` runs some such chains, each after a warm-up (`warm_up.py`); `chains.py` tells whether they agree.
+
+| symbol | shape | meaning |
+|---|---|---|
+| p | (P,) | momentum, drawn anew for each trajectory |
+| v | (P,) | inverse masses: the variances of theta, as far as the warm-up has seen them |
+| step | | the time of one leapfrog step; a trajectory has up to `n_leapfrog` of them |
+
+Source: Neal (2011); Hoffman and Gelman (2014).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy.linalg import cholesky, solve_triangular
+
+from ..model.bayesian_model import BayesianModel
+from ..structures.fit import check_executor, results
+from ..training import check_callback
+from ..validation import Array, Seed, instance, matrix, real_array, refusal, sampler, whole_number
+from .chains import Chains
+from .warm_up import Point, warm_up
+
+JITTER = 0.2  # of the step, up and down
+TOO_FAR = 1000.0  # an energy error that is no rounding of the path any more but another path
+
+
+Potential = Callable[[Array], "tuple[float, Array]"]
+
+
+def hmc(
+    model: BayesianModel,
+    X: Any,
+    y: Any,
+    n_samples: int = 1000,
+    *,
+    n_chains: int = 4,
+    n_warmup: int = 500,
+    n_leapfrog: int = 32,
+    theta0: Any = None,
+    rng: Seed = None,
+    executor: Executor | None = None,
+    callback: Callable[[int, Array, float], object] | None = None,
+) -> Chains:
+    """Draw parameter vectors from the posterior by Hamiltonian Monte Carlo.
+
+    Parameters
+    ----------
+    model, X, y
+        The `BayesianModel`, inputs (N, D) and targets.
+    n_samples, n_chains, n_warmup
+        Draws to keep from each chain, chains, and draws of each, at least 20, that only tune step and masses.
+    n_leapfrog
+        The most steps, and so gradients, for each draw. How many there are is drawn from 1 to this: trajectories of
+        one length may all be half a period, and go to and fro between theta and its mirror image.
+    theta0
+        Where to start: (P,) for all chains or (n_chains, P). If not given, each chain starts from a draw of the prior,
+        which is wider than the posterior: chains that agree later have found the same place from far apart.
+    rng
+        Seed or generator, from which each chain gets one of its own: the same seed gives the same bits, wherever the
+        chains are run.
+    executor
+        Any `concurrent.futures.Executor`, to run chains side by side.
+    callback
+        Called here as `callback(chain, theta, loss)` with the last draw of each chain, in order, from 1.
+
+    Returns
+    -------
+    `Chains`: their `truth()` returns the draws (S, P) for `average(model, thetas, X)` if the chains agree; of a
+    network ask for agreement of its outputs, `truth(of=lambda theta: network.forward(theta, X))`.
+
+    Examples
+    --------
+    >>> from minilaplace import MLP, Bernoulli, toy_data_linear
+    >>> X, y = toy_data_linear(20, rng=0)
+    >>> chains = hmc(BayesianModel(MLP(2, 1), Bernoulli()), X, y, 20, n_chains=2, n_warmup=20, rng=0)
+    >>> chains.samples.shape
+    (2, 20, 3)
+    """
+    instance("model", model, BayesianModel, "a BayesianModel")
+    n_samples, n_chains = whole_number("n_samples", n_samples, least=4), whole_number("n_chains", n_chains, least=1)
+    n_warmup, n_leapfrog = whole_number("n_warmup", n_warmup, least=20), whole_number("n_leapfrog", n_leapfrog, least=1)
+    check_executor(executor)
+    check_callback(callback, "(chain, theta, loss)")
+    X, y = model.check_data(X, y)
+    if theta0 is None:
+        _check_start("y", "targets whose loss is finite at the prior mean, and its gradient", model, _mean(model), X, y)
+    starts = [None] * n_chains if theta0 is None else _given_starts(model, theta0, n_chains, X, y)
+    generators = sampler(rng).spawn(n_chains)
+    run = partial(_chain, model, X, y, n_samples, n_warmup, n_leapfrog)
+    chains = []
+    for chain in results([partial(run, *own) for own in zip(starts, generators, strict=True)], executor):
+        chains.append(chain)
+        if callback is not None:
+            last = chain[0][-1]
+            callback(len(chains), last.copy(), model.loss(last, X, y))
+    samples, acceptance, step_size, divergences = map(np.array, zip(*chains, strict=True))
+    return Chains(samples, acceptance, step_size, divergences)
+
+
+def _chain(
+    model: BayesianModel,
+    X: Array,
+    y: Any,
+    n_samples: int,
+    n_warmup: int,
+    n_leapfrog: int,
+    start: Array | None,
+    rng: np.random.Generator,
+) -> tuple[Array, float, float, int]:
+    """Run one chain and return its draws (n_samples, P), average acceptance, step, and number of divergences."""
+
+    def potential(theta: Array) -> tuple[float, Array]:
+        return model.loss_and_gradient(theta, X, y)
+
+    samples, accepted, divergences = np.empty((n_samples, model.network.n_params)), 0.0, 0
+    with np.errstate(all="ignore"):  # where a trajectory overflows, it is a divergence
+        here = _start(model, potential, rng) if start is None else Point(start, *potential(start))
+        here, step, v = warm_up(partial(_move, potential, rng=rng), here, n_warmup, n_leapfrog)
+        for s in range(n_samples):
+            here, probability, diverged = _move(potential, here, step, n_leapfrog, v, rng)
+            samples[s], accepted, divergences = here.theta, accepted + probability, divergences + diverged
+    return samples, accepted / n_samples, step, divergences
+
+
+def leapfrog(potential: Potential, here: Point, p: Array, step: float, n_steps: int, v: Array) -> tuple[Point, Array]:
+    """Follow Hamilton's equations for n steps: half a kick, a drift, half a kick.
+
+    It can be run back by turning p around, keeps volumes, and keeps the energy to O(step^2). It stops where the
+    potential is not finite.
+    """
+    for _ in range(n_steps):
+        p = p - step / 2 * here.gradient
+        theta = here.theta + step * v * p
+        here = Point(theta, *potential(theta))
+        p = p - step / 2 * here.gradient
+        if not np.isfinite(here.loss):
+            break
+    return here, p
+
+
+def _move(
+    potential: Potential, here: Point, step: float, n_leapfrog: int, v: Array, rng: np.random.Generator
+) -> tuple[Point, float, bool]:
+    """Return the next point of the chain, the probability with which it was to be a new one, and whether it diverged.
+
+    Metropolis: accept with probability min(1, exp(-energy gained)).
+    """
+    p = rng.normal(size=len(v)) / np.sqrt(v)
+    step = step * rng.uniform(1 - JITTER, 1 + JITTER)
+    n_steps = int(rng.integers(1, n_leapfrog, endpoint=True))
+    there, end = leapfrog(potential, here, p, step, n_steps, v)
+    gained = float(there.loss - here.loss + 0.5 * (v @ end**2 - v @ p**2))
+    diverged = not gained <= TOO_FAR  # NaN is not
+    probability = 0.0 if diverged else float(np.exp(-max(gained, 0.0)))
+    return (there if rng.random() < probability else here), probability, diverged
+
+
+def _start(model: BayesianModel, potential: Potential, rng: np.random.Generator) -> Point:
+    """Draw from the prior, mu0 + R^-1 z with R^T R = Lambda0; nearer to mu0 if the loss has no number out there.
+
+    Where it has none at a distance of 2^-100 either, the start is mu0.
+    """
+    z, Lambda0 = rng.normal(size=model.network.n_params), np.asarray(model.prior_precision)
+    away = solve_triangular(cholesky(Lambda0), z) if Lambda0.ndim == 2 else z / np.sqrt(Lambda0)
+    mean = _mean(model)
+    for halvings in range(100):
+        theta = mean + away / 2**halvings
+        here = Point(theta, *potential(theta))
+        if np.isfinite(here.loss) and np.isfinite(here.gradient).all():
+            return here
+    return Point(mean, *potential(mean))
+
+
+def _mean(model: BayesianModel) -> Array:
+    """Return the mean of the prior, (P,)."""
+    return np.array(model.prior_mean_over(np.arange(model.network.n_params)))
+
+
+def _given_starts(model: BayesianModel, theta0: Any, n_chains: int, X: Array, y: Any) -> list[Array]:
+    """Return where each chain is to start, or raise a ValueError if it cannot start from there."""
+    P = model.network.n_params
+    array = real_array("theta0", theta0, f"shape ({P},) or ({n_chains}, {P})")
+    if array.ndim == 2 and len(array) != n_chains:
+        raise ValueError(refusal("theta0", f"shape ({P},) or ({n_chains}, {P})", f"shape {array.shape}"))
+    starts = matrix("theta0", array, (P,)) if array.ndim == 2 else model.check_theta(array, "theta0")[None]
+    for start in starts:
+        _check_start("theta0", "a start where the loss is finite, and its gradient", model, start, X, y)
+    return list(np.broadcast_to(starts, (n_chains, P)).copy())
+
+
+def _check_start(name: str, expected: str, model: BayesianModel, theta: Array, X: Array, y: Any) -> None:
+    """Raise a ValueError that names the argument unless loss and gradient are finite at theta."""
+    with np.errstate(all="ignore"):
+        loss, gradient = model.loss_and_gradient(theta, X, y)
+        finite = np.isfinite(loss + gradient.sum())
+    if not finite:
+        raise ValueError(refusal(name, expected, f"a loss of {loss:g}"))

@@ -1,0 +1,33 @@
+"""*... to Bayesian Neural Networks*: the MLP, forward and backward by hand.
+
+| module | holds |
+|---|---|
+| `activation.py` | seven activations with their first two derivatives |
+| `mlp.py` | `MLP`: forward, backward, Jacobian, second derivative; the place to start |
+| `jacobian.py` | the rows of the Jacobian, written out or as their factors |
+| `subset.py` | all parameters, the last layer, or a subnetwork |
+| `pairs.py` | the same network on pairs of inputs, for preferences |
+| `interchange.py` | parameters from PyTorch and scikit-learn, and back |
+| `second_order.py`, `layer_pairs.py` | the same numbers, faster; skip these at first |
+"""
+
+from .activation import ACTIVATIONS, Activation
+from .interchange import from_layers, from_torch, to_layers, to_state_dict
+from .jacobian import FactoredRows
+from .mlp import MLP, Trace
+from .subset import SUBSETS, Subset, select
+
+__all__ = [
+    "ACTIVATIONS",
+    "MLP",
+    "SUBSETS",
+    "Activation",
+    "FactoredRows",
+    "Subset",
+    "Trace",
+    "from_layers",
+    "from_torch",
+    "select",
+    "to_layers",
+    "to_state_dict",
+]

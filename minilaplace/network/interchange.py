@@ -1,0 +1,248 @@
+"""*Laplace Approximation*, any pretrained Torch model: trained parameters carried in, and out again.
+
+An MLP that was trained elsewhere is a list of layers [(W, b), ...], W of shape (out, in), and one activation between
+them. `from_layers` and `from_torch` make of it an `MLP` and its theta (P,); `to_layers` and `to_state_dict` give it
+back. PyTorch itself is not needed: a module is read by the names of its layers.
+
+| layer of a `torch.nn.Sequential` | here |
+|---|---|
+| `Linear` | W, b |
+| those in `ACTIVATION_LAYERS`, the same one between all `Linear` | `activation` |
+| `Dropout` after `.eval()`, `Flatten`, `Identity` | nothing: they return what they receive, rows (N, D) |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..validation import Array, finite, instance, real_array, refusal, vector
+from .mlp import MLP
+
+ACTIVATION_LAYERS = {
+    "Tanh": "tanh",
+    "Sigmoid": "sigmoid",
+    "ReLU": "relu",
+    "Softplus": "softplus",
+    "SiLU": "silu",
+    "GELU": "gelu",
+}
+NO_LAYERS = ("Dropout", "Flatten", "Identity")
+# What a layer must be set to for the table above to be true of it.
+SETTINGS: dict[str, dict[str, object]] = {
+    "Softplus": {"beta": 1, "threshold": 20},
+    "GELU": {"approximate": "none"},
+    "Dropout": {"training": False},
+    "Flatten": {"start_dim": 1, "end_dim": -1},
+}
+UNUSED = MLP(1, 1).activation  # what a network without a hidden layer is said to have
+
+
+class _Linear(NamedTuple):
+    """One layer as it came, and what errors call it."""
+
+    name: str
+    W: Any
+    b: Any
+
+
+def from_layers(layers: Iterable[tuple[Any, Any]], activation: str) -> tuple[MLP, Array]:
+    """Return the network that these layers make, and its theta (P,), a copy.
+
+    Parameters
+    ----------
+    layers
+        Pairs (W, b), inputs first, W of shape (out, in) and b of shape (out,). What keeps its W as (in, out), as
+        scikit-learn and Keras do, hands in W.T.
+    activation
+        What follows every layer but the last, as in `MLP`.
+
+    Raises
+    ------
+    ValueError
+        If a layer is no such pair or does not fit the one before it; the line says which.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> network, theta = from_layers([(np.ones((3, 2)), np.zeros(3)), (np.ones((1, 3)), [0.5])], "tanh")
+    >>> network
+    MLP(2, 3, 1, activation='tanh')
+    >>> network.forward(theta, np.zeros((1, 2)))
+    array([[0.5]])
+    """
+    named = []
+    instance("layers", layers, Iterable, "pairs (W, b)")
+    for l, layer in enumerate(layers):
+        if not isinstance(layer, Sequence) or len(layer) != 2:
+            raise ValueError(refusal(f"layers[{l}]", "a pair (W, b)", type(layer).__name__))
+        named.append(_Linear(f"layers[{l}]", *layer))
+    return _network(named, activation)
+
+
+def to_layers(network: MLP, theta: Any) -> list[tuple[Array, Array]]:
+    """Return the layers [(W, b), ...] of theta (P,), W of shape (out, in): copies, where `MLP.layers` gives views.
+
+    Examples
+    --------
+    >>> network = MLP(2, 3, 1)
+    >>> [(W.shape, b.shape) for W, b in to_layers(network, network.init(rng=0))]
+    [((3, 2), (3,)), ((1, 3), (1,))]
+    """
+    instance("network", network, MLP, "an MLP")
+    return [(W.copy(), b.copy()) for W, b in network.layers(vector("theta", theta, network.n_params))]
+
+
+def from_torch(source: Any, activation: str | None = None) -> tuple[MLP, Array]:
+    """Return the network that a PyTorch module is, and its theta (P,) in float64.
+
+    Parameters
+    ----------
+    source
+        A `torch.nn.Sequential`, which may hold others, or a `state_dict`: tensors, or arrays, under the names
+        "<layer>.weight" and "<layer>.bias", with the layers in the order in which they are applied. A module with a
+        `forward` of its own hands in its state_dict, if that forward is an MLP's.
+    activation
+        For a state_dict, which does not say what is between its layers; a module says it.
+
+    Raises
+    ------
+    ValueError
+        If that is no `MLP`; the line says which layer is not one's. The last layer is a `Linear`: what makes
+        probabilities of its outputs is the likelihood's.
+
+    Notes
+    -----
+    The outputs are PyTorch's but for rounding, and for its `Softplus`: above 20 it returns z, up to 2e-9 too little.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> state = {"fc1.weight": np.ones((3, 2)), "fc1.bias": np.zeros(3), "fc2.weight": np.ones((1, 3)), "fc2.bias": [0]}
+    >>> from_torch(state, "relu")[0]
+    MLP(2, 3, 1, activation='relu')
+    """
+    if isinstance(source, Mapping):
+        linears = _of_state_dict(source)
+        if activation is None and len(linears) > 1:
+            raise ValueError(refusal("activation", "one, as a state_dict does not say", None))
+        return _network(linears, UNUSED if activation is None else activation)
+    if not hasattr(source, "named_parameters"):
+        raise TypeError(refusal("source", "a torch.nn.Sequential or a state_dict", type(source).__name__))
+    if activation is not None:
+        raise ValueError(refusal("activation", "None, as the module has its own", repr(activation)))
+    return _network(*_of_module(source))
+
+
+def to_state_dict(network: MLP, theta: Any, names: Iterable[str] | None = None) -> dict[str, Array]:
+    """Return theta (P,) as arrays under the names of a PyTorch state_dict.
+
+    `names` are those of the layers, by default "0", "2", ...: Linear and activation in turn in a `Sequential`.
+    `module.load_state_dict({name: torch.from_numpy(array) for name, array in ...})` takes them.
+
+    Examples
+    --------
+    >>> network = MLP(2, 3, 1)
+    >>> list(to_state_dict(network, network.init(rng=0)))
+    ['0.weight', '0.bias', '2.weight', '2.bias']
+    """
+    layers = to_layers(network, theta)
+    names = [str(2 * l) for l in range(len(layers))] if names is None else names
+    instance("names", names, Iterable, f"{len(layers)} different names")
+    names = list(names)
+    if len(set(names)) != len(layers) or len(names) != len(layers):
+        raise ValueError(refusal("names", f"{len(layers)} different names", names))
+    state: dict[str, Array] = {}
+    for name, (W, b) in zip(names, layers, strict=True):
+        path = f"{name}." if name else ""  # a lone Linear has no name
+        state |= {f"{path}weight": W, f"{path}bias": b}
+    return state
+
+
+def _network(linears: list[_Linear], activation: str) -> tuple[MLP, Array]:
+    """Return network and theta of layers that fit each other."""
+    if not linears:
+        raise ValueError(refusal("layers", "at least one with W and b", "none"))
+    sizes: list[int] = []
+    parts: list[Array] = []
+    for name, *tensors in linears:
+        W, b = (real_array(name, _numbers(tensor), "W (out, in) and b (out,)") for tensor in tensors)
+        if W.ndim != 2 or W.size == 0 or b.shape != W.shape[:1] or (sizes and W.shape[1] != sizes[-1]):
+            expected = f"W of shape (out, {sizes[-1] if sizes else 'in'}) and b of shape (out,)"
+            raise ValueError(refusal(name, expected, f"W of shape {W.shape} and b of shape {b.shape}"))
+        sizes += [W.shape[0]] if sizes else [W.shape[1], W.shape[0]]
+        parts += [finite(f"{name}, W", W).ravel(), finite(f"{name}, b", b)]
+    return MLP(*sizes, activation=activation), np.concatenate(parts)
+
+
+def _numbers(tensor: Any) -> Any:
+    """Return what NumPy can read of a tensor, on whatever device and of whatever precision it is."""
+    return tensor.detach().cpu().double().numpy() if hasattr(tensor, "detach") else tensor
+
+
+def _of_state_dict(state: Mapping[str, Any]) -> list[_Linear]:
+    layers: dict[str, dict[str, Any]] = {}
+    for key, tensor in state.items():
+        name, _, kind = str(key).rpartition(".")
+        layers.setdefault(name, {})[kind] = tensor
+    return [_linear(f"layer {name!r}", tensors) for name, tensors in layers.items()]
+
+
+def _linear(name: str, tensors: Mapping[str, Any]) -> _Linear:
+    if tensors.keys() != {"weight", "bias"}:
+        raise ValueError(refusal(name, "a Linear's weight and bias", " and ".join(tensors)))
+    return _Linear(name, tensors["weight"], tensors["bias"])
+
+
+def _of_module(module: Any) -> tuple[list[_Linear], str]:
+    """Return the Linear layers of a module, and the one activation between them."""
+    linears: list[_Linear] = []
+    after: list[list[str]] = []  # the activations that follow each of them
+    for name, layer in _flattened(module):
+        kind = _known(name, layer)
+        if kind == "Linear":
+            linears.append(_linear(name, dict(layer.named_parameters())))
+            after.append([])
+        elif kind in ACTIVATION_LAYERS:
+            if not linears:
+                raise ValueError(refusal(name, "a Linear before the first activation", kind))
+            after[-1].append(ACTIVATION_LAYERS[kind])
+    if len({id(linear.W) for linear in linears}) < len(linears):
+        raise ValueError(refusal("source", "a Linear of its own for every layer", "weights that two of them share"))
+    if not linears:
+        raise ValueError(refusal("source", "at least one Linear", "none"))
+    return linears, _common_activation(linears, after)
+
+
+def _flattened(module: Any, path: tuple[int, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Yield the layers in the order in which they are applied, each with its place, say "layer 2.0"."""
+    if type(module).__name__ != "Sequential":
+        yield f"layer {'.'.join(map(str, path or (0,)))}", module
+        return
+    for i, layer in enumerate(module):  # all of them: `named_children` leaves out what occurs twice
+        yield from _flattened(layer, (*path, i))
+
+
+def _known(name: str, layer: Any) -> str:
+    """Return the kind of a layer that an MLP can have, or raise a ValueError."""
+    kind = type(layer).__name__
+    if kind not in ("Linear", *ACTIVATION_LAYERS, *NO_LAYERS):
+        raise ValueError(refusal(name, f"one of Linear, {', '.join((*ACTIVATION_LAYERS, *NO_LAYERS))}", kind))
+    for setting, value in SETTINGS.get(kind, {}).items():
+        if (received := getattr(layer, setting)) != value:
+            raise ValueError(refusal(name, f"{kind} with {setting}={value!r}", f"{setting}={received!r}"))
+    return kind
+
+
+def _common_activation(linears: list[_Linear], after: list[list[str]]) -> str:
+    """Return what stands between all layers; nothing there is the identity."""
+    if after[-1]:
+        raise ValueError(refusal(f"after {linears[-1].name}", "nothing, as the likelihood goes on", repr(after[-1][0])))
+    between = [names or ["identity"] for names in after[:-1]]
+    for linear, names in zip(linears, between, strict=False):
+        if names != between[0][:1]:
+            expected = f"{between[0][0]!r}, as after every other Linear"
+            raise ValueError(refusal(f"after {linear.name}", expected, " and ".join(map(repr, names))))
+    return between[0][0] if between else UNUSED

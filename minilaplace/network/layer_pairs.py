@@ -1,0 +1,243 @@
+"""*Wrapping up*, at minimal computational cost: matrices over parameters, one pair of layers at a time.
+
+The textbook GGN multiplies rows of the Jacobian, K of them a sample. But these rows are D (x) a, and what a sample adds
+between two layers l and m is
+
+    sum_k (D_lk (x) a)(D_mk (x) a')^T = (D_l^T D_m) (x) (a a'^T)
+
+The sum over samples is *one* matrix product, of all the vectorised D_l^T D_m (N, H_l H_m) with all the vectorised
+a a'^T (N, I_l I_m), and K has gone from its cost. Within a layer both factors are symmetric, and a quarter of them is
+enough. Read backwards the same identity gives J Sigma J^T from the blocks of a covariance, without a Jacobian.
+
+A bias is the weight of an input that is always 1: inputs carry a column of ones here, a layer's [W b] is (H, I + 1).
+
+| symbol | shape | meaning |
+|---|---|---|
+| a | (N, I) | inputs of a layer |
+| D | (N, K, H) | back-propagated rows, K a sample |
+| E | (H_l, I_l + 1, H_m, I_m + 1) | the block of a matrix over parameters between two layers |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise, product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.blas import dgemm
+
+from ..validation import Array
+
+Indices = NDArray[np.intp]
+Shape = tuple[int, int]  # of a layer's W: (H, I)
+PIECE_FLOATS = 2**21  # of a product's factor that is made piece by piece, about 16 MB
+BAND = 128  # rows of a matrix that are transposed at a time: they stay in the cache
+WRITTEN = 30  # operations of a matrix product that take as long as writing one number to memory
+
+
+def layer_views(vectors: NDArray[Any], shapes: Sequence[Shape]) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """Return the views [(W (..., H, I), b (..., H)), ...] of parameter vectors (..., P)."""
+    views, start = [], 0
+    for H, I in shapes:
+        end = start + H * I
+        W, b = vectors[..., start:end], vectors[..., end : end + H]
+        views.append((W.reshape(*W.shape[:-1], H, I), b))
+        start = end + H
+    return views
+
+
+def n_parameters(shapes: Sequence[Shape]) -> int:
+    """Return how many parameters layers of these shapes have."""
+    return sum(H * (I + 1) for H, I in shapes)
+
+
+def parameter_positions(shapes: Sequence[Shape]) -> list[NDArray[np.intp]]:
+    """Return for each layer where its W, and its b as one more column, stand in theta: [(H, I + 1), ...]."""
+    index = np.arange(n_parameters(shapes))
+    return [np.column_stack([W, b]) for W, b in layer_views(index, shapes)]
+
+
+def symmetrise(lower: Array) -> Array:
+    """Write a matrix' lower triangle over its upper one, in place, and return it; a band of rows at a time."""
+    for start in range(0, len(lower), BAND):
+        corner, below = slice(start, start + BAND), slice(start + BAND, None)
+        lower[corner, corner] = np.tril(lower[corner, corner]) + np.tril(lower[corner, corner], -1).T
+        lower[corner, below] = lower[below, corner].T
+    return lower
+
+
+def with_ones(inputs: Sequence[Array]) -> list[Array]:
+    """Return every layer's inputs with the bias' input as one more column, (N, I + 1)."""
+    return [np.column_stack([a, np.ones(len(a))]) for a in inputs]
+
+
+def outer_sum(M: Array, u: Array, v: Array) -> Array:
+    """Return sum_n M_n (x) (u_n v_n^T), einsum("nhg,ni,nj->higj"), as one matrix product."""
+    (N, H, G), I, J = M.shape, u.shape[1], v.shape[1]
+    return _products(M.reshape(N, -1), u, v).reshape(H, G, I, J).transpose(0, 2, 1, 3)
+
+
+def diagonal_outer_sum(c: Array, u: Array) -> Array:
+    """Return `outer_sum(M, u, u)` for M_n = diag(c_n), c (N, H)."""
+    (_, _, inputs), (H, I) = _triangle(u.shape[1]), (c.shape[1], u.shape[1])
+    E = np.zeros((H, I, H, I))
+    np.einsum("hihj->hij", E)[...] = _products(c, u)[:, inputs]
+    return E
+
+
+def add_gram(matrix: Array, inputs: Sequence[Array], deltas: Sequence[Array]) -> None:
+    """Add sum_n (R_n J_n)^T (R_n J_n) to the blocks l >= m of a (P, P) matrix, in place."""
+    shapes, a = [(D.shape[2], a.shape[1]) for a, D in zip(inputs, deltas, strict=True)], with_ones(inputs)
+    for l, m in _pairs(shapes):
+        K = deltas[l].transpose(0, 2, 1) @ deltas[m]  # (N, H_l, H_m)
+        if l == m:
+            add_symmetric_block(matrix, shapes, l, K, a[l])
+        else:
+            add_block(matrix, shapes, l, m, outer_sum(K, a[l], a[m]))
+
+
+class PairQuadratic:
+    """J_n Sigma J_n^T for every sample, from the blocks of Sigma (P, P).
+
+    With Q_n[h, g] = a_n^T Sigma_(h.)(g.) a'_n, one matrix product for all samples, a pair of layers adds
+    D_l Q D_m^T, and its transpose for m < l.
+    """
+
+    def __init__(self, Sigma: Array, shapes: Sequence[Shape]) -> None:
+        self._shapes = shapes
+        self._tables: dict[tuple[int, int], Array] = {}  # (I_l I_m, H_l H_m), or of l = m the triangles of both
+        for l, m in _pairs(shapes):
+            E = block(Sigma, shapes, l, m).transpose(1, 3, 0, 2)  # (I_l + 1, I_m + 1, H_l, H_m)
+            if l == m:
+                (i, j, _), (h, g, _) = _triangle(E.shape[0]), _triangle(E.shape[2])
+                E = E[:, :, h, g]
+                self._tables[l, m] = np.where((i == j)[:, None], E[i, j], E[i, j] + E[j, i])  # a_i a_j and a_j a_i
+            else:
+                self._tables[l, m] = E.reshape(E.shape[0] * E.shape[1], -1)
+
+    def __call__(self, inputs: Sequence[Array], deltas: Sequence[Array], diagonal: bool = False) -> Array:
+        """Return J Sigma J^T, (N, K, K), or its `diagonal` alone, (N, K)."""
+        a, (N, K, _) = with_ones(inputs), deltas[0].shape
+        V = np.zeros((N, K) if diagonal else (N, K, K))
+        for (l, m), table in self._tables.items():
+            Q = np.zeros((N, table.shape[1]))
+            for piece, outer in _outer_pieces(a[l], None if l == m else a[m]):
+                Q += outer.T @ table[piece]
+            (H, _), (G, _) = self._shapes[l], self._shapes[m]
+            left = deltas[l] @ (Q[:, _triangle(H)[2]] if l == m else Q.reshape(N, H, G))  # (N, K, H_m)
+            if diagonal:
+                V += (1 + (l != m)) * np.einsum("nkh,nkh->nk", left, deltas[m])
+            else:
+                part = left @ deltas[m].transpose(0, 2, 1)
+                V += part if l == m else part + part.transpose(0, 2, 1)
+        return V
+
+
+def block(matrix: Array, shapes: Sequence[Shape], l: int, m: int) -> Array:
+    """Return a copy of the block between layers l and m, E (H_l, I_l + 1, H_m, I_m + 1)."""
+    (H, I), (G, J) = shapes[l], shapes[m]
+    E = np.empty((H, I + 1, G, J + 1))
+    for (rows, of_rows), (columns, of_columns) in product(_tensors(shapes, l), _tensors(shapes, m)):
+        part = E[:, of_rows, :, of_columns]
+        part[...] = matrix[rows, columns].reshape(part.shape)
+    return E
+
+
+def add_block(matrix: Array, shapes: Sequence[Shape], l: int, m: int, E: Array) -> None:
+    """Add E to the block between layers l and m, in place; slices, for an index array would take twice as long."""
+    for (rows, of_rows), (columns, of_columns) in product(_tensors(shapes, l), _tensors(shapes, m)):
+        part = E[:, of_rows, :, of_columns]
+        matrix[rows, columns].reshape(part.shape)[...] += part
+
+
+def add_symmetric_block(matrix: Array, shapes: Sequence[Shape], l: int, M: Array, u: Array) -> None:
+    """Add `outer_sum(M, u, u)` for symmetric M_n to the lower triangle of the block of layer l, in place.
+
+    A quarter of the products is enough, those of h >= g and i >= j, and the block itself is never made: unit by unit,
+    what stands below the diagonal is read from the table of products.
+    """
+    (h, g, units), (_, _, inputs), (H, I) = _triangle(M.shape[1]), _triangle(u.shape[1]), shapes[l]
+    table = _products(M.reshape(len(M), -1).take(h * H + g, axis=1), u)
+    (W, _), (b, _) = _tensors(shapes, l)
+    of_weights = matrix[W, W]
+    for unit in range(H):
+        first, last = units[unit, 0], units[unit, unit]  # the pairs of a unit and those before it stand together
+        E = table[first : last + 1].take(inputs[:-1, :-1], axis=1)  # (unit + 1, I, I)
+        rows, columns = slice(unit * I, (unit + 1) * I), slice((unit + 1) * I)
+        of_weights[rows, columns].reshape(I, unit + 1, I)[...] += E.transpose(1, 0, 2)
+    of_bias = table[:, inputs[-1]][units]  # (H, H, I + 1)
+    matrix[b, W] += of_bias[:, :, :-1].reshape(H, -1)
+    matrix[b, b] += of_bias[:, :, -1]
+
+
+def pairs_are_cheaper(shapes: Sequence[Shape], n_rows: int) -> bool:
+    """Return whether pairs of layers beat K rows a sample of the Jacobian written out.
+
+    Counted are operations of matrix products, and `WRITTEN` for every number that has to be written first.
+    """
+    P = n_parameters(shapes)
+    rows = n_rows * P * P + WRITTEN * n_rows * P
+    pairs = sum(2 * units * inputs + WRITTEN * (2 * units + inputs) for units, inputs in _pair_sizes(shapes))
+    return pairs < rows
+
+
+def pair_floats(shapes: Sequence[Shape]) -> int:
+    """Return how many numbers the largest pair of layers needs for each sample."""
+    return max(2 * units for units, _ in _pair_sizes(shapes))
+
+
+def _pair_sizes(shapes: Sequence[Shape]) -> Iterator[tuple[int, int]]:
+    """Yield for every pair of layers the sizes of its two factors."""
+    for l, m in _pairs(shapes):
+        (H, I), (G, J) = shapes[l], shapes[m]
+        yield (H * G, (I + 1) * (J + 1)) if l != m else (H * (H + 1) // 2, (I + 1) * (I + 2) // 2)
+
+
+def _pairs(shapes: Sequence[Shape]) -> Iterator[tuple[int, int]]:
+    """Yield all (l, m) with l >= m."""
+    return ((l, m) for l in range(len(shapes)) for m in range(l + 1))
+
+
+def _tensors(shapes: Sequence[Shape], l: int) -> list[tuple[slice, slice]]:
+    """Return for a layer's W and b where it stands in theta, and which of the I + 1 columns it is."""
+    start, (H, I) = n_parameters(shapes[:l]), shapes[l]
+    edges = [start, start + H * I, start + H * (I + 1)]
+    return [(slice(*edge), columns) for edge, columns in zip(pairwise(edges), (slice(I), slice(I, None)), strict=True)]
+
+
+def _products(M: Array, u: Array, v: Array | None = None) -> Array:
+    """Return sum_n M_np u_ni v_nj for the pairs (i, j) of `_outer_pieces`, (columns of M, pairs).
+
+    By SciPy's BLAS, as the Cholesky factor that comes next: the threads of NumPy's own would still be waiting for work.
+    """
+    products = [dgemm(1.0, outer.T, M.T, trans_a=1, trans_b=1).T for _, outer in _outer_pieces(u, v)]
+    return np.concatenate(products, axis=1)
+
+
+def _outer_pieces(u: Array, v: Array | None = None) -> Iterator[tuple[slice, Array]]:
+    """Yield u_ni v_nj for all pairs (i, j), or without v u_ni u_nj for those of i >= j, row by row, (pairs, N).
+
+    The pairs come in pieces, so that memory does not grow with their number; each is written over the one before.
+    """
+    left = np.ascontiguousarray(u.T)  # (I, N)
+    right = left if v is None else np.ascontiguousarray(v.T)
+    (I, N), J = left.shape, len(right)
+    piece, start, filled = np.empty((max(J, PIECE_FLOATS // N), N)), 0, 0
+    for i in range(I):
+        width = i + 1 if v is None else J
+        if filled + width > len(piece):
+            yield slice(start, start + filled), piece[:filled]
+            start, filled = start + filled, 0
+        np.multiply(left[i], right[:width], out=piece[filled : filled + width])
+        filled += width
+    yield slice(start, start + filled), piece[:filled]
+
+
+def _triangle(n: int) -> tuple[Indices, Indices, Indices]:
+    """Return the i and j with i >= j, and for each entry of a symmetric (n, n) matrix which of them it equals."""
+    i, j = np.tril_indices(n)
+    same = np.empty((n, n), dtype=np.intp)
+    same[i, j] = same[j, i] = np.arange(len(i))
+    return i, j, same

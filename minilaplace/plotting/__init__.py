@@ -1,0 +1,32 @@
+"""*Plot the posterior distribution with a contour plot*: pictures of predictions, and of how good they are.
+
+`contour.py` draws the posterior predictive over a plane, the panels of the post's figures. `calibration.py` draws
+what the scores of the room `calibration` say.
+"""
+
+from .calibration import plot_coverage, plot_ood, plot_pit, plot_reliability
+from .contour import (
+    CLASS_STYLES,
+    LABELLED,
+    LEVELS,
+    add_colorbar,
+    class_probabilities,
+    plane,
+    plot_contour,
+    plot_plugin_and_laplace,
+)
+
+__all__ = [
+    "CLASS_STYLES",
+    "LABELLED",
+    "LEVELS",
+    "add_colorbar",
+    "class_probabilities",
+    "plane",
+    "plot_contour",
+    "plot_coverage",
+    "plot_ood",
+    "plot_pit",
+    "plot_plugin_and_laplace",
+    "plot_reliability",
+]

@@ -1,0 +1,45 @@
+"""*the posterior predictive distribution*: from a Gaussian over the outputs to probabilities.
+
+`outputs.py` has the Gaussian over the outputs, f ~ N(m, V), that a posterior implies; `links.py` averages the
+likelihood's mean over it: exactly, by a formula, or by samples. Start with `probit` there.
+"""
+
+from .links import (
+    LINKS,
+    SAMPLED,
+    Prediction,
+    Uncertainty,
+    average,
+    bridge,
+    decompose,
+    entropies,
+    exact,
+    link_of,
+    log_score,
+    mc,
+    nn,
+    plugin,
+    probit,
+    quadrature,
+)
+from .outputs import Outputs
+
+__all__ = [
+    "LINKS",
+    "SAMPLED",
+    "Outputs",
+    "Prediction",
+    "Uncertainty",
+    "average",
+    "bridge",
+    "decompose",
+    "entropies",
+    "exact",
+    "link_of",
+    "log_score",
+    "mc",
+    "nn",
+    "plugin",
+    "probit",
+    "quadrature",
+]

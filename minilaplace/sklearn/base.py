@@ -1,0 +1,228 @@
+"""Around the post: what the two scikit-learn estimators share, which is all but their targets and predictions.
+
+`LaplaceMLP` puts `fit_map`, `Laplace` and the evidence behind scikit-learn's interface. A subclass reads targets
+(`_read`), says which likelihood they have (`_outputs`), and what a trained MLP of scikit-learn's stands for
+(`_take_over`). Needs the extra, `minilaplace[sklearn]`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import KW_ONLY, dataclass, fields
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+from sklearn import exceptions
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..evidence.marginal_likelihood import PRIOR_STRUCTURES
+from ..evidence.tuning import METHODS, marglik_training
+from ..laplace import Laplace
+from ..model.bayesian_model import BayesianModel
+from ..model.likelihood import Likelihood
+from ..network.mlp import MLP
+from ..predictive.links import link_of
+from ..structures.fit import Options
+from ..training import ConvergenceWarning, fit_map
+from ..validation import Array, instance, option, refusal, truth, whole_number
+from .mlp import activation_here, carried
+
+BUDGETS = {"lbfgs": "max_iterations", "adam": "epochs"}  # what each solver calls `max_iter`
+
+Self = TypeVar("Self", bound="LaplaceMLP")
+
+
+@dataclass(eq=False, repr=False)
+class LaplaceMLP(BaseEstimator):
+    """An MLP that is trained, its prior tuned, and its posterior kept; see `LaplaceClassifier` for the parameters."""
+
+    hidden_layer_sizes: Any = (32,)
+    activation: str = "tanh"
+    _: KW_ONLY
+    prior_precision: Any = 1.0
+    tune_prior: str | None = "marglik"
+    prior_structure: str = "scalar"
+    temperature: float = 1.0
+    curvature: str = "ggn"
+    hessian_structure: str = "full"
+    subset_of_weights: str = "all"
+    subnetwork_indices: Any = None
+    rank: int | None = None
+    link_approx: str | None = None
+    n_samples: int = 100
+    solver: str = "lbfgs"
+    max_iter: int | None = None
+    warm_start: bool = False
+    random_state: Any = None
+
+    _peer: ClassVar[Any]  # scikit-learn's MLP for the same task
+
+    def fit(self: Self, X: Any, y: Any) -> Self:
+        """Train on inputs X (N, D) and targets y, and return self; earlier data is forgotten."""
+        with self._as_a_whole():
+            warm = truth("warm_start", self.warm_start) and self.__sklearn_is_fitted__()
+            X, y = self._read(X, y, reset=not warm)
+            self._fit(X, y, self.theta_ if warm else None)
+        return self
+
+    @classmethod
+    def from_fitted(cls: type[Self], mlp: Any, X: Any, y: Any, **params: Any) -> Self:
+        """Return a fitted estimator around a trained scikit-learn MLP: its point predictions, now with error bars.
+
+        Parameters
+        ----------
+        mlp
+            A trained `MLPClassifier` of one label a sample, or an `MLPRegressor` with squared error.
+        X, y
+            The data that it was trained on, without sample weights.
+        **params
+            Parameters of the estimator other than `hidden_layer_sizes` and `activation`. By default `prior_precision`
+            is the one that the MLP was trained under, see `sklearn_mlp.matching_precision`, and for a regressor
+            `sigma_noise` the root mean square of its residuals. `tune_prior` starts there; with None they stay.
+            `"online"` would train another theta, and is refused.
+
+        Notes
+        -----
+        The usual alphas, 1e-4 by default, are priors so flat that an average over them is far too unsure, and the
+        evidence at a theta that is no mode of its prior mends that only in part. With
+        `subset_of_weights="last_layer"` and `tune_on_held_out` an over-confident MLP gains likelihood, as one that
+        L-BFGS has trained to its end, and others keep theirs. The README has a table of all that.
+        """
+        instance("mlp", mlp, cls._peer, f"a trained {cls._peer.__name__}")
+        check_is_fitted(mlp)
+        for name in {"hidden_layer_sizes", "activation"} & params.keys():
+            raise ValueError(refusal(name, "no value, as the MLP has its own", repr(params[name])))
+        validate_data(mlp, X, reset=False)  # the same features as in its training?
+        network, theta = carried(mlp)
+        estimator = cls(network.sizes[1:-1], mlp.activation).set_params(**params)
+        if estimator.tune_prior == "online":
+            raise ValueError(refusal("tune_prior", "None, 'marglik' or 'mackay' around a given theta", "'online'"))
+        with estimator._as_a_whole():
+            X, y = estimator._take_over(mlp, X, y, params.keys())
+            estimator._keep(estimator._posterior(estimator._model(y), theta, X, y), mlp.n_iter_)
+        return estimator
+
+    def tune_on_held_out(self: Self, X: Any, y: Any) -> Self:
+        """Choose the scalar prior precision that predicts data X, y best, which the fit has not seen; return self."""
+        check_is_fitted(self)
+        with self._as_a_whole():
+            X, y = self._read(X, y, reset=False)
+            la = copy(self.laplace_)
+            self._keep(la.optimize_prior_precision("held_out", X=X, y=y, link_approx=self.link_approx), self.n_iter_)
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Return whether there is a posterior."""
+        return hasattr(self, "laplace_")
+
+    def _fit(self, X: Array, y: Any, theta0: Array | None = None) -> None:
+        model = self._model(y)
+        theta, n_iter = self._train(model, X, y, theta0)
+        if self.tune_prior == "online":
+            model, theta = marglik_training(model, X, y, theta0=theta, **self._tuning(), **self._options())
+        self._keep(self._posterior(model, theta, X, y), n_iter)
+
+    def _update(self, X: Array, y: Any) -> None:
+        """Train on more data, with the posterior so far as its prior."""
+        if self.subset_of_weights != "all":
+            expected = "'all' with partial_fit, which trains all weights and would forget those without a posterior"
+            raise ValueError(refusal("subset_of_weights", expected, repr(self.subset_of_weights)))
+        model = self.laplace_.as_prior()
+        theta, n_iter = self._train(model, X, y, self.theta_)
+        self._keep(Laplace(model, theta, **self._options()).fit(X, y), n_iter)
+
+    def _model(self, y: Any) -> BayesianModel:
+        """Return the model before training; all choices are checked, so that none fails after it."""
+        n_outputs, likelihood = self._outputs(y)
+        hidden = np.atleast_1d(self.hidden_layer_sizes)
+        network = MLP(self.n_features_in_, *hidden, n_outputs, activation=activation_here(self.activation))
+        model = BayesianModel(network, likelihood, self.prior_precision)
+        Laplace(model, np.zeros(network.n_params), **self._options())
+        if self.tune_prior is not None:
+            option("tune_prior", self.tune_prior, (*METHODS, "online"))
+        option("prior_structure", self.prior_structure, PRIOR_STRUCTURES)
+        option("solver", self.solver, BUDGETS)
+        link_of(likelihood, self.link_approx)
+        whole_number("n_samples", self.n_samples, least=1)
+        self._seed = seed_of(self.random_state)
+        return model
+
+    def _options(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(Options)}
+
+    def _tuning(self) -> dict[str, Any]:
+        return {"prior_structure": self.prior_structure}
+
+    def _train(self, model: BayesianModel, X: Array, y: Any, theta0: Array | None) -> tuple[Array, int]:
+        """Return the MAP estimate and how many steps led there."""
+        steps = [0]
+        budget = {} if self.max_iter is None else {BUDGETS[self.solver]: self.max_iter}
+        theta = fit_map(
+            model, X, y, theta0=theta0, method=self.solver, rng=self._seed,
+            callback=lambda step, theta, loss: steps.append(step), **budget,
+        )  # fmt: skip
+        return theta, steps[-1]
+
+    def _posterior(self, model: BayesianModel, theta: Array, X: Array, y: Any) -> Laplace:
+        la = Laplace(model, theta, **self._options()).fit(X, y)
+        return la.optimize_prior_precision(self.tune_prior, **self._tuning()) if self.tune_prior in METHODS else la
+
+    def _keep(self, la: Laplace, n_iter: int) -> None:
+        self.log_marginal_likelihood_ = la.log_marginal_likelihood()
+        self.laplace_, self.model_, self.theta_, self.n_iter_ = la, la.model, la.theta, n_iter
+
+    @contextmanager
+    def _as_a_whole(self) -> Iterator[None]:
+        """Leave everything as it was if what is done inside fails, or is interrupted.
+
+        That training has not converged is said in scikit-learn's own category, which its users filter by.
+        """
+        before = self.__dict__.copy()
+        try:
+            try:
+                with warnings.catch_warnings(record=True) as caught:
+                    warnings.filterwarnings("always", category=ConvergenceWarning)
+                    yield
+            finally:
+                for warning in caught:
+                    ours = issubclass(warning.category, ConvergenceWarning)
+                    category = exceptions.ConvergenceWarning if ours else warning.category
+                    warnings.warn(str(warning.message).replace("max_iterations", "max_iter"), category, stacklevel=4)
+        except BaseException:
+            self.__dict__ = before
+            raise
+
+    def _new_inputs(self, X: Any) -> Array:
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=np.float64, reset=False)
+
+    def _predict(self, X: Any) -> Any:
+        X = self._new_inputs(X)
+        return self.laplace_.predict(X, self.link_approx, n_samples=self.n_samples, rng=self._seed)
+
+    def _functions(self, X: Any, n_samples: int, random_state: Any) -> tuple[Array, np.random.Generator]:
+        """Return functions drawn from the posterior, (S, N, C), and the generator of what is drawn next."""
+        X, rng = self._new_inputs(X), np.random.default_rng(seed_of(random_state))
+        return self.laplace_.functional_samples(X, n_samples, rng), rng
+
+    def _read(self, X: Any, y: Any, *, reset: bool) -> tuple[Array, Any]:
+        """Return inputs and targets in the form that the likelihood takes, and remember what they are called."""
+        raise NotImplementedError
+
+    def _take_over(self, mlp: Any, X: Any, y: Any, given: Any) -> tuple[Array, Any]:
+        """Read the data of a trained MLP, and set what it was trained under but for the parameters `given`."""
+        raise NotImplementedError
+
+    def _outputs(self, y: Any) -> tuple[int, Likelihood]:
+        """Return how many outputs the network has, and the likelihood of the targets."""
+        raise NotImplementedError
+
+
+def seed_of(random_state: Any) -> int:
+    """Return a seed for NumPy's generators from what scikit-learn takes as `random_state`."""
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))

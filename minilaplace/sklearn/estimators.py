@@ -1,0 +1,224 @@
+"""Around the post: scikit-learn estimators that train an MLP, tune its prior, and say how sure they are.
+
+`LaplaceClassifier` and `LaplaceRegressor` are for scikit-learn's pipelines, searches and displays. Their `from_fitted`
+takes a trained `MLPClassifier` or `MLPRegressor` instead of training one: the same point predictions, with error bars.
+Needs the extra, `minilaplace[sklearn]`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+from ..model.likelihood import Bernoulli, Categorical, Gaussian, Likelihood
+from ..validation import Array, every_class, refusal
+from .base import LaplaceMLP
+from .mlp import matching_precision, residual_noise
+
+
+class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
+    """An MLP classifier whose probabilities are averaged over a Laplace posterior; labels may be of any type.
+
+    Inputs are best scaled: `make_pipeline(StandardScaler(), LaplaceClassifier())`. Training goes on to a mode, which on
+    unscaled inputs can take ten thousand steps.
+
+    Parameters
+    ----------
+    hidden_layer_sizes, activation
+        As in `MLP`: `()` is logistic regression; `"logistic"` is another name of `"sigmoid"`. Two classes share one
+        logit (`Bernoulli`), more have one each (`Categorical`).
+    prior_precision
+        As in `BayesianModel`; where the tuning starts.
+    tune_prior
+        `"marglik"` or `"mackay"`: once, by the evidence at the theta of `prior_precision`; `"online"`: training and
+        tuning in turn until they agree (`marglik_training`), which takes longer; None: not at all.
+    prior_structure
+        `"scalar"`, `"layerwise"` or `"diag"`: what shares one tuned precision.
+    temperature, curvature, hessian_structure, subset_of_weights, subnetwork_indices, rank
+        As in `Laplace`. The default `"full"` is exact; it keeps P^2 numbers, so take `"kron"` from some thousand on.
+    link_approx, n_samples
+        As in `Laplace.predict`, and read by each prediction; its samples are the same each time.
+    solver, max_iter
+        `"lbfgs"` or `"adam"`, and its most iterations or epochs, by default those of `fit_map`.
+    warm_start
+        Whether `fit` starts from the last theta, with the last one's classes; the prior starts from `prior_precision`.
+    random_state
+        Seed or `RandomState` of the start, Adam's batches, and the samples of a link.
+
+    Attributes
+    ----------
+    laplace_, model_, theta_
+        The `Laplace`; its model, with the tuned prior; the MAP estimate.
+    log_marginal_likelihood_
+        The evidence; after `partial_fit` that of the last data, given the earlier.
+    classes_, n_features_in_, feature_names_in_, n_iter_
+        As in scikit-learn; `n_iter_` counts the training before any tuning.
+
+    Examples
+    --------
+    >>> from minilaplace import toy_data_non_linear
+    >>> X, y = toy_data_non_linear(200, rng=0)
+    >>> classifier = LaplaceClassifier((16,), random_state=0).fit(X, y)
+    >>> classifier.score(X, y)
+    1.0
+    >>> near, far = classifier.predict_proba([[2.5, 2.5], [50.0, 50.0]]).max(axis=1)
+    >>> bool(near > far)
+    True
+    """
+
+    _peer = MLPClassifier
+    classes_: Any
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> LaplaceClassifier:
+        """Learn from more data and return self: yesterday's posterior is today's prior.
+
+        The first call is a `fit`; `classes` are all labels to come, those in y if not given. Later ones train on
+        their data alone, with the posterior so far as the prior, and put a Gaussian around where that ends. (To add up
+        curvature at the old theta would make it surer without teaching it anything.) Nothing is tuned again. It takes
+        a `hessian_structure` of `"full"`, `"lowrank"`, `"gp"` or `"diag"`, whose posterior is a prior it can read.
+        """
+        with self._as_a_whole():
+            first = not self.__sklearn_is_fitted__()
+            X, y = self._read(X, y, reset=first, classes=classes)
+            (self._fit if first else self._update)(X, y)
+        return self
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return the probabilities of `classes_` at X (N, D), (N, C)."""
+        return every_class(self._predict(X))
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Return the logarithms of `predict_proba`, (N, C)."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def predict(self, X: Any) -> Any:
+        """Return the most probable labels, (N,)."""
+        p = self.predict_proba(X)
+        return self.classes_[p.argmax(axis=1)]
+
+    def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = 0) -> Any:
+        """Draw labels at X from the posterior predictive, (N, n_samples), each column from one function."""
+        f, rng = self._functions(X, n_samples, random_state)
+        p = every_class(np.stack([self.model_.likelihood.mean(f_s) for f_s in f], axis=1), n_axes=2)  # (N, S, C)
+        u = rng.random((*p.shape[:2], 1))
+        return self.classes_[(u > p.cumsum(axis=2)[:, :, :-1]).sum(axis=2)]
+
+    def _read(self, X: Any, y: Any, *, reset: bool, classes: Any = None) -> tuple[Array, Any]:
+        X, y = validate_data(self, X, y, dtype=np.float64, reset=reset)
+        check_classification_targets(y)
+        if reset:
+            self.classes_ = np.unique(y if classes is None else classes)
+        known = self.classes_
+        if classes is not None and not np.array_equal(known, np.unique(classes)):
+            raise ValueError(refusal("classes", f"those of the first call, {known.tolist()}", list(classes)))
+        if len(known) < 2:
+            raise ValueError(refusal("y", "at least two classes", f"one class, {known.tolist()}"))
+        if len(strange := np.setdiff1d(y, known)):
+            raise ValueError(refusal("y", f"labels among the classes {known.tolist()}", strange.tolist()))
+        return X, np.searchsorted(known, y)
+
+    def _take_over(self, mlp: Any, X: Any, y: Any, given: Any) -> tuple[Array, Any]:
+        if mlp.out_activation_ == "logistic" and mlp.n_outputs_ > 1:
+            raise ValueError(refusal("mlp", "one label a sample", f"{mlp.n_outputs_} labels: a multilabel classifier"))
+        X, y = self._read(X, y, reset=True, classes=mlp.classes_)
+        if "prior_precision" not in given:
+            self.prior_precision = matching_precision(mlp, len(X))
+        return X, y
+
+    def _outputs(self, y: Any) -> tuple[int, Likelihood]:
+        C = len(self.classes_)
+        return (1, Bernoulli()) if C == 2 else (C, Categorical())
+
+
+@dataclass(eq=False, repr=False)
+class LaplaceRegressor(RegressorMixin, LaplaceMLP):
+    """An MLP regressor whose predictions have error bars, from a Laplace posterior.
+
+    It predicts (N,) if it was trained on y (N,), and (N, C) if on (N, C). Bring targets to a scale of about one: the
+    prior is about weights, and training starts from `sigma_noise`.
+
+    Parameters
+    ----------
+    hidden_layer_sizes, activation, prior_precision, tune_prior, prior_structure
+        As in `LaplaceClassifier`; so are the attributes.
+    temperature, curvature, hessian_structure, subset_of_weights, subnetwork_indices, rank
+        As in `Laplace`.
+    link_approx, n_samples, solver, max_iter, warm_start, random_state
+        As in `LaplaceClassifier`.
+    sigma_noise
+        The noise's standard deviation, one for all outputs or one for each; where the tuning starts.
+    optimize_noise
+        Whether to tune it along with the prior.
+
+    Examples
+    --------
+    >>> from minilaplace import toy_data_regression
+    >>> X, y = toy_data_regression(100, rng=0)
+    >>> regressor = LaplaceRegressor((16,), random_state=0).fit(X, y)
+    >>> mean, std = regressor.predict([[0.0], [50.0]], return_std=True)
+    >>> bool(std[0] < std[1])
+    True
+    """
+
+    _: KW_ONLY
+    sigma_noise: Any = 1.0
+    optimize_noise: bool = True
+
+    _peer = MLPRegressor
+
+    def partial_fit(self, X: Any, y: Any) -> LaplaceRegressor:
+        """Learn from more data and return self, as `LaplaceClassifier.partial_fit` does; the noise stays."""
+        with self._as_a_whole():
+            first = not self.__sklearn_is_fitted__()
+            X, y = self._read(X, y, reset=first)
+            (self._fit if first else self._update)(X, y)
+        return self
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """Return the mean at X (N, D), or mean and standard deviation of y, noise included; each (N,) or (N, C)."""
+        mean, variance = self._predict(X)
+        if self._one_column:
+            mean, variance = mean[:, 0], variance[:, 0]
+        return (mean, np.sqrt(variance)) if return_std else mean
+
+    def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = 0) -> Array:
+        """Draw targets at X, (N, n_samples) or (N, C, n_samples): a function for each sample, and noise."""
+        f, rng = self._functions(X, n_samples, random_state)
+        likelihood: Any = self.model_.likelihood
+        y = rng.normal(f, likelihood.sigma_noise)  # (S, N, C)
+        return (y[:, :, 0] if self._one_column else y.transpose(0, 2, 1)).T
+
+    def __sklearn_tags__(self) -> Any:
+        """Say that y may have several columns."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _read(self, X: Any, y: Any, *, reset: bool) -> tuple[Array, Any]:
+        X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True, reset=reset)
+        if reset:
+            self._one_column = y.ndim == 1
+        return X, y
+
+    def _take_over(self, mlp: Any, X: Any, y: Any, given: Any) -> tuple[Array, Any]:
+        if mlp.out_activation_ != "identity":
+            raise ValueError(refusal("mlp", "one trained by squared error", f"loss={mlp.loss!r}"))
+        inputs, (X, y) = X, self._read(X, y, reset=True)
+        if "sigma_noise" not in given:
+            self.sigma_noise = residual_noise(mlp, inputs, y)
+        if "prior_precision" not in given:  # squared error is sigma^2 times the Gaussian's nll
+            self.prior_precision = matching_precision(mlp, len(y)) / float(np.mean(np.square(self.sigma_noise)))
+        return X, y
+
+    def _outputs(self, y: Any) -> tuple[int, Likelihood]:
+        return 1 if y.ndim == 1 else y.shape[1], Gaussian(self.sigma_noise)
+
+    def _tuning(self) -> dict[str, Any]:
+        return {**super()._tuning(), "optimize_noise": self.optimize_noise}

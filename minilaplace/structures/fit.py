@@ -1,0 +1,173 @@
+"""Listing, `fit!(la, data)`: what a fit learns of the data, added up.
+
+A `Fit` is all that a posterior and the evidence need to know of the data: its curvature in some structure, its
+negative log-likelihood, its size. It is a sum over samples, and so over shards of the data: `add_up` makes one, in
+this process or, shard by shard, in those of an executor.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..curvature import CURVATURES, blocks, contributions, finite_curvature
+from ..model.bayesian_model import BayesianModel
+from ..model.likelihood import Likelihood
+from ..network.subset import Subset, select
+from ..validation import Array, Rows, instance, option, real_number, refusal, whole_number
+from .full import BlockDiag, Full, Structure
+from .kronecker import Diag, Kron
+from .low_rank import FunctionSpace, LowRank
+
+T = TypeVar("T")
+
+STRUCTURES: dict[str, type[Structure]] = {
+    "full": Full,
+    "kron": Kron,
+    "diag": Diag,
+    "blockdiag": BlockDiag,
+    "lowrank": LowRank,
+    "gp": FunctionSpace,
+}
+# The power of 1 / sigma_noise that each curvature carries.
+NOISE_POWERS = {"ggn": 2, "hessian": 2, "empirical_fisher": 4}
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """The data, as far as a Gaussian posterior sees it, under the likelihood that it was added up with."""
+
+    structure: Structure
+    likelihood: Likelihood
+    curvature: str
+    temperature: float
+    nll: float = 0.0
+    n_data: int = 0
+
+    def scale(self, likelihood: Likelihood) -> float:
+        """Return the number that turns the added-up curvature into one under another noise, tempered."""
+        return likelihood.noise_ratio(self.likelihood) ** NOISE_POWERS[self.curvature] / self.temperature
+
+    def tempered_energy(self, likelihood: Likelihood) -> float:
+        """Return the nll under another noise without its normaliser, tempered."""
+        energy = self.nll - self.n_data * self.likelihood.log_normalizer(self._n_outputs)
+        return energy * likelihood.noise_ratio(self.likelihood) ** 2 / self.temperature
+
+    def log_likelihood(self, likelihood: Likelihood) -> float:
+        """Return log p(y | f) under another noise; a temperature divides all of it but the normaliser."""
+        return -self.tempered_energy(likelihood) - self.n_data * likelihood.log_normalizer(self._n_outputs)
+
+    @property
+    def _n_outputs(self) -> int:
+        return self.structure.subset.shapes[-1][0]
+
+
+@dataclass(frozen=True)
+class Options:
+    """The choices that a fit is made by, checked; small enough to send to another process."""
+
+    temperature: float = 1.0
+    curvature: str = "ggn"
+    hessian_structure: str = "full"
+    subset_of_weights: str = "all"
+    subnetwork_indices: Any = None
+    rank: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "temperature", real_number("temperature", self.temperature, above=0.0))
+        option("curvature", self.curvature, CURVATURES)
+        structure = option("hessian_structure", self.hessian_structure, STRUCTURES)
+        if structure in ("kron", "gp") and self.curvature == "hessian":
+            form = {"kron": "a Kronecker product", "gp": "a sum of squares"}[structure]
+            expected = f"'ggn' or 'empirical_fisher' with hessian_structure={structure!r}"
+            raise ValueError(refusal("curvature", expected, f"'hessian', which is not {form}"))
+        if structure == "kron" and self.subset_of_weights == "subnetwork":
+            expected = "'all' or 'last_layer' with hessian_structure='kron'"
+            raise ValueError(
+                refusal("subset_of_weights", expected, "'subnetwork': parts of a W have no factors B (x) A")
+            )
+        if self.rank is not None:
+            if structure != "lowrank":
+                raise ValueError(refusal("rank", "None but for hessian_structure='lowrank'", f"{self.rank!r}"))
+            whole_number("rank", self.rank, least=1)
+
+    def subset(self, model: BayesianModel) -> Subset:
+        """Return the parameters of a model that are uncertain."""
+        return select(model.network, self.subset_of_weights, self.subnetwork_indices)
+
+    def check_likelihood(self, likelihood: Likelihood) -> None:
+        """Raise a ValueError if the structure has no form for this likelihood."""
+        if likelihood.paired and self.hessian_structure == "kron":
+            expected = "another structure for pairs"
+            raise ValueError(refusal("hessian_structure", expected, "'kron': a difference of two products is none"))
+
+    def no_data(self, model: BayesianModel) -> Fit:
+        """Return the fit to nothing."""
+        structure = STRUCTURES[self.hessian_structure](self.subset(model), self.rank)
+        return Fit(structure, model.likelihood, self.curvature, self.temperature)
+
+
+def add_up(
+    options: Options,
+    model: BayesianModel,
+    theta: Array,
+    X: Array | Rows,
+    y: Any,
+    *,
+    batch_size: int | None = None,
+    executor: Executor | None = None,
+    callback: Callable[[int, int], object] | None = None,
+) -> Fit:
+    """Return the fit of `model` at `theta` to (X, y), added up shard by shard where there is an executor."""
+    callback = callback or (lambda done, n_samples: None)
+    if executor is None:
+        return _shard(options, model, theta, X, y, batch_size, callback=callback)
+    shards = blocks(len(X), size=-(-len(X) // (os.cpu_count() or 1)))
+    jobs = [partial(_shard, options, model, theta, X[shard], y[shard], batch_size) for shard in shards]
+    fits = results(jobs, executor)
+    total = next(fits)
+    for other in fits:
+        callback(total.n_data, len(X))
+        total = merged(total, other)
+    callback(total.n_data, len(X))
+    return total
+
+
+def results(jobs: Iterable[partial[T]], executor: Executor | None) -> Iterator[T]:
+    """Yield what each job returns, in order: one after the other, or side by side where there is an executor."""
+    if executor is None:
+        return (job() for job in jobs)
+    futures = [executor.submit(job.func, *job.args, **job.keywords) for job in jobs]
+    return (future.result() for future in futures)
+
+
+def check_executor(executor: Any) -> None:
+    """Raise a TypeError unless this is None or an executor."""
+    if executor is not None:
+        instance("executor", executor, Executor, "a concurrent.futures.Executor")
+
+
+def merged(fit: Fit, other: Fit) -> Fit:
+    """Return the fit to the data of both; `fit` gives its structure up to the sum."""
+    fit.structure.add(other.structure)
+    return replace(fit, nll=fit.nll + other.nll, n_data=fit.n_data + other.n_data)
+
+
+def _shard(
+    options: Options, model: BayesianModel, theta: Array, X: Array | Rows, y: Any, batch_size: int | None, **told: Any
+) -> Fit:
+    fit = options.no_data(model)
+    structure = fit.structure
+    parts = contributions(
+        options.curvature, model, theta, X, y, structure.subset, batch_size, factored=structure.factored, **told
+    )
+    with np.errstate(all="ignore"):
+        nll = structure.add_up(parts)
+    finite_curvature(np.array(nll), *structure.parts)
+    return replace(fit, nll=nll, n_data=len(X))

@@ -1,0 +1,178 @@
+"""*Laplace Approximation*, significantly cheaper to compute: eigenvectors in factored form.
+
+A layer's share of the GGN is sum_n D_n^T D_n (x) a_n a_n^T. KFAC (Martens and Grosse, 2015) replaces the sum of
+products by a product of sums,
+
+    H_W = B (x) A,   H_b = B,   A = (1/N) sum_n a_n a_n^T,   B = sum_n D_n^T D_n
+
+whose eigenvectors are those of its factors: H_W + delta I = (U_B (x) U_A) (l_B l_A^T + delta) (U_B (x) U_A)^T. The
+prior is added exactly, and nothing of size P x P is ever made. The diagonal is the same with the identity as basis.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import block_diag
+
+from ..network.jacobian import FactoredRows
+from ..network.layer_pairs import layer_views
+from ..posterior.cholesky import not_positive_definite, rounding_of
+from ..posterior.gaussian import Posterior
+from ..validation import Array, refusal
+from .full import Structure, diagonal_prior, without_rounding
+
+Basis = list[tuple[Array, Array]]  # for each layer (U_B (H, H), U_A (I, I))
+
+
+class Kron(Structure):
+    """For every layer B (H, H), and the sum over samples of a a^T, (I, I); and how many samples these are."""
+
+    factored = True
+
+    def _zeros(self) -> list[Array]:
+        return [np.zeros(1), *(np.zeros((size, size)) for shape in self.subset.shapes for size in shape)]
+
+    def add_rows(self, rows: FactoredRows) -> None:
+        n_samples, *factors = self.parts
+        n_samples += len(rows.inputs[0])
+        for a, D, B, A in zip(rows.inputs, rows.deltas, factors[::2], factors[1::2], strict=True):
+            D = D.reshape(-1, D.shape[2])  # (N K, H)
+            B += D.T @ D
+            A += a.T @ a
+
+    def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
+        prior, tensors = diagonal_prior(prior, "kron"), self.subset.tensors()
+        for tensor in np.unique(tensors):
+            values = prior[tensors == tensor]
+            if np.ptp(values) > 0:
+                expected = "one value on each W and each b for hessian_structure='kron'"
+                raise ValueError(refusal("prior_precision", expected, f"{values.min():g} to {values.max():g} on one"))
+        self.check_resolved(prior, scale)
+        basis = [(U_B, U_A) for (_, U_B), (_, U_A) in self._decomposed]
+        return EigenPosterior(mean, scale * self.eigenvalues + prior, basis)
+
+    def blocks(self) -> NDArray[np.intp]:
+        return self.subset.tensors()
+
+    @cached_property
+    def eigenvalues(self) -> Array:
+        """The eigenvalues l_B l_A^T of B (x) A and l_B of B for every layer, in the order of theta."""
+        pairs = [(l_B, l_A) for (l_B, _), (l_A, _) in self._decomposed]
+        return np.concatenate([part for l_B, l_A in pairs for part in (np.outer(l_B, l_A).ravel(), l_B)])
+
+    @property
+    def rounding(self) -> Array:
+        """By the product rule, from the rounding r of the factors: l_B r_A^T + r_B (l_A + r_A)^T."""
+        parts = []
+        for (l_B, _), (l_A, _) in self._decomposed:
+            r_B, r_A = rounding_of(l_B.max(), len(l_B)), rounding_of(l_A.max(), len(l_A))
+            parts += [(l_B[:, None] * r_A + r_B * (l_A + r_A)).ravel(), np.full(len(l_B), r_B)]
+        return np.concatenate(parts)
+
+    @cached_property
+    def _decomposed(self) -> list[tuple[tuple[Array, Array], tuple[Array, Array]]]:
+        """The eigenvalues and eigenvectors of B and of A for every layer."""
+        n_samples, *factors = self.parts
+        return [(_decompose(B), _decompose(A / n_samples)) for B, A in zip(factors[::2], factors[1::2], strict=True)]
+
+
+def _decompose(factor: Array) -> tuple[Array, Array]:
+    """Return the eigenvalues, which are not negative, and the eigenvectors of a sum of squares."""
+    values, vectors = np.linalg.eigh(factor)
+    return without_rounding(np.maximum(values, 0), len(values)), vectors
+
+
+class Diag(Structure):
+    """The diagonal of H: squares of inputs times squares of back-propagated factors."""
+
+    factored = True
+
+    def _zeros(self) -> list[Array]:
+        return [np.zeros(len(self.subset))]
+
+    def add_rows(self, rows: FactoredRows) -> None:
+        self.parts[0] += rows.squares()
+
+    def add_matrix(self, H: Array) -> None:
+        self.parts[0] += np.diagonal(H)
+
+    def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
+        return EigenPosterior(mean, scale * self.parts[0] + diagonal_prior(prior, "diag"))
+
+    def blocks(self) -> NDArray[np.intp]:
+        return np.arange(len(self.subset))
+
+    @property
+    def eigenvalues(self) -> Array:
+        return self.parts[0]
+
+
+class EigenPosterior(Posterior):
+    """Lambda = Q diag(eigenvalues) Q^T, with Q orthogonal.
+
+    For a Kronecker-factored curvature Q has the blocks U_B (x) U_A for a layer's W and U_B for its b, `basis` their
+    (U_B (H, H), U_A (I, I)); for a diagonal one Q is the identity, `basis` None. In the basis' coordinates a layer's
+    inputs are a U_A and its deltas D U_B: the Jacobian's rows keep their factored form, and J Sigma J^T is
+    `FactoredRows.quadratic` of the inverse eigenvalues.
+    """
+
+    factored = True
+
+    def __init__(self, mean: Array, eigenvalues: Array, basis: Basis | None = None) -> None:
+        super().__init__(mean)
+        if not np.all(eigenvalues > 0):
+            raise not_positive_definite(eigenvalues.min())
+        self._eigenvalues, self._basis = eigenvalues, basis
+        self.log_det_precision = float(np.log(eigenvalues).sum())
+
+    def precision(self) -> Array:
+        """Return Q diag(eigenvalues) Q^T, (P_s, P_s)."""
+        return self._dense(self._eigenvalues)
+
+    def covariance(self) -> Array:
+        """Return Q diag(1 / eigenvalues) Q^T, (P_s, P_s)."""
+        return self._dense(1 / self._eigenvalues)
+
+    def variance(self) -> Array:
+        """Return the diagonal of the covariance, (P_s,): the squares of a Q row's entries weigh 1 / eigenvalues."""
+        if self._basis is None:
+            return 1 / self._eigenvalues
+        return self._turned(1 / self._eigenvalues, [(U_B**2, U_A**2) for U_B, U_A in self._basis])
+
+    def functional_covariance(self, jacobian: FactoredRows, n_rows: int | None = None) -> Array:
+        """Return J_n Sigma J_n^T, (N, C, C)."""
+        return self._rows(jacobian).quadratic(1 / self._eigenvalues)
+
+    def functional_variance(self, jacobian: FactoredRows, n_rows: int | None = None) -> Array:
+        """Return the diagonals of `functional_covariance`, (N, C)."""
+        return self._rows(jacobian).quadratic_diagonal(1 / self._eigenvalues)
+
+    def _deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
+        noise = rng.standard_normal((n_samples, len(self.mean))) / np.sqrt(self._eigenvalues)
+        return noise if self._basis is None else self._turned(noise, self._basis)
+
+    def _rows(self, jacobian: FactoredRows) -> FactoredRows:
+        """Return the Jacobian's rows in the basis' coordinates."""
+        if self._basis is None:
+            return jacobian
+        a = [a @ U_A for a, (_, U_A) in zip(jacobian.inputs, self._basis, strict=True)]
+        D = [D @ U_B for D, (U_B, _) in zip(jacobian.deltas, self._basis, strict=True)]
+        return FactoredRows(a, D)
+
+    def _turned(self, vectors: Array, basis: Basis) -> Array:
+        """Return U_B W U_A^T and U_B b for every layer of vectors (..., P_s): back from the basis' coordinates."""
+        turned = np.empty_like(vectors)
+        shapes = [(len(U_B), len(U_A)) for U_B, U_A in basis]
+        layers = zip(basis, layer_views(vectors, shapes), layer_views(turned, shapes), strict=True)
+        for (U_B, U_A), (W, b), (turned_W, turned_b) in layers:
+            turned_W[...], turned_b[...] = U_B @ W @ U_A.T, b @ U_B.T
+        return turned
+
+    def _dense(self, eigenvalues: Array) -> Array:
+        if self._basis is None:
+            return np.diag(eigenvalues)
+        Q = block_diag(*(block for U_B, U_A in self._basis for block in (np.kron(U_B, U_A), U_B)))
+        return (Q * eigenvalues) @ Q.T
