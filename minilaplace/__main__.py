@@ -29,7 +29,7 @@ from .explorer.explorer import Explorer
 from .explorer.window import NoWindowError, explore
 from .laplace import Laplace
 from .model.bayesian_model import BayesianModel
-from .model.likelihood import Bernoulli
+from .model.classes import Bernoulli
 from .network.mlp import MLP
 from .plotting.contour import class_probabilities, plane, plot_plugin_and_laplace
 from .storage import written_aside

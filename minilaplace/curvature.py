@@ -12,8 +12,8 @@ matrix of the rows R_n J_n, and the empirical Fisher is the same with the one ro
 only what is back-propagated. (Where a likelihood's Hessian is not its Fisher information, the GGN takes the latter,
 and the difference belongs to the Hessian's second term.)
 
-`ggn`, `hessian` and `empirical_fisher` return the dense (P, P) matrix. `contributions` yields what the blocks of the
-data add to it, for these functions and for every cheaper form in `structure.py`.
+`ggn`, `hessian` and `empirical_fisher` return the dense (P, P) matrix. `contributions` yields what the batches of the
+data add to it, for these functions and for every cheaper form in the room `structures`.
 """
 
 from __future__ import annotations
@@ -25,12 +25,10 @@ import numpy as np
 
 from .model.bayesian_model import BayesianModel
 from .model.likelihood import Likelihood
-from .network.jacobian import FactoredRows
-from .network.layer_pairs import symmetrise
+from .network import layer_pairs
+from .network.jacobian import FactoredRows, batches
 from .network.subset import Subset, select
-from .validation import Array, Rows, instance, refusal
-
-BLOCK_FLOATS = 2**22  # work arrays of about 32 MB: they stay near the cache, and memory does not grow with N
+from .validation import Array, StoredSamples, instance, refusal
 
 
 def ggn(model: BayesianModel, theta: Array, X: Any, y: Any) -> Array:
@@ -57,15 +55,26 @@ def empirical_fisher(model: BayesianModel, theta: Array, X: Any, y: Any) -> Arra
 def _dense(curvature: str, model: BayesianModel, theta: Any, X: Any, y: Any) -> Array:
     instance("model", model, BayesianModel, "a BayesianModel")
     theta = model.check_theta(theta)
-    X = model.check_rows(X)
+    X = model.network.check_readable(X)
     y = model.check_targets(y, len(X))
     lower = np.zeros((model.network.n_params,) * 2)
     with np.errstate(all="ignore"):
         for part in contributions(curvature, model, theta, X, y, select(model.network, "all")):
-            part.rows.add_gram(lower)
+            add_gram(lower, part.rows)
             if part.second_order is not None:
                 lower += part.second_order
-    return finite_curvature(symmetrise(lower))
+    return finite_curvature(layer_pairs.symmetrise(lower))
+
+
+def add_gram(lower: Array, rows: FactoredRows) -> None:
+    """Add sum_n J_n^T J_n to the lower triangle of a (P, P) matrix, in place, in the cheaper of two ways.
+
+    By its definition, or, for several rows a sample of many parameters, by pairs of layers: the same numbers.
+    """
+    if rows.n_each > 1 and layer_pairs.in_pairs(rows):
+        layer_pairs.add_gram(lower, rows)
+    else:
+        rows.add_gram(lower)
 
 
 def finite_curvature(*sums: Array) -> Array:
@@ -93,7 +102,7 @@ CURVATURES: dict[str, Callable[[Likelihood, Array, Any], Array]] = {
 
 
 class Contribution(NamedTuple):
-    """What a block of the data adds: rows whose Gram matrix counts, a matrix (P_s, P_s), and its summed nll."""
+    """What a batch of the data adds: rows whose Gram matrix counts, a matrix (P_s, P_s), and its summed nll."""
 
     rows: FactoredRows
     second_order: Array | None
@@ -104,7 +113,7 @@ def contributions(
     curvature: str,
     model: BayesianModel,
     theta: Array,
-    X: Array | Rows,
+    X: Array | StoredSamples,
     y: Any,
     subset: Subset,
     batch_size: int | None = None,
@@ -112,28 +121,21 @@ def contributions(
     factored: bool = False,
     callback: Callable[[int, int], object] = lambda done, n_samples: None,
 ) -> Iterator[Contribution]:
-    """Yield what (X, y) adds to the curvature in the subset's parameters, block by block.
+    """Yield what (X, y) adds to the curvature in the subset's parameters, batch by batch.
 
-    The blocks have `batch_size` samples, or as many as fit into `BLOCK_FLOATS`: more if the rows are only used in
-    `factored` form. `callback(done, n_samples)` is called when a block has been put to use, and the next is asked for.
+    The batches have `batch_size` samples, or as many as there is room for: more if the rows are only used in
+    `factored` form. `callback(done, n_samples)` is called when a batch has been put to use, and the next is asked for.
     """
-    network, likelihood = model.network, model.likelihood
-    exact = curvature == "hessian"
-    floats = subset.floats_each(network.n_outputs, factored and not likelihood.paired)
+    network, likelihood, exact = model.network, model.likelihood, curvature == "hessian"
+    floats = subset.floats_factored if factored else subset.floats_written
     floats += exact * (sum(network.sizes) + len(network.sizes)) ** 2
-    for block in blocks(len(X), floats, batch_size):
-        trace = network.trace(theta, X[block])
-        f = trace.output
-        R = CURVATURES[curvature](likelihood, f, y[block])
-        second_order = None
+    for batch in batches(len(X), floats, batch_size):
+        trace, y_batch = network.trace(theta, X[batch]), y[batch]
+        f, second_order = trace.output, None
+        R = CURVATURES[curvature](likelihood, f, y_batch)
         if exact:
-            second_order = subset.second_order(trace, likelihood.gradient(f, y[block]), likelihood.excess(f, y[block]))
-        yield Contribution(subset.rows(trace, R), second_order, float(likelihood.nll(f, y[block]).sum()))
-        callback(min(block.stop, len(X)), len(X))
-
-
-def blocks(n_samples: int, floats_each: int = 1, size: int | None = None) -> Iterator[slice]:
-    """Cut n samples into slices of the given size, or of as many as take about `BLOCK_FLOATS` floats of memory."""
-    size = size or max(1, BLOCK_FLOATS // floats_each)
-    for start in range(0, n_samples, size):
-        yield slice(start, start + size)
+            more = likelihood.hessian_minus_fisher(f, y_batch)
+            second_order = subset.second_order(trace, likelihood.gradient(f, y_batch), more)
+        rows = trace.pull_back(R, subset.n_layers, subset.columns)
+        yield Contribution(rows, second_order, float(likelihood.nll(f, y_batch).sum()))
+        callback(batch.stop, len(X))

@@ -1,61 +1,62 @@
-"""*Laplace approximation*: `la = laplace(nn, lambda)`, and what one asks it.
+"""*Laplace approximation*: a Gaussian posterior around the MAP estimate, and what one asks it.
 
-`Laplace` ties the pieces together: `fit` adds up the data (`fit.py`), the Gaussian is factored when it is first asked
-for (`posterior.py`), `predict` averages over it (`predictive.py`), and its evidence chooses the prior (`evidence.py`).
+`Laplace` ties the rooms together. `fit` adds up the curvature of the data (`structures`), the Gaussian is factored
+when it is first asked for (`posterior`), `predict` averages over it (`predictive`), and its evidence chooses the prior
+(`evidence`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from copy import copy
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .evidence.marginal_likelihood import log_evidence, tunable
-from .evidence.tuning import METHODS, tune, tune_on_held_out
+from .evidence.tunable_fit import TunableFit
 from .model.bayesian_model import BayesianModel
-from .model.likelihood import Regression
 from .posterior.gaussian import Posterior
 from .predictive.links import SAMPLED, Prediction, Uncertainty, decompose, link_of
-from .predictive.outputs import Outputs, answers
+from .predictive.outputs import NO_SAMPLES, LinearisedNetwork, Outputs, in_batches
 from .storage import load, save
-from .structures.fit import Fit, Options, add_up, check_executor, merged
-from .training import check_callback
-from .validation import Array, Rows, Seed, instance, option, refusal, sampler, truth, whole_number
+from .structures.fit import Options, add_up, merged
+from .validation import (
+    Array,
+    Seed,
+    StoredSamples,
+    boolean,
+    check_callback,
+    check_executor,
+    instance,
+    sampler,
+    whole_number,
+)
 
 
-class Laplace:
+class Laplace(TunableFit):
     """The Laplace approximation: a Gaussian posterior around the MAP estimate theta.
 
     Parameters
     ----------
-    model
-        The `BayesianModel` that theta was trained under; its prior is the posterior's.
-    theta
-        The MAP estimate, (P,), as `fit_map` returns it. Copied.
+    model, theta
+        The `BayesianModel` that theta (P,) is the MAP estimate of; its prior is the posterior's.
     temperature
         Divides the curvature: below 1 the data counts more than once, above 1 less.
-    curvature
-        `"ggn"`, `"hessian"` or `"empirical_fisher"`, see `curvature.py`.
-    hessian_structure
-        `"full"`, `"kron"`, `"diag"`, `"blockdiag"`, `"lowrank"` or `"gp"`, see `structure.py`.
-    subset_of_weights
-        `"all"`, `"last_layer"` or `"subnetwork"`: the other parameters stay at the MAP.
-    subnetwork_indices
-        Positions in theta, for a subnetwork; `subnetwork.py` chooses some.
+    curvature, hessian_structure
+        `"ggn"`, `"hessian"` or `"empirical_fisher"`, see `curvature`; in the form `"full"`, `"kron"`, `"diag"`,
+        `"blockdiag"`, `"lowrank"` (of this `rank`, 10 if not given) or `"gp"`, see `structures`.
+    subset_of_weights, subnetwork_indices
+        `"all"`, `"last_layer"` or `"subnetwork"`, with positions in theta, which functions in `structures` choose: the
+        other parameters stay at the MAP.
     rank
-        How many eigenvalues `"lowrank"` keeps; 10 if not given.
+        How many eigenvalues `"lowrank"` keeps.
 
     Attributes
     ----------
     model, theta, options, subset
         What the posterior is made from; `subset.indices` are the positions of its parameters in theta.
-    n_data
-        How many samples have been added; 0 before `fit`.
 
     Notes
     -----
@@ -88,19 +89,13 @@ class Laplace:
         self.theta = model.check_theta(theta)
         self.theta.setflags(write=False)
         self.options = Options(temperature, curvature, hessian_structure, subset_of_weights, subnetwork_indices, rank)
-        self.options.check_likelihood(model.likelihood)
         self.subset = self.options.subset(model)
-        self._fit = self.options.no_data(model)
-        self._posterior: Posterior | None = None
+        self._fit = self.options.no_data(model.likelihood, self.subset)
+        self._posterior = None
 
     def __repr__(self) -> str:
         chosen = ", ".join(f"{name}={value!r}" for name, value in asdict(self.options).items() if value is not None)
         return f"Laplace({self.model}, {chosen}), n_data={self.n_data}"
-
-    @property
-    def n_data(self) -> int:
-        """How many samples have been added."""
-        return self._fit.n_data
 
     def fit(
         self,
@@ -112,35 +107,26 @@ class Laplace:
         override: bool = True,
         callback: Callable[[int, int], object] | None = None,
     ) -> Laplace:
-        """Add up the curvature of the data, in blocks of samples; the sum does not depend on the blocks.
+        """Forget earlier data, add up the curvature of X (N, D) and y, and return self: changes this object.
 
-        Parameters
-        ----------
-        X, y
-            Inputs (N, D), or what gives them by slices (`numpy.memmap`, h5py, zarr), and targets.
-        batch_size
-            Samples a block; as many as fit a fixed amount of memory if not given.
-        executor
-            Any `concurrent.futures.Executor`, of threads, processes or machines: gets one large shard of the data for
-            each core of this machine. BLAS has threads of its own: give workers `OPENBLAS_NUM_THREADS=1`.
-        override
-            Whether to forget earlier data. `False` adds this data to it.
-        callback
-            Called as `callback(done, n_samples)` after each block, or each shard of an executor's.
-
-        Returns
-        -------
-        self
+        With `override=False` this data is added to the earlier data. X may be anything that gives rows by slices
+        (`numpy.memmap`, h5py, zarr). The sum does not depend on how it is cut: into batches of `batch_size` samples, by
+        default as many as a fixed amount of memory has room for, and, on an `executor`
+        (`concurrent.futures.Executor`: threads, processes, machines), into one shard for each core of this machine.
+        BLAS has threads of its own: give workers `OPENBLAS_NUM_THREADS=1`. `callback(done, n_samples)` is called after
+        each batch or shard.
         """
-        X = self.model.check_rows(X)
-        y = self.model.check_targets(y, len(X))
+        model, network = self.model, self.model.network
+        X = network.check_readable(X)
+        y = model.likelihood.check_targets(y, len(X), network.n_outputs)
         if batch_size is not None:
             batch_size = whole_number("batch_size", batch_size, least=1)
         check_executor(executor)
         check_callback(callback, "(done, n_samples)")
-        keep = not truth("override", override) and self.n_data > 0
-        model = replace(self.model, likelihood=self._fit.likelihood) if keep else self.model
-        new = add_up(self.options, model, self.theta, X, y, batch_size=batch_size, executor=executor, callback=callback)
+        keep = not boolean("override", override) and self.n_data > 0
+        model = replace(model, likelihood=self._fit.likelihood) if keep else model
+        how: dict[str, Any] = {"batch_size": batch_size, "executor": executor, "callback": callback}
+        new = add_up(self.options, model, self.subset, self.theta, X, y, **how)
         self._fit, self._posterior = merged(new, self._fit) if keep else new, None
         return self
 
@@ -159,26 +145,19 @@ class Laplace:
     ) -> Array | Prediction:
         """Return the posterior predictive at X (N, D).
 
-        Parameters
-        ----------
-        X
-            Inputs, (N, D).
-        link_approx
-            For one logit `"probit"` (the default), `"plugin"`, `"quadrature"`, `"mc"` or `"nn"`; for many `"bridge"`
-            and `"bridge_norm"` in the place of quadrature; for a regression `"exact"` (the default), `"plugin"`, `"mc"`
-            or `"nn"`: see `predictive.py`.
-        n_samples, rng
-            How many samples `"mc"` and `"nn"` average over, and their seed or generator.
-
-        Returns
-        -------
         Bernoulli: P(y = 1), (N,). Categorical: class probabilities, (N, C). Gaussian: `Prediction(mean, variance)`,
         each (N, C), the variance including the noise.
+
+        `link_approx` is one of `model.likelihood.links`, the first if not given: of `"probit"`, `"plugin"`,
+        `"quadrature"`, `"bridge"`, `"bridge_norm"`, `"exact"`, `"mc"` and `"nn"` those that it has, see `predictive`.
+        The last two average over `n_samples` samples, drawn from `rng`.
         """
-        link = link_of(self.model.likelihood, link_approx)
+        likelihood = self.model.likelihood
+        link = link_of(likelihood, link_approx)
         X, n_samples, rng = self._checked(X, n_samples, rng)
-        thetas = self.sample(n_samples, rng) if link_approx in SAMPLED else None
-        return self._answers(X, lambda f: link(self.model.likelihood, f), thetas)
+        sampled = (link_approx or likelihood.links[0]) in SAMPLED
+        thetas = self.sample(n_samples, rng) if sampled else NO_SAMPLES
+        return self._ask(lambda f: link(likelihood, f), X, thetas)
 
     def uncertainty(self, X: Any, *, n_samples: int = 1000, rng: Seed = None) -> Uncertainty:
         """Return where the uncertainty of a prediction comes from: total = aleatoric + epistemic.
@@ -186,20 +165,21 @@ class Laplace:
         Classes: the entropy of the average, the average entropy, and their difference, the mutual information of label
         and parameters, (N,) in nats, over `n_samples` samples of f. Regression: variances, (N, C), exact.
         """
+        likelihood = self.model.likelihood
         X, n_samples, rng = self._checked(X, n_samples, rng)
-        thetas = None if isinstance(self.model.likelihood, Regression) else self.sample(n_samples, rng)
-        return self._answers(X, lambda f: decompose(self.model.likelihood, f), thetas)
+        thetas = NO_SAMPLES if "exact" in likelihood.links else self.sample(n_samples, rng)
+        return self._ask(lambda f: decompose(likelihood, f), X, thetas)
 
     def glm_predictive_distribution(self, X: Any) -> tuple[Array, Array]:
         """Return mean (N, C) and covariance (N, C, C) of the linearised outputs, noise excluded."""
         self._fitted()
-        return self._answers(self.model.check_rows(X), lambda f: (f.mean, f.covariance()))
+        return self._ask(lambda f: (f.mean, f.covariance()), self.model.network.check_readable(X))
 
     def functional_samples(self, X: Any, n_samples: int, rng: Seed = None) -> Array:
         """Draw linearised functions f(x) + J (theta_s - theta) at X, (S, N, C): one theta_s for all inputs."""
         X, n_samples, rng = self._checked(X, n_samples, rng)
         thetas = self.sample(n_samples, rng)
-        samples = self._answers(X, lambda f: f.linear_samples().transpose(1, 0, 2), thetas)  # (N, S, C)
+        samples = self._ask(lambda f: f.linear_samples().transpose(1, 0, 2), X, thetas)  # (N, S, C)
         return np.ascontiguousarray(samples.transpose(1, 0, 2))
 
     def sample(self, n_samples: int, rng: Seed = None) -> Array:
@@ -209,87 +189,6 @@ class Laplace:
         thetas = np.tile(self.theta, (n_samples, 1))
         thetas[:, self.subset.indices] = drawn
         return thetas
-
-    def log_marginal_likelihood(self, prior_precision: Any = None, sigma_noise: Any = None) -> float:
-        """Return the evidence, log p(y), under the model or under another prior precision or noise.
-
-        Parameters
-        ----------
-        prior_precision
-            In any form that `BayesianModel` takes.
-        sigma_noise
-            For a Gaussian likelihood; one for each output if the model has one for each, in the same proportions.
-        """
-        fit, model = self._fitted(), self.model.under(prior_precision, sigma_noise)
-        fit.structure.check_resolved(model.prior_over(self.subset.indices), fit.scale(model.likelihood))
-        return log_evidence(fit, model, self.theta)
-
-    def optimize_prior_precision(
-        self,
-        method: str = "marglik",
-        *,
-        prior_structure: str = "scalar",
-        optimize_noise: bool = False,
-        X: Any = None,
-        y: Any = None,
-        link_approx: str | None = None,
-        callback: Callable[[int, BayesianModel], object] | None = None,
-    ) -> Laplace:
-        """Choose the prior precision that explains the data best, at this theta.
-
-        The MAP of the chosen prior is another theta than this one; `marglik_training` finds a pair that agrees.
-
-        Parameters
-        ----------
-        method
-            `"marglik"`: maximise the evidence by its gradient; `"mackay"`: the same by MacKay's fixed point;
-            `"held_out"`: maximise the predictive density of held-out data X, y, for a scalar.
-        prior_structure
-            `"scalar"`, `"layerwise"` or `"diag"` (one for each parameter): what shares one precision.
-        optimize_noise
-            Whether to tune a Gaussian's `sigma_noise` too, by the evidence.
-        X, y, link_approx
-            The held-out data, and how to predict it.
-        callback
-            Called as `callback(step, model)` with each prior that is tried.
-
-        Returns
-        -------
-        self, with `.model` carrying the chosen prior and noise.
-        """
-        fit = self._fitted()
-        link_of(self.model.likelihood, link_approx)
-        check_callback(callback, "(step, model)")
-        evidence = tunable(fit, self.model, self.theta, prior_structure, optimize_noise)
-        if option("method", method, (*METHODS, "held_out")) == "held_out":
-            if prior_structure != "scalar" or optimize_noise:
-                received = f"{prior_structure!r} and optimize_noise={optimize_noise}"
-                raise ValueError(refusal("prior_structure", "'scalar' and no noise with 'held_out'", received))
-            if X is None or y is None:
-                raise ValueError(refusal("X" if X is None else "y", "held-out data for method='held_out'", None))
-            X, y = self.model.check_data(X, y)
-            model = tune_on_held_out(
-                self.model, lambda model: self._with(model).predict(X, link_approx, rng=0), y, callback
-            )
-        elif X is not None or y is not None:
-            raise ValueError(refusal("X", f"None but for method='held_out', as {method!r} asks no new data", "some"))
-        else:
-            model = tune(evidence, method, callback)
-        self.model, self._posterior = model, None
-        return self
-
-    def under(
-        self, prior_precision: Any = None, *, sigma_noise: Any = None, temperature: float | None = None
-    ) -> Laplace:
-        """Return the same fit under another prior precision, noise or temperature.
-
-        Nothing is added up again, and theta stays where it is: only the Gaussian around it is made anew.
-        """
-        la = self._with(self.model.under(prior_precision, sigma_noise))
-        if temperature is not None:
-            la.options = replace(self.options, temperature=temperature)
-            la._fit = replace(self._fit, temperature=la.options.temperature)
-        return la
 
     def as_prior(self) -> BayesianModel:
         """Return the model with this posterior as its prior, for tomorrow's data; outside the subset the prior stays.
@@ -310,22 +209,14 @@ class Laplace:
         la._fit = fit
         return la
 
-    def _checked(self, X: Any, n_samples: Any, rng: Seed) -> tuple[Array | Rows, int, np.random.Generator]:
+    def _checked(self, X: Any, n_samples: Any, rng: Seed) -> tuple[Array | StoredSamples, int, np.random.Generator]:
         """Return what a prediction is asked with, all of it checked before a number is drawn."""
         self._fitted()
-        return self.model.check_rows(X), whole_number("n_samples", n_samples, least=1), sampler(rng)
+        X = self.model.network.check_readable(X)
+        return X, whole_number("n_samples", n_samples, least=1), sampler(rng)
 
-    def _answers(self, X: Array | Rows, ask: Callable[[Outputs], Any], thetas: Array | None = None) -> Any:
-        """Return what the distribution of the outputs at X answers."""
-        return answers(ask, X, self.model.network, self.theta, self.posterior, self.subset, thetas)
-
-    def _with(self, model: BayesianModel) -> Laplace:
-        """Return the same fit under another model."""
-        la = copy(self)
-        la.model, la._posterior = model, None
-        return la
-
-    def _fitted(self) -> Fit:
-        if self.n_data == 0:
-            raise ValueError(refusal("Laplace", "a fit to data before this call: la.fit(X, y)", "no fit yet"))
-        return self._fit
+    def _ask(self, link: Callable[[Outputs], Any], X: Array | StoredSamples, thetas: Array = NO_SAMPLES) -> Any:
+        """Return link(outputs(X)), in batches of X: what the Gaussian over the outputs answers."""
+        outputs = LinearisedNetwork(self.model.network, self.theta, self.posterior, self.subset)
+        floats = outputs.floats_each(len(thetas))
+        return in_batches(lambda some: link(outputs(some, thetas)), X, floats, self.posterior.room)

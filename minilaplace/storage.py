@@ -1,4 +1,4 @@
-"""Around the post: a fitted posterior in one `.npz` file.
+"""Around the post: what is kept in files, a fitted posterior above all, written as a whole or not at all.
 
 The file holds arrays and one line of JSON, the header; nothing in it is ever executed (no pickle). A checksum over
 all of it tells a damaged file from a whole one, and a file is written beside its place and then moved there, so that
@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
+from .model import Bernoulli, BradleyTerry, Categorical, Gaussian, HeteroscedasticGaussian, Likelihood
 from .model.bayesian_model import BayesianModel
-from .model.heteroscedastic import HeteroscedasticGaussian
-from .model.likelihood import Bernoulli, BradleyTerry, Categorical, Gaussian, Likelihood
 from .network.mlp import MLP
 from .structures.fit import Fit, Options
 from .validation import Array, refusal
@@ -58,7 +57,9 @@ def save(model: BayesianModel, theta: Array, options: Options, fit: Fit, path: P
 @contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
     """Yield a path to write to, and move what was written there to `path`, but only if that went to its end."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(refusal("path", "a file in a folder that exists", f"{path}, whose folder does not"))
+    beside = path.with_name(f"{path.name}.{uuid4().hex}.part")
     try:
         yield beside
         beside.replace(path)
@@ -100,7 +101,7 @@ def _restored(header: dict[str, Any], contents: dict[str, Any]) -> tuple[Bayesia
     prior = {name: contents[name] for name in ("prior_precision", "prior_mean")}
     model = BayesianModel(network, _likelihood(header["likelihood"]), **prior)
     options = Options(**header["options"] | {"subnetwork_indices": contents.get("subnetwork_indices")})
-    empty = options.no_data(model)
+    empty = options.no_data(model.likelihood, options.subset(model))
     n_parts = sum(name.startswith("part_") for name in contents)
     empty.structure.restore([contents[f"part_{i}"] for i in range(n_parts)])
     fit = header["fit"] | {"likelihood": _likelihood(header["fit"]["likelihood"])}
@@ -121,6 +122,9 @@ def _checksum(contents: dict[str, Any]) -> str:
 
 
 def _described(likelihood: Likelihood) -> dict[str, Any]:
+    if type(likelihood) not in LIKELIHOODS.values():
+        expected = f"one of {', '.join(LIKELIHOODS)}, which a file can name"
+        raise ValueError(refusal("likelihood", expected, repr(likelihood)))
     return {"name": type(likelihood).__name__, **vars(likelihood)}
 
 

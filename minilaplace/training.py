@@ -19,9 +19,20 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize, root
 
 from .model.bayesian_model import BayesianModel
-from .validation import Array, Seed, instance, option, real_number, refusal, sampler, truth, whole_number
+from .validation import (
+    Array,
+    Seed,
+    boolean,
+    check_callback,
+    instance,
+    option,
+    real_number,
+    refusal,
+    sampler,
+    whole_number,
+)
 
-Callback = Callable[[int, Array, float], object]
+TrainingCallback = Callable[[int, Array, float], object]  # called with step, theta and loss
 FORBIDDING = 1e100  # the loss where it is infinite, for a line search that has to turn back there
 
 
@@ -44,7 +55,7 @@ def fit_map(
     theta0: Any = None,
     method: str = "lbfgs",
     rng: Seed = None,
-    callback: Callback | None = None,
+    callback: TrainingCallback | None = None,
     **options: Any,
 ) -> Array:
     """Return the MAP estimate theta (P,): argmin of `model.loss`.
@@ -109,12 +120,6 @@ def optimizer_of(method: str, options: dict[str, Any]) -> LBFGS | Adam:
     return kind(**options)
 
 
-def check_callback(callback: Any, arguments: str) -> None:
-    """Raise a TypeError unless `callback` is None or a function."""
-    if callback is not None and not callable(callback):
-        raise TypeError(refusal("callback", f"a function of {arguments}", repr(callback)))
-
-
 def is_mode(loss: float, gradient: Array) -> bool:
     """Return whether max abs gradient <= 1e-6 max(1, loss)."""
     return bool(np.abs(gradient).max() <= 1e-6 * max(1.0, loss))
@@ -135,7 +140,7 @@ class LBFGS:
         whole_number("max_iterations", self.max_iterations, least=1)
 
     def minimise(
-        self, model: BayesianModel, X: Array, y: Any, theta: Array, rng: np.random.Generator, callback: Callback
+        self, model: BayesianModel, X: Array, y: Any, theta: Array, rng: np.random.Generator, callback: TrainingCallback
     ) -> Array:
         """Return the mode that theta runs down to; `rng` is not needed."""
         steps, left = 0, self.max_iterations
@@ -202,10 +207,10 @@ class Adam:
         whole_number("epochs", self.epochs, least=1)
         whole_number("batch_size", self.batch_size, least=1)
         real_number("learning_rate", self.learning_rate, above=0.0)
-        truth("shuffle", self.shuffle)
+        boolean("shuffle", self.shuffle)
 
     def minimise(
-        self, model: BayesianModel, X: Array, y: Any, theta: Array, rng: np.random.Generator, callback: Callback
+        self, model: BayesianModel, X: Array, y: Any, theta: Array, rng: np.random.Generator, callback: TrainingCallback
     ) -> Array:
         """Return where theta stands after the last epoch."""
         N = len(X)

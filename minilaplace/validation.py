@@ -4,16 +4,17 @@ Every value a user hands in passes through one of these functions once, before a
 value in the form the library computes with, or raises a `ValueError` (`TypeError` where the type is wrong) that
 names the argument, what was expected and what was received.
 
-- `instance`, `real_number`, `whole_number`, `truth`, `option` for single values,
+- `instance`, `real_number`, `whole_number`, `boolean`, `option`, `check_callback` for single values,
 - `positive_numbers`, `vector`, `number_or_vector`, `matrix`, `positive_definite` for arrays, always float64 and finite,
-- `numbers` for arrays of a given number of axes, `rows` for arrays that may be too large to convert as a whole,
-- `class_labels`, `real_targets` for what a model learns from, `probabilities` for what it predicts,
+- `numbers` for arrays of a given number of axes, `readable` for samples that may be too many to convert as a whole,
+- `class_labels`, `real_targets` for what a model learns from,
 - `sampler` for the source of randomness.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,7 +25,6 @@ Array: TypeAlias = NDArray[np.float64]
 Seed: TypeAlias = int | np.random.Generator | None
 
 READ_FLOATS = 2**20  # numbers of a large array that are looked at together, about 8 MB
-ROUNDING = 1e-6  # a float32 softmax of 1000 classes sums to 1 within 3e-7; more is not rounding but a mistake
 
 
 def refusal(name: str, expected: object, received: object) -> str:
@@ -38,7 +38,7 @@ def instance(name: str, value: Any, kind: type, expected: str) -> None:
         raise TypeError(refusal(name, expected, repr(value)))
 
 
-def truth(name: str, value: object) -> bool:
+def boolean(name: str, value: object) -> bool:
     """Return `value` if it is True or False; what merely counts as true, like "no", does not pass."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(refusal(name, "True or False", repr(value)))
@@ -51,6 +51,24 @@ def option(name: str, value: object, known: Iterable[str]) -> str:
     if not isinstance(value, str) or value not in known:
         raise ValueError(refusal(name, f"one of {', '.join(map(repr, known))}", repr(value)))
     return value
+
+
+def check_callback(callback: Any, arguments: str) -> None:
+    """Raise a TypeError unless `callback` is None or a function of these arguments."""
+    if callback is not None and not callable(callback):
+        raise TypeError(refusal("callback", f"a function of {arguments}", repr(callback)))
+
+
+def check_executor(executor: Any) -> None:
+    """Raise a TypeError unless this is None or an executor."""
+    if executor is not None:
+        instance("executor", executor, Executor, "a concurrent.futures.Executor")
+
+
+def check_shape(name: str, array: Any, shape: tuple[int, ...]) -> None:
+    """Raise a ValueError unless the array has this shape."""
+    if np.shape(array) != shape:
+        raise ValueError(refusal(name, f"shape {shape}", f"shape {np.shape(array)}"))
 
 
 def real_number(name: str, value: object, *, above: float | None = None) -> float:
@@ -104,19 +122,19 @@ def positive_definite(name: str, value: ArrayLike) -> Array:
 
 def matrix(name: str, value: ArrayLike, each: tuple[int, ...]) -> Array:
     """Return `value` as a finite (N, *each) array with at least one row."""
-    array = real_array(name, value, _expected_rows(each))
-    _check_rows(name, array.shape, each)
+    array = real_array(name, value, _expected_samples(each))
+    _check_samples(name, array.shape, each)
     return finite(name, array)
 
 
-class Rows:
-    """The rows of an array of another type, or on a disk: those that are asked for become finite float64.
+class StoredSamples:
+    """Samples in an array of another type, or on a disk: those that are asked for become finite float64.
 
     What can be read so has a NumPy `dtype`, a `shape`, and slices, as `numpy.memmap`, h5py's and zarr's arrays do.
     """
 
     def __init__(self, name: str, source: Any, each: tuple[int, ...]) -> None:
-        _check_rows(name, source.shape, each)
+        _check_samples(name, source.shape, each)
         self._name, self._source, self._each = name, source, each
         step = max(1, READ_FLOATS // int(np.prod(each)))
         for start in range(0, len(self), step):
@@ -125,24 +143,24 @@ class Rows:
     def __len__(self) -> int:
         return int(self._source.shape[0])
 
-    def __getitem__(self, rows: slice) -> Array:
-        return real_array(self._name, self._source[rows], _expected_rows(self._each))
+    def __getitem__(self, which: slice) -> Array:
+        return real_array(self._name, self._source[which], _expected_samples(self._each))
 
 
-def rows(name: str, value: Any, each: tuple[int, ...]) -> Array | Rows:
-    """Return `value` as finite (N, *each) rows to be read block by block; what is float64 in memory is itself."""
+def readable(name: str, value: Any, each: tuple[int, ...]) -> Array | StoredSamples:
+    """Return `value` as finite (N, *each) samples to be read batch by batch; what is float64 in memory is itself."""
     elsewhere = isinstance(getattr(value, "dtype", None), np.dtype) and hasattr(value, "shape")
     if not elsewhere or (isinstance(value, np.ndarray) and value.dtype == np.float64):
         return matrix(name, value, each)
-    return Rows(name, value, each)
+    return StoredSamples(name, value, each)
 
 
-def _check_rows(name: str, shape: tuple[int, ...], each: tuple[int, ...]) -> None:
+def _check_samples(name: str, shape: tuple[int, ...], each: tuple[int, ...]) -> None:
     if shape[1:] != each or shape[:1] in ((), (0,)):
-        raise ValueError(refusal(name, _expected_rows(each), f"shape {shape}"))
+        raise ValueError(refusal(name, _expected_samples(each), f"shape {shape}"))
 
 
-def _expected_rows(each: tuple[int, ...]) -> str:
+def _expected_samples(each: tuple[int, ...]) -> str:
     return f"shape (N, {', '.join(map(str, each))}) with N >= 1"
 
 
@@ -177,25 +195,6 @@ def real_targets(name: str, value: ArrayLike, n_samples: int, n_outputs: int) ->
     if array.shape not in accepted:
         raise ValueError(refusal(name, expected, f"shape {array.shape}"))
     return finite(name, array).reshape(n_samples, n_outputs)
-
-
-def probabilities(name: str, value: ArrayLike, *, sampled: bool = False) -> Array:
-    """Return probabilities of every class, (N, C), or (S, N, C) of samples; P(y = 1) becomes the columns 1 - p, p."""
-    array = numbers(name, value, {2: "(S, N)", 3: "(S, N, C)"} if sampled else {1: "(N,)", 2: "(N, C)"})
-    refuse_where(name, np.abs(array - 0.5) > 0.5 + ROUNDING, "probabilities in [0, 1]", array)
-    array = np.clip(array, 0, 1)
-    if array.ndim == 1 + sampled:
-        return every_class(array, 1 + sampled)
-    if array.shape[-1] < 2:
-        raise ValueError(refusal(name, "at least two classes, or one axis less", f"shape {array.shape}"))
-    total = array.sum(axis=-1)
-    refuse_where(name, np.abs(total - 1) > ROUNDING, "rows that sum to 1", total)
-    return array
-
-
-def every_class(p: Array, n_axes: int = 1) -> Array:
-    """Return p (..., C) as it is, and P(y = 1), which has `n_axes` axes, as two classes: 1 - p and p, (..., 2)."""
-    return np.stack([1 - p, p], axis=-1) if p.ndim == n_axes else p
 
 
 def numbers(name: str, value: ArrayLike, shapes: Mapping[int, str]) -> Array:

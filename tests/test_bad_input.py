@@ -26,7 +26,6 @@ from minilaplace import (
 from minilaplace.curvature import empirical_fisher, ggn, hessian
 from minilaplace.network.activation import ACTIVATIONS
 from minilaplace.network.subset import SUBSETS
-from minilaplace.predictive.links import LINKS
 from minilaplace.structures.fit import STRUCTURES
 
 N = 4
@@ -255,7 +254,7 @@ TAKES_NAME = [  # and the names it knows
 ]
 for likelihood, (model, y) in MODELS.items():
     la = Laplace(model, zeros(model)).fit(X, y)
-    links = LINKS[type(model.likelihood)]
+    links = model.likelihood.links
     TAKES_NAME.append((f"Laplace.predict({likelihood})", "link_approx", links, partial(la.predict, X)))
 for entrance, argument, known, take in TAKES_NAME:
     for bad in ["no such name", "", 3, ["ggn"]]:
@@ -269,7 +268,7 @@ for likelihood, foreign, why in [
     ("Bernoulli", "bridge_norm", "the mean of one logit's bridge is the plugin"),
 ]:
     model, y = MODELS[likelihood]
-    known = one_of(LINKS[type(model.likelihood)])
+    known = one_of(model.likelihood.links)
     message = f"link_approx: expected {known} for {likelihood}, received {foreign!r}: {why}"
     call = partial(Laplace(model, zeros(model)).fit(X, y).predict, X, foreign)
     row(f"Laplace.predict({likelihood})", f"link_approx: {foreign!r}", call, ValueError, message)

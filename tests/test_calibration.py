@@ -14,7 +14,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, roc_auc_score, roc_curve
 
 from minilaplace import calibration as cal
-from minilaplace.predictive.links import Prediction, log_score
+from minilaplace.model.likelihood import class_log_probability, gaussian_log_density
 
 # Sums of at most 60 numbers of size 1, in another order than the oracle's: 60 eps is 1e-14.
 ROUNDING = 1e-12
@@ -67,9 +67,9 @@ def test_a_certain_mistake_costs_minus_log_eps():
 def test_the_mean_log_score_of_the_library_is_the_negative_log_likelihood():
     p, y = multiclass(0)
     p, y = p[1:], y[1:]  # without the certain mistake, which the two floor at different numbers
-    assert cal.negative_log_likelihood(p, y) == pytest.approx(-log_score(p, y).mean(), rel=ROUNDING)
+    assert cal.negative_log_likelihood(p, y) == pytest.approx(-class_log_probability(p, y).mean(), rel=ROUNDING)
     mean, variance, y = regression(0, shape=(20, 3))
-    expected = -log_score(Prediction(mean, variance), y).mean()
+    expected = -gaussian_log_density(mean, variance, y).mean()
     assert cal.gaussian_nll(mean, variance, y) == pytest.approx(expected, rel=ROUNDING)
 
 

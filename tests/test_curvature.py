@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from problems import CASES, assert_close, assert_is_derivative, random_problem
 
-import minilaplace.curvature
 from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian
-from minilaplace.curvature import CURVATURES, blocks, contributions, empirical_fisher, ggn, hessian
+from minilaplace.curvature import CURVATURES, contributions, empirical_fisher, ggn, hessian
+from minilaplace.network.jacobian import BATCH_FLOATS, batches
 from minilaplace.network.subset import select
 from minilaplace.structures.full import Full
 
@@ -105,7 +105,7 @@ def test_any_block_size_gives_the_same(typical, name, size):
 @pytest.mark.parametrize("n_floats", [1, 500, 1000])
 def test_any_memory_gives_the_same(typical, name, n_floats, monkeypatch):
     expected = FUNCTIONS[name](*typical)
-    monkeypatch.setattr(minilaplace.curvature, "BLOCK_FLOATS", n_floats)
+    monkeypatch.setattr("minilaplace.network.jacobian.BATCH_FLOATS", n_floats)
     assert_close(FUNCTIONS[name](*typical), expected)
 
 
@@ -167,10 +167,11 @@ def test_neither_parameters_nor_data_are_changed(typical, name):
 
 @given(n=st.integers(0, 50), floats_each=st.integers(1, 2**24), size=st.none() | st.integers(1, 60))
 def test_blocks_cover_every_index_once_and_in_order(n, floats_each, size):
-    cut = list(blocks(n, floats_each, size))
+    cut = list(batches(n, floats_each, size))
     assert [i for block in cut for i in range(n)[block]] == list(range(n))
-    longest = size or max(1, minilaplace.curvature.BLOCK_FLOATS // floats_each)
-    assert all(block.stop - block.start == longest for block in cut)
+    longest = size or max(1, BATCH_FLOATS // floats_each)
+    assert all(block.stop - block.start == longest for block in cut[:-1])
+    assert all(0 < block.stop - block.start <= longest for block in cut)
     assert all(left.stop == right.start for left, right in pairwise(cut))
 
 

@@ -25,7 +25,7 @@ from minilaplace import (
     toy_data_regression,
 )
 from minilaplace.curvature import ggn
-from minilaplace.evidence.marginal_likelihood import LOG_BOUNDS, tunable
+from minilaplace.evidence.marginal_likelihood import LOG_BOUNDS, evidence_function
 from minilaplace.structures.fit import STRUCTURES
 
 each_structure = pytest.mark.parametrize("structure", STRUCTURES)
@@ -100,7 +100,7 @@ def test_its_gradient_is_its_derivative(structure, prior_structure, noise):
         prior_structure = "layerwise"  # kron takes no finer prior
     model, theta, X, y = random_problem("gaussian", (3,), "tanh", 2, n_samples=20, prior_precision=1.3, prior_mean=0.4)
     la = Laplace(model, theta, hessian_structure=structure).fit(X, y)
-    evidence = tunable(la._fit, model, theta, prior_structure, noise)
+    evidence = evidence_function(la._fit, model, theta, prior_structure, noise)
     at_random = evidence.start + 0.3 * np.random.default_rng(0).normal(size=len(evidence.start))
     for x in (evidence.start, at_random):  # where all precisions are one number, too
         assert_is_derivative(evidence.value_and_gradient(x)[1], lambda x: evidence.value_and_gradient(x)[0], x)
@@ -111,7 +111,7 @@ def test_a_layers_weights_and_biases_share_a_prior(subset, layers):
     model, theta, X, y = random_problem("gaussian", (3,), "tanh", 2, n_inputs=3, n_samples=20)
     la = Laplace(model, theta, subset_of_weights=subset).fit(X, y)
     for prior_structure, groups in [("layerwise", layers), ("scalar", [0] * len(layers)), ("diag", range(len(layers)))]:
-        np.testing.assert_array_equal(tunable(la._fit, model, theta, prior_structure, False).groups, groups)
+        np.testing.assert_array_equal(evidence_function(la._fit, model, theta, prior_structure, False).groups, groups)
         la.optimize_prior_precision(prior_structure=prior_structure)
         assert np.ndim(la.model.prior_precision) == (0 if (prior_structure, subset) == ("scalar", "all") else 1)
 
@@ -133,7 +133,7 @@ def test_mackays_step_counts_what_the_data_has_determined_however_little():
     values = np.linalg.eigvalsh(ggn(model, theta, X, y))
     gamma = (values / (values + 50.0)).sum()
     assert gamma < 0.5
-    step = tunable(la._fit, model, theta, "scalar", False).mackay(np.log([50.0]))
+    step = evidence_function(la._fit, model, theta, "scalar", False).mackay(np.log([50.0]))
     np.testing.assert_allclose(step, np.log(gamma / (theta**2).sum()), rtol=1e-10)
 
 
@@ -177,7 +177,7 @@ def test_evidence_and_mackay_agree_and_are_stationary(structure, noise):
         assert sigmas[0] == pytest.approx(sigmas[1], rel=1e-5)
         assert (sigmas[0] != 0.4) == noise
         for la in tuned:
-            evidence = tunable(la._fit, la.model, theta, prior_structure, noise)
+            evidence = evidence_function(la._fit, la.model, theta, prior_structure, noise)
             gradient = evidence.value_and_gradient(evidence.start)[1]
             np.testing.assert_allclose(gradient, 0, atol=1e-4)  # of terms that are some tens
             assert la.log_marginal_likelihood() > Laplace(model, theta).fit(X, y).log_marginal_likelihood() - 50
@@ -313,7 +313,7 @@ def test_training_by_the_evidence_ends_where_map_and_prior_agree(options):
     def moves(model, theta):
         """Return how far MacKay's next step would go."""
         la = Laplace(model, theta, hessian_structure=structure).fit(X, y)
-        evidence = tunable(la._fit, model, theta, prior_structure, noise)
+        evidence = evidence_function(la._fit, model, theta, prior_structure, noise)
         return np.abs(evidence.mackay(evidence.start) - evidence.start).max()
 
     assert np.abs(model.gradient(theta, X, y)).max() <= 1e-6 * max(1, model.loss(theta, X, y))

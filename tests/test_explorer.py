@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minilaplace import MLP, BayesianModel, Bernoulli, Laplace, fit_map, marglik_training, toy_data_non_linear
-from minilaplace.explorer.explorer import LINKS_OF_TWO_CLASSES, Explorer
+from minilaplace.explorer import Explorer
 from minilaplace.structures.fit import STRUCTURES
 
 X, Y = toy_data_non_linear(40, rng=0)
@@ -55,7 +55,7 @@ def test_prior_and_temperature_reuse_theta_and_the_accumulated_curvature(structu
 @pytest.mark.parametrize(
     "changes",
     [{"curvature": "hessian"}, {"curvature": "empirical_fisher", "hessian_structure": "kron"}]
-    + [{"link_approx": link} for link in LINKS_OF_TWO_CLASSES],
+    + [{"link_approx": link} for link in Bernoulli.links],
     ids=str,
 )
 def test_curvature_structure_and_link_are_those_of_a_laplace_made_anew_at_the_same_theta(changes):

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minilaplace import MLP
-from minilaplace.network.jacobian import FactoredRows
+from minilaplace.curvature import add_gram as add_gram_cheaply
+from minilaplace.network.jacobian import FactoredRows, layer_views, n_parameters
 from minilaplace.network.layer_pairs import (
     PairQuadratic,
     _pair_sizes,
@@ -15,14 +16,14 @@ from minilaplace.network.layer_pairs import (
     add_symmetric_block,
     block,
     diagonal_outer_sum,
-    layer_views,
-    n_parameters,
+    in_pairs,
     outer_sum,
     pair_floats,
     pairs_are_cheaper,
     parameter_positions,
     symmetrise,
 )
+from minilaplace.network.pairs import PairedRows
 
 SHAPES = [(4, 2), (3, 4), (2, 3)]  # of three layers 2-4-3-2
 
@@ -31,7 +32,7 @@ def factored(N=6, K=3, columns=None, paired=False, shapes=SHAPES):
     rng = np.random.default_rng(0)
     inputs = [rng.normal(size=(N, I)) for _, I in shapes]
     deltas = [rng.normal(size=(N, K, H)) for H, _ in shapes]
-    return FactoredRows(inputs, deltas, columns, paired)
+    return (PairedRows if paired else FactoredRows)(inputs, deltas, columns)
 
 
 CASES = {
@@ -63,7 +64,7 @@ def written(rows):
             for n in range(len(rows.inputs[0]))
         ]
     )
-    every = every[0::2] + every[1::2] if rows.paired else every
+    every = every[0::2] + every[1::2] if isinstance(rows, PairedRows) else every
     return every if rows.columns is None else every[:, :, rows.columns]
 
 
@@ -88,16 +89,16 @@ def test_sums_products_and_quadratic_forms_are_those_of_the_dense_rows(rows):
     assert_close(rows.quadratic_diagonal(v), np.einsum("nkp,p,nkp->nk", J, v, J))
 
 
-@pytest.mark.parametrize("in_pairs", [True, False])
-def test_gram_matrices_by_either_way_are_those_of_the_dense_rows(rows, in_pairs, monkeypatch):
-    monkeypatch.setattr("minilaplace.network.jacobian.pairs_are_cheaper", lambda *_: in_pairs)
+@pytest.mark.parametrize("cheaper", [True, False])
+def test_gram_matrices_by_either_way_are_those_of_the_dense_rows(rows, cheaper, monkeypatch):
+    monkeypatch.setattr("minilaplace.network.layer_pairs.pairs_are_cheaper", lambda *_: cheaper)
     J = written(rows)
     start = np.random.default_rng(1).normal(size=(J.shape[2],) * 2)
     start = start + start.T
     lower = start.copy()
-    rows.add_gram(lower)
+    add_gram_cheaply(lower, rows)
     assert_close(symmetrise(lower), start + np.einsum("nkp,nkq->pq", J, J))
-    assert rows.in_pairs == (in_pairs and rows.columns is None and not rows.paired)
+    assert in_pairs(rows) == (cheaper and rows.columns is None and not isinstance(rows, PairedRows))
 
 
 def test_layers_are_their_columns_of_the_dense_rows(rows):
@@ -118,13 +119,13 @@ def test_pairs_are_the_rows_for_any_architecture(sizes, K, N):
     rows = factored(N, K, shapes=shapes)
     P, J = n_parameters(shapes), written(rows)
     lower = np.zeros((P, P))
-    add_gram(lower, rows.inputs, rows.deltas)
+    add_gram(lower, rows)
     assert_close(symmetrise(lower), np.einsum("nkp,nkq->pq", J, J))
     A = rng.normal(size=(P, P))
     quadratic = PairQuadratic(A @ A.T, shapes)
     V = np.einsum("nkp,pq,nlq->nkl", J, A @ A.T, J)
-    assert_close(quadratic(rows.inputs, rows.deltas), V)
-    assert_close(quadratic(rows.inputs, rows.deltas, diagonal=True), np.diagonal(V, axis1=1, axis2=2))
+    assert_close(quadratic(rows), V)
+    assert_close(quadratic(rows, diagonal=True), np.diagonal(V, axis1=1, axis2=2))
 
 
 @pytest.mark.parametrize("n_floats", [1, 20])
@@ -132,10 +133,10 @@ def test_pairs_are_the_rows_in_pieces_of_any_size(n_floats, monkeypatch):
     monkeypatch.setattr("minilaplace.network.layer_pairs.PIECE_FLOATS", n_floats)
     rows = factored()
     J, lower = written(rows), np.zeros((35, 35))
-    add_gram(lower, rows.inputs, rows.deltas)
+    add_gram(lower, rows)
     G = symmetrise(lower)
     assert_close(G, np.einsum("nkp,nkq->pq", J, J))
-    assert_close(PairQuadratic(G, SHAPES)(rows.inputs, rows.deltas), np.einsum("nkp,pq,nlq->nkl", J, G, J))
+    assert_close(PairQuadratic(G, SHAPES)(rows), np.einsum("nkp,pq,nlq->nkl", J, G, J))
 
 
 @pytest.mark.parametrize("n_floats", [1, 20, 2**20])

@@ -285,17 +285,17 @@ def test_a_noise_for_each_output_is_that_of_independent_outputs():
 @pytest.mark.parametrize("likelihood", [HeteroscedasticGaussian(), BradleyTerry()], ids=str)
 def test_their_models_curvatures_are_their_definitions(likelihood, curvature):
     rng = np.random.default_rng(0)
-    network = MLP(2, 3, 1 if likelihood.paired else 2)
+    network = MLP(2, 3, 1 if isinstance(likelihood, BradleyTerry) else 2)
     model, theta = BayesianModel(network, likelihood, 0.7), rng.normal(size=network.n_params)
-    X = rng.normal(size=(6, 2, 2) if likelihood.paired else (6, 2))
-    y = rng.integers(0, 2, size=6) if likelihood.paired else rng.normal(size=(6, 1))
+    X = rng.normal(size=(6, 2, 2) if isinstance(likelihood, BradleyTerry) else (6, 2))
+    y = rng.integers(0, 2, size=6) if isinstance(likelihood, BradleyTerry) else rng.normal(size=(6, 1))
     assert_is_derivative(model.gradient(theta, X, y), lambda t: model.loss(t, X, y), theta)
     H = curvature(model, theta, X, y)
     if curvature is hessian:
         assert_is_derivative(H, lambda t: model.loss_and_gradient(t, X, y, share=0.0)[1], theta)
         return
-    J = network.jacobian(theta, X)
-    f = network.forward(theta, X)
+    J = model.network.jacobian(theta, X)
+    f = model.network.forward(theta, X)
     R = likelihood.factor(f) if curvature is ggn else likelihood.gradient(f, y)[:, None, :]
     rows = np.einsum("nkc,ncp->nkp", R, J)
     assert_close(H, np.einsum("nkp,nkq->pq", rows, rows))
@@ -306,10 +306,10 @@ def test_preferences_are_a_bernoulli_on_the_difference_of_rewards():
     network = MLP(3, 4, 1)
     theta, pairs, y = rng.normal(size=network.n_params), rng.normal(size=(7, 2, 3)), rng.integers(0, 2, size=7)
     rewards = network.forward(theta, pairs.reshape(14, 3)).reshape(7, 2)
-    f = network.forward(theta, pairs)
+    model = BayesianModel(network, BradleyTerry())
+    f = model.network.forward(theta, pairs)
     assert_close(f[:, 0], rewards[:, 0] - rewards[:, 1])
     np.testing.assert_array_equal(BradleyTerry().nll(f, y), Bernoulli().nll(f, y))
-    model = BayesianModel(network, BradleyTerry())
     la = Laplace(model, fit_map(model, pairs, y, rng=0)).fit(pairs, y)
     assert_close(la.predict(pairs) + la.predict(pairs[:, ::-1]), np.ones(7))  # a preference, seen from either side
     assert la.predict(pairs).shape == (7,)

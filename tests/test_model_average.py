@@ -98,14 +98,14 @@ def test_the_average_over_laplaces_samples_is_its_link_nn(name):
 def test_preferences_are_averaged_over_pairs():
     model, rng = BayesianModel(MLP(2, 3, 1), BradleyTerry()), np.random.default_rng(0)
     thetas, X = rng.normal(size=(6, model.network.n_params)), rng.normal(size=(5, 2, 2))
-    rewards = [[model.network.forward(theta, X[:, i])[:, 0] for i in range(2)] for theta in thetas]
+    rewards = [[MLP(2, 3, 1).forward(theta, X[:, i])[:, 0] for i in range(2)] for theta in thetas]
     assert_close(average(model, thetas, X), np.mean([expit(r[0] - r[1]) for r in rewards], axis=0), rtol=1e-14)
 
 
 def test_memory_grows_neither_with_samples_nor_with_inputs(monkeypatch):
     # All predictions together would take 8 S N C = 13 MB, and one sample's activations 6 MB; in blocks of .5 MB there
     # is little beside the result, .32 MB, and its parts before they are joined.
-    monkeypatch.setattr("minilaplace.curvature.BLOCK_FLOATS", 2**16)
+    monkeypatch.setattr("minilaplace.network.jacobian.BATCH_FLOATS", 2**16)
     model, rng = BayesianModel(MLP(2, 80, 4), Categorical()), np.random.default_rng(0)
     X, thetas = rng.normal(size=(10_000, 2)), rng.normal(size=(40, model.network.n_params))
     tracemalloc.start()

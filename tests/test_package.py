@@ -35,10 +35,10 @@ PASSAGES = {  # each a heading, a comment of a listing, a caption, or part of a 
     "plotting": "Plot the posterior distribution with a contour plot",
     "explorer": "Zoomed out",
 }
-AROUND = {"checks", "sklearn", "storage", "validation", "__main__"}
+AROUND = {"checks", "parallel", "sklearn", "storage", "validation", "__main__"}
 FLOORS = [
     {"validation", "one_page"},
-    {"data", "network", "checks"},
+    {"data", "network", "checks", "parallel"},
     {"model", "posterior"},
     {"training", "curvature"},
     {"structures", "predictive"},

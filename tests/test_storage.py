@@ -34,7 +34,7 @@ CASES = {
 def fitted(name="bernoulli", prior="scalar"):
     network, likelihood, options = CASES[name]
     rng, P = np.random.default_rng(0), network.n_params
-    X = rng.normal(size=(9, 2, 2) if likelihood.paired else (9, 2))
+    X = rng.normal(size=(9, 2, 2) if isinstance(likelihood, BradleyTerry) else (9, 2))
     y = rng.normal(size=(9, 2)) if isinstance(likelihood, Gaussian) else rng.integers(0, 2, size=9)
     precision = {"scalar": 1 / 3, "vector": rng.uniform(1, 2, size=P), "matrix": np.eye(P) + 0.1}[prior]
     model = BayesianModel(network, likelihood, precision, 0.1)

@@ -22,7 +22,6 @@ from minilaplace import (
     Laplace,
 )
 from minilaplace.curvature import CURVATURES, empirical_fisher, ggn, hessian
-from minilaplace.predictive.links import LINKS
 from minilaplace.structures.fit import STRUCTURES
 from minilaplace.structures.full import without_rounding
 from minilaplace.structures.kronecker import EigenPosterior
@@ -54,8 +53,8 @@ def problem(likelihood, n_samples=12, rng=0, **prior):
     """Draw parameters, inputs and targets."""
     rng, network = np.random.default_rng(rng), NETWORKS[likelihood]
     theta = rng.normal(scale=0.8, size=network.n_params)
-    X = rng.normal(size=(n_samples, 2, 2) if likelihood.paired else (n_samples, 2))
-    f = network.forward(theta, X)
+    X = rng.normal(size=(n_samples, 2, 2) if isinstance(likelihood, BradleyTerry) else (n_samples, 2))
+    f = likelihood.seen_through(network).forward(theta, X)
     if isinstance(likelihood, HeteroscedasticGaussian):
         y = rng.normal(f[:, :1], np.exp(f[:, 1:] / 2))
     else:
@@ -77,9 +76,8 @@ def options(structure, subset, network):
 
 def jacobian(network, theta, X):
     """Return J_n (N, C, P): of a pair, the difference of its sides."""
-    if X.ndim == 2:
-        return network.jacobian(theta, X)
-    return network.jacobian(theta, X[:, 0]) - network.jacobian(theta, X[:, 1])
+    alone = MLP(*network.sizes, activation=network.activation)
+    return alone.jacobian(theta, X) if X.ndim == 2 else alone.jacobian(theta, X[:, 0]) - alone.jacobian(theta, X[:, 1])
 
 
 def kept(structure, la, X, y, rank):
@@ -146,7 +144,7 @@ def priors(structure, P, n_layers, rng):
 @pytest.mark.parametrize(("structure", "subset", "curvature", "likelihood"), SOUND, ids=str)
 def test_it_is_the_dense_algebra(likelihood, structure, subset, curvature):
     rng = np.random.default_rng(1)
-    network = NETWORKS[likelihood]
+    network = likelihood.seen_through(NETWORKS[likelihood])
     for prior_precision in priors(structure, network.n_params, len(network.shapes), rng):
         prior_mean, temperature = rng.normal(size=network.n_params), 0.7
         model, theta, X, y = problem(likelihood, prior_precision=prior_precision, prior_mean=prior_mean)
@@ -166,11 +164,12 @@ def test_it_is_the_dense_algebra(likelihood, structure, subset, curvature):
         f_mean, f_cov = la.glm_predictive_distribution(X)
         assert_close(f_mean, network.forward(theta, X))
         assert_close(f_cov, np.einsum("ncp,pq,ndq->ncd", J, covariance, J))
-        rows = la.subset.rows(network.trace(theta, X))
-        for n_rows in (1, len(at)):  # whether a prediction is about few rows or many
-            V = np.einsum("ncp,pq,ndq->ncd", J, covariance, J)
-            assert_close(la.posterior.functional_covariance(rows, n_rows), V)
-            assert_close(la.posterior.functional_variance(rows, n_rows), np.einsum("ncc->nc", V))
+        for n_copies in (1, len(at)):  # whether there are few rows or many
+            rows = network.trace(theta, np.tile(X, (n_copies,) + (1,) * (X.ndim - 1)))
+            rows = rows.pull_back(None, la.subset.n_layers, la.subset.columns)
+            V = np.tile(np.einsum("ncp,pq,ndq->ncd", J, covariance, J), (n_copies, 1, 1))
+            assert_close(la.posterior.functional_covariance(rows), V)
+            assert_close(la.posterior.functional_variance(rows), np.einsum("ncc->nc", V))
 
         normaliser = len(X) * likelihood.log_normalizer(network.n_outputs)
         log_likelihood = -(likelihood.nll(f_mean, y).sum() - normaliser) / temperature - normaliser
@@ -209,7 +208,9 @@ def test_function_space_and_full_rank_are_the_whole(likelihood):
 
 
 @pytest.mark.parametrize("curvature", ["ggn", "empirical_fisher"])
-@pytest.mark.parametrize("likelihood", [lk for lk in NETWORKS if not lk.paired], ids=lambda lk: type(lk).__name__)
+@pytest.mark.parametrize(
+    "likelihood", [lk for lk in NETWORKS if not isinstance(lk, BradleyTerry)], ids=lambda lk: type(lk).__name__
+)
 def test_of_one_datum_krons_weights_are_the_exact_blocks(likelihood, curvature):
     kron, block = (precision(likelihood, name, curvature=curvature, shard=slice(1)) for name in ("kron", "blockdiag"))
     start = 0
@@ -242,10 +243,10 @@ def test_the_hessian_is_the_ggn_plus_the_residual_term(likelihood):
     model, theta, X, y = problem(likelihood)
     f, network = model.network.forward(theta, X), model.network
     residual = network.second_order(theta, X, likelihood.gradient(f, y))
-    excess = likelihood.excess(f, y)
-    if excess is not None:
+    more = likelihood.hessian_minus_fisher(f, y)
+    if more is not None:
         J = network.jacobian(theta, X)
-        residual += np.einsum("ncp,ncd,ndq->pq", J, excess, J)
+        residual += np.einsum("ncp,ncd,ndq->pq", J, more, J)
     difference = precision(likelihood, "full", curvature="hessian") - precision(likelihood, "full")
     np.testing.assert_allclose(difference, residual, rtol=0, atol=1e-11)  # of precisions of some 60
 
@@ -258,17 +259,17 @@ def test_determinants_and_sums_of_variances_need_no_posterior(structure, labels)
     tensors = la.subset.tensors()
     groups = {"tensors": tensors, "layers": tensors // 2, "one": 0 * tensors}[labels]
     prior = 3.0 + 2 * groups
-    log_det, variance = la._fit.structure.log_det_and_variance(prior, 0.7, groups)
+    log_det, traces = la._fit.structure.log_det_and_traces(prior, 0.7, groups)
     posterior = la._fit.structure.posterior(theta, prior, 0.7)
     assert log_det == pytest.approx(np.linalg.slogdet(posterior.precision())[1], rel=1e-12)
     expected = np.bincount(groups, np.diagonal(posterior.covariance()))
-    np.testing.assert_allclose(np.bincount(groups, variance), expected, rtol=1e-10)
+    np.testing.assert_allclose(traces, expected, rtol=1e-10)
 
 
 def test_variances_of_rows_need_no_more_memory_than_blocks(monkeypatch):
     model, theta, X, y = problem(Categorical())
     posterior = Laplace(model, theta, hessian_structure="gp").fit(X, y).posterior
-    monkeypatch.setattr("minilaplace.curvature.BLOCK_FLOATS", 300)  # some five units at a time
+    monkeypatch.setattr("minilaplace.network.jacobian.BATCH_FLOATS", 300)  # some five units at a time
     assert_close(posterior.variance(), np.diagonal(posterior.covariance()))
 
 
@@ -368,7 +369,7 @@ def test_the_same_data_three_times_is_three_times_the_curvature(structure):
 
 
 def test_every_combination_works_or_says_in_one_line_why_not():
-    every_link = sorted({link for links in LINKS.values() for link in links})
+    every_link = sorted({link for likelihood in NETWORKS for link in likelihood.links})
     works, refused = 0, 0
     for likelihood, structure, subset, curvature in product(NETWORKS, STRUCTURES, SUBSETS, CURVATURES):
         model, theta, X, y = problem(likelihood)
@@ -380,7 +381,7 @@ def test_every_combination_works_or_says_in_one_line_why_not():
             continue
         la = Laplace(model, theta, curvature=curvature, **chosen).fit(X, y)
         for link in every_link:
-            if link not in LINKS[type(likelihood)]:
+            if link not in likelihood.links:
                 with pytest.raises(ValueError, match=r"^link_approx: expected one of [^\n]+, received [^\n]+$"):
                     la.predict(X, link)
                 refused += 1
@@ -390,7 +391,7 @@ def test_every_combination_works_or_says_in_one_line_why_not():
             shape = {1: (12,), 3: (12, 3)}[model.network.n_outputs] if prediction.ndim < 3 else (2, *y.shape)
             assert prediction.shape == shape
             works += 1
-    links = {likelihood: len(LINKS[type(likelihood)]) for likelihood in NETWORKS}
+    links = {likelihood: len(likelihood.links) for likelihood in NETWORKS}
     assert works == sum(links[likelihood] for *_, likelihood in SOUND)
     assert works + refused == len(NETWORKS) * len(STRUCTURES) * 3 * 3 * len(every_link)
 

@@ -1,7 +1,7 @@
 """*Wrapping up*, systems that need to be trustworthy: whether predictions are right as often as they say.
 
 `classes.py` scores probabilities of classes, `regression.py` means and variances, and `out_of_distribution.py` how
-well a score knows inputs unlike the data.
+well a score knows inputs unlike the data. `probabilities.py` checks what the first and the last are given.
 """
 
 from .classes import (

@@ -17,9 +17,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..predictive.links import log_score
-from ..validation import Array, class_labels, option, probabilities, refusal, whole_number
+from ..model.likelihood import class_log_probability
+from ..validation import Array, class_labels, option, refusal, whole_number
 from .out_of_distribution import auroc, entropy_score, fpr_at_recall, max_probability_score, mutual_information_score
+from .probabilities import probabilities
 from .regression import (
     crps,
     gaussian_nll,
@@ -80,7 +81,7 @@ class ReliabilityDiagram(NamedTuple):
 def negative_log_likelihood(p: ArrayLike, y: ArrayLike) -> float:
     """Return -mean_n log p_n(y_n), in nats; as in scikit-learn's `log_loss` p counts as within [eps, 1 - eps]."""
     p, y = _probabilities_and_labels(p, y)
-    return float(-log_score(p, y).mean())
+    return float(-class_log_probability(p, y).mean())
 
 
 def brier_score(p: ArrayLike, y: ArrayLike) -> float:

@@ -12,7 +12,8 @@ from scipy.special import entr
 from scipy.stats import rankdata
 
 from ..predictive.links import entropies
-from ..validation import Array, numbers, probabilities, real_number, refusal
+from ..validation import Array, numbers, real_number, refusal
+from .probabilities import probabilities
 
 
 def max_probability_score(p: ArrayLike) -> Array:

@@ -2,6 +2,7 @@
 
 `marginal_likelihood.py` has the evidence log p(y), its gradient in the prior and the noise, and MacKay's step.
 `tuning.py` maximises it, or asks held-out data, and trains with a prior that follows (`marglik_training`).
+`tunable_fit.py` has the part of `Laplace` that asks for all this.
 """
 
 from .marginal_likelihood import PRIOR_STRUCTURES, log_evidence

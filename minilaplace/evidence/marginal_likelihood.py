@@ -1,32 +1,30 @@
-"""Below Figure 3, *fine-tuning our prior and the architecture*: the evidence, and priors chosen by it.
+"""The evidence, and what it says of the prior and the noise.
 
 What the data says of the model as a whole is the marginal likelihood. Laplace's Gaussian integrates to
 
     log p(y) ~ log p(y | theta) - 1/2 [log det Lambda - log det Lambda0 + (theta - mu0)^T Lambda0 (theta - mu0)]
 
-with Lambda = scale * H + Lambda0 the posterior's precision: how well the MAP fits, less how much of the prior's volume
+with Lambda = scale * M + Lambda0 the posterior's precision: how well the MAP fits, less how much of the prior's volume
 it had to give up for that (Occam's factor). It is exact for Bayesian linear regression. As a function of the prior
 precisions delta_g of groups of parameters, and of the noise, its derivatives need the posterior variances v_p alone:
 
     d log p / d log delta_g = 1/2 [gamma_g - delta_g sum_g (theta_p - mu0_p)^2],   gamma_g = sum_g (1 - delta_g v_p)
     d log p / d log sigma   = 2 E - N C + k/2 gamma
 
-gamma is how many parameters the data determines, E the tempered squared error over 2 sigma^2, and H goes with
+gamma is how many parameters the data determines, E the tempered squared error over 2 sigma^2, and M goes with
 sigma^-k. Setting them to zero is MacKay's (1992) fixed point: delta_g = gamma_g / sum_g (theta_p - mu0_p)^2.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..model.bayesian_model import BayesianModel
-from ..model.likelihood import Gaussian
 from ..structures.fit import NOISE_POWERS, Fit
-from ..validation import Array, option, refusal, truth
+from ..validation import Array, boolean, option, refusal
 
 PRIOR_STRUCTURES = ("scalar", "layerwise", "diag")
 LOG_BOUNDS = float(np.log(1e-8)), float(np.log(1e8))  # of prior precisions and noise
@@ -34,10 +32,17 @@ LOG_BOUNDS = float(np.log(1e-8)), float(np.log(1e8))  # of prior precisions and 
 
 def log_evidence(fit: Fit, model: BayesianModel, theta: Array) -> float:
     """Return the log marginal likelihood of a fit under `model`, whose prior and noise may be others than the fit's."""
+    subset = fit.structure.subset
+    one_group = np.zeros(len(subset), dtype=np.intp)
+    prior, scale = model.prior_over(subset.indices), fit.scale(model.likelihood)
+    log_det, _ = fit.structure.log_det_and_traces(prior, scale, one_group)
+    return _log_evidence(fit, model, theta, log_det)
+
+
+def _log_evidence(fit: Fit, model: BayesianModel, theta: Array, log_det: float) -> float:
+    """Return the evidence, given log det Lambda."""
     indices = fit.structure.subset.indices
-    prior = model.prior_over(indices)
-    deviation = theta[indices] - model.prior_mean_over(indices)
-    log_det, _ = fit.structure.log_det_and_variance(prior, fit.scale(model.likelihood))
+    prior, deviation = model.prior_over(indices), theta[indices] - model.prior_mean_over(indices)
     if prior.ndim == 2:
         log_det_prior, quadratic = np.linalg.slogdet(prior)[1], deviation @ prior @ deviation
     else:
@@ -46,7 +51,7 @@ def log_evidence(fit: Fit, model: BayesianModel, theta: Array) -> float:
 
 
 @dataclass(frozen=True)
-class Tunable:
+class EvidenceFunction:
     """The evidence as a function of log delta_g, one for each group of parameters, and perhaps of log sigma."""
 
     fit: Fit
@@ -73,41 +78,40 @@ class Tunable:
             prior = np.array(np.diagonal(prior) if prior.ndim == 2 else prior)
             prior[self._indices] = np.exp(log_delta)[self.groups]
             model = replace(self.model, prior_precision=prior)
-        if self.noise:
-            sigma = self._sigma * np.exp(x[-1] - np.log(self._sigma.mean()))
-            model = replace(model, likelihood=Gaussian(sigma))
-        return model
+        return (
+            model.under(sigma_noise=self._sigma * np.exp(x[-1] - np.log(self._sigma.mean()))) if self.noise else model
+        )
 
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
         """Return the evidence and its derivatives in x."""
         model = self.model_at(x)
-        gamma, squares, delta, energy = self._statistics(model)
+        log_det, gamma, delta, squares = self._statistics(model)
         gradient = 0.5 * (gamma - delta * squares)
         if self.noise:
-            power = NOISE_POWERS[self.fit.curvature]
+            energy, power = self.fit.tempered_energy(model.likelihood), NOISE_POWERS[self.fit.curvature]
             gradient = np.append(gradient, 2 * energy - self._n_targets + 0.5 * power * gamma.sum())
-        return log_evidence(self.fit, model, self.theta), gradient
+        return _log_evidence(self.fit, model, self.theta, log_det), gradient
 
     def mackay(self, x: Array) -> Array:
         """Return MacKay's next x: where the derivatives would vanish if gamma stayed as it is."""
-        gamma, squares, _, energy = self._statistics(self.model_at(x))
+        model = self.model_at(x)
+        _, gamma, _, squares = self._statistics(model)
         with np.errstate(divide="ignore"):
             new = np.log(np.maximum(gamma, 0) / squares)
         if self.noise:
-            left = self._n_targets - 0.5 * NOISE_POWERS[self.fit.curvature] * gamma.sum()
+            energy, power = self.fit.tempered_energy(model.likelihood), NOISE_POWERS[self.fit.curvature]
+            left = self._n_targets - 0.5 * power * gamma.sum()
             new = np.append(new, x[-1] + 0.5 * np.log(2 * energy / max(left, 1e-12 * self._n_targets)))
         return np.clip(new, *LOG_BOUNDS)
 
-    def _statistics(self, model: BayesianModel) -> tuple[Array, Array, Array, float]:
-        """Return gamma_g, sum_g (theta_p - mu0_p)^2 and delta_g for every group, and E."""
-        prior = model.prior_over(self._indices)
-        _, v = self.fit.structure.log_det_and_variance(prior, self.fit.scale(model.likelihood), self.groups)
+    def _statistics(self, model: BayesianModel) -> tuple[float, Array, Array, Array]:
+        """Return log det Lambda, and for every group gamma_g, delta_g and sum_g (theta_p - mu0_p)^2."""
+        prior, scale = model.prior_over(self._indices), self.fit.scale(model.likelihood)
+        log_det, traces = self.fit.structure.log_det_and_traces(prior, scale, self.groups)
         deviation = self.theta[self._indices] - model.prior_mean_over(self._indices)
-        gamma, squares, total, size = (
-            np.bincount(self.groups, terms).astype(float)
-            for terms in (1 - prior * v, deviation**2, prior, np.ones_like(v))
-        )
-        return gamma, squares, total / size, self.fit.tempered_energy(model.likelihood)
+        sizes = np.bincount(self.groups)
+        delta = np.bincount(self.groups, prior) / sizes
+        return log_det, sizes - delta * traces, delta, np.bincount(self.groups, deviation**2).astype(float)
 
     @property
     def _indices(self) -> NDArray[np.intp]:
@@ -115,21 +119,22 @@ class Tunable:
 
     @property
     def _sigma(self) -> Array:
-        return np.asarray(cast(Gaussian, self.model.likelihood).sigma_noise)
+        return np.asarray(self.model.likelihood.sigma_noise)
 
     @property
     def _n_targets(self) -> int:
         return self.fit.n_data * self.model.network.n_outputs
 
 
-def tunable(fit: Fit, model: BayesianModel, theta: Array, prior_structure: str, noise: bool) -> Tunable:
+def evidence_function(
+    fit: Fit, model: BayesianModel, theta: Array, prior_structure: str, noise: bool
+) -> EvidenceFunction:
     """Return the evidence of a fit as a function of a prior of this structure and, if asked for, of the noise."""
     option("prior_structure", prior_structure, PRIOR_STRUCTURES)
-    if truth("optimize_noise", noise) and not isinstance(model.likelihood, Gaussian):
-        raise ValueError(
-            refusal("optimize_noise", "False but for a Gaussian likelihood", f"True with {model.likelihood}")
-        )
+    if boolean("optimize_noise", noise) and model.likelihood.sigma_noise is None:
+        expected = "False but for a Gaussian likelihood"
+        raise ValueError(refusal("optimize_noise", expected, f"True with {model.likelihood}"))
     subset = fit.structure.subset
     layers = np.unique(subset.tensors() // 2, return_inverse=True)[1]
     groups = {"scalar": np.zeros(len(subset), dtype=np.intp), "layerwise": layers, "diag": np.arange(len(subset))}
-    return Tunable(fit, model, theta, groups[prior_structure], noise)
+    return EvidenceFunction(fit, model, theta, groups[prior_structure], noise)

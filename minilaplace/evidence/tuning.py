@@ -1,4 +1,4 @@
-"""Below Figure 3, *it too could likely be improved*: priors and noise chosen by the evidence, or by held-out data.
+"""Priors and noise chosen by the evidence, or by held-out data.
 
 `tune` maximises the evidence at a given theta. The MAP itself moves with the prior, though, and the theta of one prior
 is no mode under another: `marglik_training` alternates the two until the prior stands still. `tune_on_held_out` asks
@@ -17,18 +17,18 @@ import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
 from ..model.bayesian_model import BayesianModel
-from ..predictive.links import Prediction, log_score
+from ..predictive.links import Prediction
 from ..structures.fit import Options, add_up
-from ..training import ConvergenceWarning, check_callback, fit_map
-from ..validation import Array, Seed, instance, option, real_number, sampler, whole_number
-from .marginal_likelihood import LOG_BOUNDS, Tunable, tunable
+from ..training import ConvergenceWarning, fit_map
+from ..validation import Array, Seed, check_callback, instance, option, real_number, sampler, whole_number
+from .marginal_likelihood import LOG_BOUNDS, EvidenceFunction, evidence_function
 
 METHODS = ("marglik", "mackay")
 
-Callback = Callable[[int, BayesianModel], object]  # called with each model that is tried, counted from 1
+TuningCallback = Callable[[int, BayesianModel], object]  # called with each model that is tried, counted from 1
 
 
-def tune(evidence: Tunable, method: str, callback: Callback | None = None) -> BayesianModel:
+def tune(evidence: EvidenceFunction, method: str, callback: TuningCallback | None = None) -> BayesianModel:
     """Return the model whose prior, and noise, maximise the evidence at theta.
 
     `"marglik"` is SciPy's L-BFGS-B on the evidence and its gradient, `"mackay"` the fixed-point iteration.
@@ -49,7 +49,7 @@ def tune(evidence: Tunable, method: str, callback: Callback | None = None) -> Ba
     return evidence.model_at(x)
 
 
-def _climb(evidence: Tunable, x: Array, tried: Callable[[Array], None]) -> Array:
+def _climb(evidence: EvidenceFunction, x: Array, tried: Callable[[Array], None]) -> Array:
     """Return the maximum by L-BFGS-B, in boxes: a long first step would end where rounding outweighs the prior."""
     options = {"maxiter": 1000, "ftol": 1e-15, "gtol": 1e-8}
 
@@ -67,7 +67,7 @@ def _climb(evidence: Tunable, x: Array, tried: Callable[[Array], None]) -> Array
     return x
 
 
-def _iterate(evidence: Tunable, x: Array, tried: Callable[[Array], None]) -> Array:
+def _iterate(evidence: EvidenceFunction, x: Array, tried: Callable[[Array], None]) -> Array:
     """Return MacKay's fixed point."""
     for _ in range(10_000):
         before, x = x, evidence.mackay(x)
@@ -82,7 +82,7 @@ def tune_on_held_out(
     model: BayesianModel,
     predict: Callable[[BayesianModel], Array | Prediction],
     y: Any,
-    callback: Callback | None = None,
+    callback: TuningCallback | None = None,
 ) -> BayesianModel:
     """Return the model whose scalar prior precision gives held-out targets y the largest density on average.
 
@@ -96,7 +96,7 @@ def tune_on_held_out(
     steps = count(1)
 
     def score(model: BayesianModel) -> float:
-        return float(log_score(predict(model), y).mean())
+        return float(model.likelihood.log_score(predict(model), y).mean())
 
     def loss(log_delta: float) -> float:
         trial = replace(model, prior_precision=float(np.exp(log_delta)))
@@ -180,10 +180,13 @@ def marglik_training(
     whole_number("max_rounds", max_rounds, least=1)
     rng = sampler(rng)
     X, y = model.check_data(X, y)
-    tunable(chosen.no_data(model), model, np.zeros(model.network.n_params), prior_structure, optimize_noise)
+    subset = chosen.subset(model)
+    empty = chosen.no_data(model.likelihood, subset)
+    evidence_function(empty, model, np.zeros(model.network.n_params), prior_structure, optimize_noise)
     theta = fit_map(model, X, y, theta0=theta0, rng=rng)
     for step in range(1, max_rounds + 1):
-        evidence = tunable(add_up(chosen, model, theta, X, y), model, theta, prior_structure, optimize_noise)
+        fit = add_up(chosen, model, subset, theta, X, y)
+        evidence = evidence_function(fit, model, theta, prior_structure, optimize_noise)
         x = evidence.mackay(evidence.start)
         moved = np.abs(x - evidence.start).max()
         model = evidence.model_at(x)

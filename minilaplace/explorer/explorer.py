@@ -27,14 +27,11 @@ from ..curvature import CURVATURES
 from ..data import toy_data_non_linear
 from ..laplace import Laplace
 from ..model.bayesian_model import BayesianModel
-from ..model.likelihood import Bernoulli
+from ..model.classes import Bernoulli
 from ..network.mlp import MLP
-from ..predictive.links import LINKS
 from ..structures.fit import STRUCTURES
-from ..training import Callback, fit_map
+from ..training import TrainingCallback, fit_map
 from ..validation import Array, class_labels, option, real_number, refusal, vector, whole_number
-
-LINKS_OF_TWO_CLASSES = tuple(LINKS[Bernoulli])
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class Settings:
         object.__setattr__(self, "n_hidden", whole_number("n_hidden", self.n_hidden, least=0))
         option("hessian_structure", self.hessian_structure, STRUCTURES)
         option("curvature", self.curvature, CURVATURES)
-        option("link_approx", self.link_approx, LINKS_OF_TWO_CLASSES)
+        option("link_approx", self.link_approx, Bernoulli.links)
 
 
 class Explorer:
@@ -132,7 +129,7 @@ class Explorer:
         elif self._la is not None and after != replace(before, link_approx=after.link_approx):
             self._la = self._la.under(after.prior_precision, temperature=after.temperature)
 
-    def train(self, callback: Callback | None = None) -> None:
+    def train(self, callback: TrainingCallback | None = None) -> None:
         """Move theta to the mode of the present prior; if the callback raises, nothing is changed."""
         prior_precision = self.settings.prior_precision
         theta = fit_map(self.model, self.X, self.y, theta0=self._start, rng=self.seed, callback=callback)

@@ -22,10 +22,11 @@ from matplotlib.transforms import Bbox, TransformedBbox
 from matplotlib.widgets import Button, RadioButtons, Slider
 
 from ..curvature import CURVATURES
+from ..model.classes import Bernoulli
 from ..predictive.links import SAMPLED
 from ..structures.fit import STRUCTURES
 from ..validation import Array, instance
-from .explorer import LINKS_OF_TWO_CLASSES, Explorer
+from .explorer import Explorer
 from .panel import Hand, Overlay, Panel
 
 HELP = [
@@ -38,7 +39,7 @@ SLIDERS, FACTS = (0.74, 0.76, 1.0, 0.96), (0.64, 0.2, 1.0, 0.385)  # where what 
 CHOICES = [  # the name over the buttons, the setting, the left edge, the options
     ("structure", "hessian_structure", 0.645, list(STRUCTURES)),
     ("curvature", "curvature", 0.75, list(CURVATURES)),
-    ("link", "link_approx", 0.89, list(LINKS_OF_TWO_CLASSES)),
+    ("link", "link_approx", 0.89, list(Bernoulli.links)),
 ]
 WIDTH = 62  # letters in a line beside the panel
 PAUSE = 0.1  # seconds between two looks at the training

@@ -1,13 +1,19 @@
 """*From Bayesian Logistic Regression ...*: what is assumed before the data, a likelihood and a prior.
 
-`likelihood.py` has p(y | f): what every likelihood answers, and those of classes and of a Gaussian noise. Read
-`Bernoulli` there, then `bayesian_model.py`, which joins network, likelihood and prior into the regularised loss.
-`heteroscedastic.py` has a likelihood whose noise the network predicts.
+| module | holds |
+|---|---|
+| `classes.py` | likelihoods of classes; start with `Bernoulli` |
+| `bayesian_model.py` | `BayesianModel`: network, likelihood and prior, joined in the regularised loss; read it next |
+| `likelihood.py` | what every likelihood answers, and how to write one of your own |
+| `gaussian.py` | the likelihood of a regression |
+| `heteroscedastic.py` | that of a regression whose noise the network predicts |
 """
 
 from .bayesian_model import BayesianModel
+from .classes import Bernoulli, BradleyTerry, Categorical
+from .gaussian import Gaussian
 from .heteroscedastic import HeteroscedasticGaussian
-from .likelihood import Bernoulli, BradleyTerry, Categorical, Gaussian, Likelihood
+from .likelihood import Likelihood
 
 __all__ = [
     "BayesianModel",

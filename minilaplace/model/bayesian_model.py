@@ -1,4 +1,4 @@
-"""*From Bayesian Logistic Regression ...*, the Gaussian prior and the regularised loss: what is assumed.
+"""The model: a network, a likelihood and a Gaussian prior, joined in the regularised loss.
 
 A `BayesianModel` is everything that is assumed before the data: a network, a likelihood, and the prior
 theta ~ N(mu0, Lambda0^-1). Training, Laplace, and every other way to a posterior receive this one
@@ -24,17 +24,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..network.layer_pairs import n_parameters
+from ..network.jacobian import n_parameters
 from ..network.mlp import MLP
 from ..validation import (
     Array,
-    Rows,
     instance,
     matrix,
     number_or_vector,
     positive_definite,
     real_array,
-    rows,
     vector,
 )
 from .likelihood import Likelihood
@@ -70,6 +68,7 @@ class BayesianModel:
         instance("network", self.network, MLP, "an MLP")
         instance("likelihood", self.likelihood, Likelihood, "a likelihood such as Bernoulli()")
         self.likelihood.check_outputs(self.network.n_outputs)
+        object.__setattr__(self, "network", self.likelihood.seen_through(self.network))
         P = self.network.n_params
         prior_precision = self._checked_precision(self.prior_precision)
         prior_mean = number_or_vector("prior_mean", self.prior_mean, P)
@@ -95,7 +94,7 @@ class BayesianModel:
         """
         trace = self.network.trace(theta, X)
         nll = float(self.likelihood.nll(trace.output, y).sum())
-        gradient = trace.pull_back_one(self.likelihood.gradient(trace.output, y)).sum()
+        gradient = trace.backward(self.likelihood.gradient(trace.output, y))
         return nll + share * self._penalty(theta), gradient + share * self.pull(theta)
 
     def under(self, prior_precision: Any = None, sigma_noise: Any = None) -> BayesianModel:
@@ -141,12 +140,8 @@ class BayesianModel:
         return vector(name, theta, self.network.n_params)
 
     def check_inputs(self, X: Any) -> Array:
-        """Return X as (N, D) finite floats, or (N, 2, D) where samples are pairs, or raise a ValueError."""
-        return matrix("X", X, self._input_shape)
-
-    def check_rows(self, X: Any) -> Array | Rows:
-        """Return X as `check_inputs` does, but as `Rows` to be read in blocks where that saves a copy."""
-        return rows("X", X, self._input_shape)
+        """Return X as (N, D) finite floats, of the network's `input_shape` each, or raise a ValueError."""
+        return matrix("X", X, self.network.input_shape)
 
     def check_data(self, X: Any, y: Any) -> tuple[Array, Any]:
         """Return X as (N, D) finite floats and y in the likelihood's form, or raise a ValueError."""
@@ -156,10 +151,6 @@ class BayesianModel:
     def check_targets(self, y: Any, n_samples: int) -> Any:
         """Return y in the likelihood's form, or raise a ValueError."""
         return self.likelihood.check_targets(y, n_samples, self.network.n_outputs)
-
-    @property
-    def _input_shape(self) -> tuple[int, ...]:
-        return (2,) * self.likelihood.paired + (self.network.n_inputs,)
 
     def _penalty(self, theta: Array) -> float:
         return float(0.5 * (theta - self.prior_mean) @ self.pull(theta))

@@ -1,7 +1,7 @@
-"""*Resources*, regression with probabilistic layers: a noise that the network predicts.
+"""A likelihood of real targets whose noise the network predicts too, by a second output for each.
 
-Where the noise depends on the input, the network has a second output for it. Its Hessian in the outputs is neither
-independent of y nor positive definite: the GGN takes its expectation, the Fisher information.
+Its Hessian in the outputs depends on y and need not be positive definite: the GGN takes its expectation, the Fisher
+information.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..validation import Array, real_targets, refusal
-from .likelihood import Regression, columns
+from .gaussian import NO_PROBABILITIES, Gaussian
+from .likelihood import Likelihood, columns
 
 
 @dataclass(frozen=True)
-class HeteroscedasticGaussian(Regression):
+class HeteroscedasticGaussian(Likelihood):
     """Real targets whose noise the network predicts too: y_c ~ N(m_c, exp(s_c)), f = (m, s) of 2C outputs.
 
     With r = m - y and w = exp(-s): nll = sum_c (r_c^2 w_c + s_c + log 2 pi) / 2, its gradient (r w, (1 - r^2 w) / 2),
@@ -29,6 +30,9 @@ class HeteroscedasticGaussian(Regression):
     >>> HeteroscedasticGaussian().gradient(f, np.array([[3.0]]))
     array([[-0.5,  0. ]])
     """
+
+    links = Gaussian.links
+    meaningless = NO_PROBABILITIES
 
     def nll(self, f: Array, y: Any) -> Array:
         r, w = self._residual_and_weight(f, y)
@@ -44,7 +48,7 @@ class HeteroscedasticGaussian(Regression):
         rows = np.hstack([np.exp(-0.5 * s), np.full_like(s, np.sqrt(0.5))])
         return rows[:, :, None] * np.eye(f.shape[1])
 
-    def excess(self, f: Array, y: Any) -> Array:
+    def hessian_minus_fisher(self, f: Array, y: Any) -> Array:
         r, w = self._residual_and_weight(f, y)
         E = np.zeros((*f.shape, f.shape[1]))
         C = r.shape[1]
@@ -58,6 +62,10 @@ class HeteroscedasticGaussian(Regression):
 
     def noise_variance(self, f: Array) -> Array:
         return np.exp(np.split(f, 2, axis=1)[1])
+
+    def moments(self, m: Array, v: Array) -> tuple[Array, Array, Array]:
+        (mean, s), (v_mean, v_s) = np.split(m, 2, axis=1), np.split(v, 2, axis=1)
+        return mean, np.exp(s + v_s / 2), v_mean  # E[exp(s)] of a Gaussian s
 
     def check_outputs(self, n_outputs: int) -> None:
         if n_outputs % 2:

@@ -19,11 +19,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..curvature import blocks
 from ..model.bayesian_model import BayesianModel
-from ..predictive.links import Prediction
-from ..predictive.links import average as average_of_outputs
-from ..predictive.outputs import joined
+from ..predictive.links import Prediction, sample_average
+from ..predictive.outputs import in_batches
 from ..validation import Array, instance, matrix
 
 
@@ -37,7 +35,7 @@ def average(model: BayesianModel, thetas: Any, X: Any) -> Array | Prediction:
     thetas
         Parameter vectors, (S, P).
     X
-        Inputs, (N, D). The work goes block by block of them and one theta after the other: beside the result, memory
+        Inputs, (N, D). The work goes batch by batch of them and one theta after the other: beside the result, memory
         does not grow with S or N.
 
     Returns
@@ -54,13 +52,12 @@ def average(model: BayesianModel, thetas: Any, X: Any) -> Array | Prediction:
     array([0.5])
     """
     instance("model", model, BayesianModel, "a BayesianModel")
-    network = model.network
+    network, likelihood = model.network, model.likelihood
     thetas = matrix("thetas", thetas, (network.n_params,))
-    X = model.check_rows(X)
-    floats = (1 + model.likelihood.paired) * sum(network.sizes) + 4 * network.n_outputs
-    return joined(
-        [
-            average_of_outputs(model.likelihood, (network.forward(theta, rows) for theta in thetas))
-            for rows in (X[block] for block in blocks(len(X), 2 * floats))
-        ]
+    X = network.check_readable(X)
+    floats = 4 * sum(network.sizes) + 8 * network.n_outputs
+    return in_batches(
+        lambda some: sample_average(likelihood, (network.forward(theta, some) for theta in thetas)),
+        X,
+        floats,
     )

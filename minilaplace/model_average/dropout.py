@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from ..model.bayesian_model import BayesianModel
 from ..network.mlp import MLP
-from ..training import Adam, Callback, check_callback, check_finite
-from ..validation import Array, Seed, instance, real_number, refusal, sampler, whole_number
+from ..training import Adam, TrainingCallback, check_finite
+from ..validation import Array, Seed, check_callback, instance, real_number, refusal, sampler, whole_number
 
 
 def mc_dropout(
@@ -63,7 +63,7 @@ def fit_dropout(
     rate: float = 0.1,
     theta0: Any = None,
     rng: Seed = None,
-    callback: Callback | None = None,
+    callback: TrainingCallback | None = None,
     epochs: int = 500,
     batch_size: int = 32,
     learning_rate: float = 0.01,

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..model.bayesian_model import BayesianModel
-from ..structures.fit import check_executor, results
-from ..training import check_callback, fit_map, optimizer_of
-from ..validation import Array, Seed, instance, refusal, sampler, whole_number
+from ..parallel import side_by_side
+from ..training import fit_map, optimizer_of
+from ..validation import Array, Seed, check_callback, check_executor, instance, refusal, sampler, whole_number
 
 
 def deep_ensemble(
@@ -67,7 +67,7 @@ def deep_ensemble(
     X, y = model.check_data(X, y)
     thetas = np.empty((n_members, model.network.n_params))
     jobs = [partial(fit_map, model, X, y, rng=own, **options) for own in sampler(rng).spawn(n_members)]
-    for s, theta in enumerate(results(jobs, executor)):
+    for s, theta in enumerate(side_by_side(jobs, executor)):
         thetas[s] = theta
         if callback is not None:
             callback(s + 1, theta.copy(), model.loss(theta, X, y))

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
 from scipy.special import expit, logsumexp, roots_legendre
 
-from ..curvature import blocks, hessian
+from ..curvature import hessian
 from ..model.bayesian_model import BayesianModel
-from ..model.likelihood import Regression
+from ..network.jacobian import batches
 from ..predictive.links import Prediction
 from ..training import fit_map
 from ..validation import Array, instance, real_number, refusal
@@ -70,7 +70,7 @@ class ExactPosterior:
         """Return the model average at X (N, D), in the form of `Laplace.predict`."""
         model = self.model
         A = _rows(model, model.check_inputs(X))  # (N, P), f = A theta
-        if isinstance(model.likelihood, Regression):
+        if model.likelihood.has_noise:
             mean = (A @ self.mean)[:, None]
             variance = np.einsum("np,pq,nq->n", A, self.covariance(), A)[:, None]
             return Prediction(mean, variance + model.likelihood.noise_variance(mean))
@@ -213,7 +213,7 @@ class _Grid:
         model, N = self.model, len(self.rows)
         penalty = 0.5 * np.einsum("qp,qp->q", thetas - model.prior_mean, model.pull(thetas))
         nll = np.empty(len(thetas))
-        for block in blocks(len(thetas), 8 * N):
+        for block in batches(len(thetas), 8 * N):
             f = thetas[block] @ self.rows.T  # (Q, N)
             y = np.tile(np.ravel(self.y), len(f))
             nll[block] = model.likelihood.nll(f.reshape(-1, 1), y).reshape(f.shape).sum(axis=1)

@@ -28,9 +28,19 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
 from ..model.bayesian_model import BayesianModel
-from ..structures.fit import check_executor, results
-from ..training import check_callback
-from ..validation import Array, Seed, instance, matrix, real_array, refusal, sampler, whole_number
+from ..parallel import side_by_side
+from ..validation import (
+    Array,
+    Seed,
+    check_callback,
+    check_executor,
+    instance,
+    matrix,
+    real_array,
+    refusal,
+    sampler,
+    whole_number,
+)
 from .chains import Chains
 from .warm_up import Point, warm_up
 
@@ -102,7 +112,7 @@ def hmc(
     generators = sampler(rng).spawn(n_chains)
     run = partial(_chain, model, X, y, n_samples, n_warmup, n_leapfrog)
     chains = []
-    for chain in results([partial(run, *own) for own in zip(starts, generators, strict=True)], executor):
+    for chain in side_by_side([partial(run, *own) for own in zip(starts, generators, strict=True)], executor):
         chains.append(chain)
         if callback is not None:
             last = chain[0][-1]

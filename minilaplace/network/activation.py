@@ -1,4 +1,4 @@
-"""Listing 2, the sigma of *Build MLP*: activations and their derivatives.
+"""Activations and their first two derivatives.
 
 Each rule gives a = act(z), act'(z) and act''(z), elementwise. The derivatives receive the value a as well, because
 for some (tanh, sigmoid) it is the cheap way to write them.

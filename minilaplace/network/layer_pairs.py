@@ -1,11 +1,11 @@
-"""*Wrapping up*, at minimal computational cost: matrices over parameters, one pair of layers at a time.
+"""The same sums over rows of the Jacobian, faster: one pair of layers at a time.
 
-The textbook GGN multiplies rows of the Jacobian, K of them a sample. But these rows are D (x) a, and what a sample adds
+The textbook GGN multiplies rows of the Jacobian, K of them a sample. But these rows are R (x) a, and what a sample adds
 between two layers l and m is
 
-    sum_k (D_lk (x) a)(D_mk (x) a')^T = (D_l^T D_m) (x) (a a'^T)
+    sum_k (R_lk (x) a)(R_mk (x) a')^T = (R_l^T R_m) (x) (a a'^T)
 
-The sum over samples is *one* matrix product, of all the vectorised D_l^T D_m (N, H_l H_m) with all the vectorised
+The sum over samples is *one* matrix product, of all the vectorised R_l^T R_m (N, H_l H_m) with all the vectorised
 a a'^T (N, I_l I_m), and K has gone from its cost. Within a layer both factors are symmetric, and a quarter of them is
 enough. Read backwards the same identity gives J Sigma J^T from the blocks of a covariance, without a Jacobian.
 
@@ -14,7 +14,8 @@ A bias is the weight of an input that is always 1: inputs carry a column of ones
 | symbol | shape | meaning |
 |---|---|---|
 | a | (N, I) | inputs of a layer |
-| D | (N, K, H) | back-propagated rows, K a sample |
+| R | (N, K, H) | back-propagated rows, K a sample |
+| M | (N, H_l, H_m) | for each sample a matrix between the units of two layers |
 | E | (H_l, I_l + 1, H_m, I_m + 1) | the block of a matrix over parameters between two layers |
 """
 
@@ -22,35 +23,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise, product
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import dgemm
 
 from ..validation import Array
+from .jacobian import FactoredRows, Shape, layer_views, n_parameters
 
 Indices = NDArray[np.intp]
-Shape = tuple[int, int]  # of a layer's W: (H, I)
 PIECE_FLOATS = 2**21  # of a product's factor that is made piece by piece, about 16 MB
 BAND = 128  # rows of a matrix that are transposed at a time: they stay in the cache
 WRITTEN = 30  # operations of a matrix product that take as long as writing one number to memory
-
-
-def layer_views(vectors: NDArray[Any], shapes: Sequence[Shape]) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-    """Return the views [(W (..., H, I), b (..., H)), ...] of parameter vectors (..., P)."""
-    views, start = [], 0
-    for H, I in shapes:
-        end = start + H * I
-        W, b = vectors[..., start:end], vectors[..., end : end + H]
-        views.append((W.reshape(*W.shape[:-1], H, I), b))
-        start = end + H
-    return views
-
-
-def n_parameters(shapes: Sequence[Shape]) -> int:
-    """Return how many parameters layers of these shapes have."""
-    return sum(H * (I + 1) for H, I in shapes)
 
 
 def parameter_positions(shapes: Sequence[Shape]) -> list[NDArray[np.intp]]:
@@ -87,22 +71,28 @@ def diagonal_outer_sum(c: Array, u: Array) -> Array:
     return E
 
 
-def add_gram(matrix: Array, inputs: Sequence[Array], deltas: Sequence[Array]) -> None:
-    """Add sum_n (R_n J_n)^T (R_n J_n) to the blocks l >= m of a (P, P) matrix, in place."""
-    shapes, a = [(D.shape[2], a.shape[1]) for a, D in zip(inputs, deltas, strict=True)], with_ones(inputs)
+def in_pairs(rows: FactoredRows) -> bool:
+    """Return whether these rows are better taken by pairs of layers than written out."""
+    whole = rows.columns is None and type(rows) is FactoredRows
+    return whole and pairs_are_cheaper(rows.shapes, rows.n_each)
+
+
+def add_gram(lower: Array, rows: FactoredRows) -> None:
+    """Add sum_n J_n^T J_n to the lower triangle of a (P, P) matrix, in place, as `FactoredRows.add_gram` does."""
+    shapes, a, R = rows.shapes, with_ones(rows.inputs), rows.deltas
     for l, m in _pairs(shapes):
-        K = deltas[l].transpose(0, 2, 1) @ deltas[m]  # (N, H_l, H_m)
+        M = R[l].transpose(0, 2, 1) @ R[m]  # (N, H_l, H_m)
         if l == m:
-            add_symmetric_block(matrix, shapes, l, K, a[l])
+            add_symmetric_block(lower, shapes, l, M, a[l])
         else:
-            add_block(matrix, shapes, l, m, outer_sum(K, a[l], a[m]))
+            add_block(lower, shapes, l, m, outer_sum(M, a[l], a[m]))
 
 
 class PairQuadratic:
     """J_n Sigma J_n^T for every sample, from the blocks of Sigma (P, P).
 
     With Q_n[h, g] = a_n^T Sigma_(h.)(g.) a'_n, one matrix product for all samples, a pair of layers adds
-    D_l Q D_m^T, and its transpose for m < l.
+    R_l Q R_m^T, and its transpose for m < l.
     """
 
     def __init__(self, Sigma: Array, shapes: Sequence[Shape]) -> None:
@@ -117,20 +107,21 @@ class PairQuadratic:
             else:
                 self._tables[l, m] = E.reshape(E.shape[0] * E.shape[1], -1)
 
-    def __call__(self, inputs: Sequence[Array], deltas: Sequence[Array], diagonal: bool = False) -> Array:
+    def __call__(self, rows: FactoredRows, diagonal: bool = False) -> Array:
         """Return J Sigma J^T, (N, K, K), or its `diagonal` alone, (N, K)."""
-        a, (N, K, _) = with_ones(inputs), deltas[0].shape
+        a, R = with_ones(rows.inputs), rows.deltas
+        N, K, _ = R[0].shape
         V = np.zeros((N, K) if diagonal else (N, K, K))
         for (l, m), table in self._tables.items():
             Q = np.zeros((N, table.shape[1]))
             for piece, outer in _outer_pieces(a[l], None if l == m else a[m]):
                 Q += outer.T @ table[piece]
             (H, _), (G, _) = self._shapes[l], self._shapes[m]
-            left = deltas[l] @ (Q[:, _triangle(H)[2]] if l == m else Q.reshape(N, H, G))  # (N, K, H_m)
+            left = R[l] @ (Q[:, _triangle(H)[2]] if l == m else Q.reshape(N, H, G))  # (N, K, H_m)
             if diagonal:
-                V += (1 + (l != m)) * np.einsum("nkh,nkh->nk", left, deltas[m])
+                V += (1 + (l != m)) * np.einsum("nkh,nkh->nk", left, R[m])
             else:
-                part = left @ deltas[m].transpose(0, 2, 1)
+                part = left @ R[m].transpose(0, 2, 1)
                 V += part if l == m else part + part.transpose(0, 2, 1)
         return V
 
@@ -172,13 +163,13 @@ def add_symmetric_block(matrix: Array, shapes: Sequence[Shape], l: int, M: Array
     matrix[b, b] += of_bias[:, :, -1]
 
 
-def pairs_are_cheaper(shapes: Sequence[Shape], n_rows: int) -> bool:
-    """Return whether pairs of layers beat K rows a sample of the Jacobian written out.
+def pairs_are_cheaper(shapes: Sequence[Shape], n_each: int) -> bool:
+    """Return whether pairs of layers beat `n_each` rows a sample of the Jacobian written out.
 
     Counted are operations of matrix products, and `WRITTEN` for every number that has to be written first.
     """
     P = n_parameters(shapes)
-    rows = n_rows * P * P + WRITTEN * n_rows * P
+    rows = n_each * P * P + WRITTEN * n_each * P
     pairs = sum(2 * units * inputs + WRITTEN * (2 * units + inputs) for units, inputs in _pair_sizes(shapes))
     return pairs < rows
 

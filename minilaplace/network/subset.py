@@ -1,7 +1,7 @@
-"""*The case for Bayesian Deep Learning*, typically huge: the parameters that are treated as uncertain.
+"""The parameters that are treated as uncertain: all of theta, the last layer, or some of them.
 
-A posterior need not be about all of theta: the rest stays at the MAP. A `Subset` says which parameters count, and
-how far a backward pass has to reach for them.
+A posterior need not be about all of theta: the rest stays at the MAP. A `Subset` says which parameters count, how far
+a backward pass has to reach for them, and how much memory a sample takes on the way.
 
 | subset_of_weights | parameters |
 |---|---|
@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..validation import Array, option, real_array, refusal
-from .jacobian import FactoredRows
-from .layer_pairs import Shape, layer_views, n_parameters, pair_floats, pairs_are_cheaper
+from .jacobian import Shape, layer_views, n_parameters
+from .layer_pairs import pair_floats, pairs_are_cheaper
 from .mlp import MLP, Trace
 
 SUBSETS = ("all", "last_layer", "subnetwork")
@@ -40,33 +40,24 @@ class Subset:
         Where the parameters stand in theta, (P_s,).
     columns
         Where they stand among those layers' parameters; None if they are all of these.
+    floats_factored, floats_written
+        About how many numbers the C rows of a sample take as factors, and written out or taken by pairs of layers.
     """
 
     n_layers: int
     shapes: list[Shape]
     indices: NDArray[np.intp]
-    columns: NDArray[np.intp] | None = None
+    columns: NDArray[np.intp] | None
+    floats_factored: int
+    floats_written: int
 
     def __len__(self) -> int:
         return len(self.indices)
 
-    def rows(self, trace: Trace, R: Array | None = None) -> FactoredRows:
-        """Back-propagate rows R (N, K, C), by default the identity, to these parameters."""
-        rows = trace.pull_back(R, self.n_layers)
-        return FactoredRows(rows.inputs, rows.deltas, self.columns, rows.paired)
-
     def second_order(self, trace: Trace, G: Array, top: Array | None = None) -> Array:
         """Return `trace.second_order(G, top)` in these parameters, (P_s, P_s)."""
-        H = trace.second_order(G, self.n_layers, top)
-        return H if self.columns is None else H[np.ix_(self.columns, self.columns)]
-
-    def floats_each(self, n_rows: int, factored: bool) -> int:
-        """Return about how many numbers K rows of a sample take, in factors or written out (or taken by pairs)."""
-        factors = sum(I + 2 * n_rows * H for H, I in self.shapes)
-        if factored:
-            return factors
-        in_pairs = self.columns is None and pairs_are_cheaper(self.shapes, n_rows)
-        return factors + (pair_floats(self.shapes) if in_pairs else 2 * n_rows * n_parameters(self.shapes))
+        whole = trace.second_order(G, self.n_layers, top)
+        return whole if self.columns is None else whole[np.ix_(self.columns, self.columns)]
 
     def layers(self) -> list[NDArray[np.intp]]:
         """Return for each layer where its parameters stand among the P_s, for those layers that have any."""
@@ -87,16 +78,28 @@ def select(network: MLP, name: str, subnetwork_indices: Any = None) -> Subset:
     if (subnetwork_indices is not None) != (name == "subnetwork"):
         expected = "indices with subset_of_weights='subnetwork', and there alone"
         raise ValueError(refusal("subnetwork_indices", expected, f"{subnetwork_indices} with {name!r}"))
-    if name == "subnetwork":
-        return _subnetwork(network, subnetwork_indices)
-    shapes = network.shapes if name == "all" else network.shapes[-1:]
     P = network.n_params
-    return Subset(len(shapes), shapes, np.arange(P - n_parameters(shapes), P))
+    if name == "subnetwork":
+        indices = _checked(subnetwork_indices, P)
+        below = [P - n_parameters(network.shapes[-n:]) for n in range(1, len(network.shapes) + 1)]
+        n_layers = 1 + next(n for n, start in enumerate(below) if start <= indices.min())
+        return _subset(network, n_layers, indices, indices - below[n_layers - 1])
+    n_layers = len(network.shapes) if name == "all" else 1
+    return _subset(network, n_layers, np.arange(P - n_parameters(network.shapes[-n_layers:]), P), None)
 
 
-def _subnetwork(network: MLP, subnetwork_indices: Any) -> Subset:
-    name, P = "subnetwork_indices", network.n_params
-    expected = f"different whole numbers from 0 to {P - 1}"
+def _subset(network: MLP, n_layers: int, indices: NDArray[np.intp], columns: NDArray[np.intp] | None) -> Subset:
+    """Return the subset, with the memory that a sample's rows take."""
+    shapes, C = network.shapes[-n_layers:], network.n_outputs
+    factored = sum(I + 2 * C * H for H, I in shapes)
+    in_pairs = network.factored and columns is None and pairs_are_cheaper(shapes, C)
+    written = factored + (pair_floats(shapes) if in_pairs else 2 * C * n_parameters(shapes))
+    return Subset(n_layers, shapes, indices, columns, factored if network.factored else written, written)
+
+
+def _checked(subnetwork_indices: Any, P: int) -> NDArray[np.intp]:
+    """Return different positions in theta, in the order in which they were given."""
+    name, expected = "subnetwork_indices", f"different whole numbers from 0 to {P - 1}"
     values = real_array(name, subnetwork_indices, expected)
     if values.ndim != 1 or values.size == 0:
         raise ValueError(refusal(name, f"shape (P_s,) of {expected}", f"shape {values.shape}"))
@@ -107,8 +110,4 @@ def _subnetwork(network: MLP, subnetwork_indices: Any) -> Subset:
     indices = values.astype(np.intp)
     if len(np.unique(indices)) < len(indices):
         raise ValueError(refusal(name, expected, "an index twice"))
-    n_layers = next(
-        n for n in range(1, len(network.shapes) + 1) if P - n_parameters(network.shapes[-n:]) <= indices.min()
-    )
-    shapes = network.shapes[-n_layers:]
-    return Subset(n_layers, shapes, indices, indices - (P - n_parameters(shapes)))
+    return indices

@@ -20,8 +20,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..laplace import Laplace
-from ..model.likelihood import Regression
-from ..validation import Array, every_class, instance, real_number, refusal, truth, whole_number
+from ..model.likelihood import every_class
+from ..validation import Array, boolean, instance, real_number, refusal, whole_number
 from .calibration import plot_coverage, plot_ood, plot_pit, plot_reliability
 
 __all__ = [
@@ -94,9 +94,9 @@ def plot_contour(
     'Laplace'
     """
     instance("la", la, Laplace, "a Laplace")
-    truth("colorbar", colorbar)
+    boolean("colorbar", colorbar)
     network, likelihood = la.model.network, la.model.likelihood
-    if network.n_inputs != 2 or isinstance(likelihood, Regression) or likelihood.paired:
+    if network.n_inputs != 2 or likelihood.has_noise or not network.factored:
         raise ValueError(refusal("la", "a classifier of two inputs", f"{network} with {la.model.likelihood}"))
     X, y = la.model.check_data(X, y)
     margin = real_number("margin", margin)

@@ -1,4 +1,4 @@
-"""*From Bayesian Logistic Regression ...*, the inverse Hessian: the Cholesky factor of a precision, instead.
+"""The Cholesky factor of a precision, which serves in the place of an inverse.
 
 A sum of curvature and prior is rounded to 16 digits of its largest entries. Where so weak a prior, or so little noise,
 leaves fewer than `DIGITS` for what the prior alone determines, a posterior would be precise and wrong: it is refused,

@@ -1,4 +1,4 @@
-"""*From Bayesian Logistic Regression ...*, Taylor expansion to a Gaussian: the posterior.
+"""The posterior, a Gaussian: what every one answers, and those that hold Cholesky factors.
 
 Minus the log posterior, expanded to second order around its mode theta, is a quadratic: the posterior is close to a
 Gaussian centred there, whose precision is the curvature of the loss plus the prior's precision:
@@ -12,8 +12,8 @@ covariance of the outputs that it implies, J Sigma J^T. They differ in the facto
 |---|---|---|
 | `FullPosterior` | the Cholesky factor L of Lambda | any matrix |
 | `BlockPosterior` | one `FullPosterior` a layer | block-diagonal |
-| `EigenPosterior` (`kronecker.py`) | eigenvalues, an orthogonal basis in factored form | Kronecker-factored, diagonal |
-| `LowRankPosterior` (`low_rank.py`) | rows G with curvature G^T G | of few rows: low rank, function space |
+| `EigenPosterior`, in `structures` | eigenvalues, an orthogonal basis in factored form | Kronecker-factored, diagonal |
+| `LowRankPosterior`, there too | rows G with curvature G^T G | of few rows: low rank, function space |
 
 The inverse itself is never needed; `covariance` is there to look at.
 """
@@ -30,7 +30,7 @@ from scipy.linalg import solve_triangular
 from scipy.linalg.lapack import dpotri
 
 from ..network.jacobian import FactoredRows
-from ..network.layer_pairs import PairQuadratic, symmetrise
+from ..network.layer_pairs import PairQuadratic, in_pairs, symmetrise
 from ..validation import Array
 from .cholesky import cholesky
 
@@ -45,10 +45,13 @@ class Posterior(ABC):
     log_det_precision
         log det Lambda.
     factored
-        Whether the factors of the Jacobian's rows are enough to predict, and these are never written out.
+        Whether predictions need the factors of the Jacobian's rows alone, and these are never written out.
+    room
+        How many numbers may be worked on at a time, if these are more than usual: a share of what itself takes.
     """
 
     factored = False
+    room = 0
     log_det_precision: float
 
     def __init__(self, mean: Array) -> None:
@@ -68,12 +71,12 @@ class Posterior(ABC):
         """Return the diagonal of Sigma, (P_s,)."""
 
     @abstractmethod
-    def functional_covariance(self, jacobian: FactoredRows, n_rows: int | None = None) -> Array:
-        """Return J_n Sigma J_n^T, (N, C, C); `n_rows`, if these rows are a block of so many, tells what may pay."""
+    def functional_covariance(self, rows: FactoredRows) -> Array:
+        """Return J_n Sigma J_n^T for K rows J_n a sample, (N, K, K)."""
 
-    def functional_variance(self, jacobian: FactoredRows, n_rows: int | None = None) -> Array:
+    def functional_variance(self, rows: FactoredRows) -> Array:
         """Return the diagonals of `functional_covariance`, (N, C)."""
-        return np.diagonal(self.functional_covariance(jacobian, n_rows), axis1=1, axis2=2)
+        return np.diagonal(self.functional_covariance(rows), axis1=1, axis2=2)
 
     def sample(self, n_samples: int, rng: np.random.Generator) -> Array:
         """Draw parameter vectors, (S, P_s)."""
@@ -87,8 +90,8 @@ class Posterior(ABC):
 class FullPosterior(Posterior):
     """One Cholesky factor, Lambda = L L^T, serves every question.
 
-    The log-determinant comes from its diagonal, 2 sum_i log L_ii, samples are L^-T times white noise. J Sigma J^T is
-    V^T V with V = L^-1 J^T; for many rows J, Sigma is made once, from L: see `_few`.
+    The log-determinant comes from its diagonal, 2 sum_i log L_ii, samples are L^-T times white noise, and J Sigma J^T
+    is V^T V with V = L^-1 J^T. For many rows J it is less work to make Sigma once, from L.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class FullPosterior(Posterior):
         super().__init__(mean)
         self._factor = cholesky(curvature, prior, scale, of_squares)
         self._pairs: PairQuadratic | None = None
+        self.room = self._factor.size // 4
         self.log_det_precision = float(2 * np.log(np.diagonal(self._factor)).sum())
 
     def precision(self) -> Array:
@@ -111,50 +115,47 @@ class FullPosterior(Posterior):
         """Return the diagonal of the covariance, (P_s,)."""
         return np.diagonal(self._inverse()).copy()
 
-    def functional_covariance(self, jacobian: FactoredRows, n_rows: int | None = None) -> Array:
-        """Return J_n Sigma J_n^T, (N, C, C): of many rows by pairs of layers or, if that is cheaper, J times Sigma."""
-        if self._few(jacobian, n_rows):
-            V = self._solved(jacobian)
-            return np.einsum("pcn,pdn->ncd", V, V)
-        if jacobian.in_pairs:
-            return self._by_pairs(jacobian)(jacobian.inputs, jacobian.deltas)
-        J = jacobian.written()  # (P_s, C, N)
-        return np.einsum("pcn,pdn->ncd", self._covariance_times(J), J)
+    def functional_covariance(self, rows: FactoredRows) -> Array:
+        """Return J_n Sigma J_n^T, (N, K, K)."""
+        if rows.n_each > 1 and in_pairs(rows) and not self._are_few(rows):
+            return self._by_pairs(rows)
+        left, right = self._products(rows)
+        return np.einsum("pkn,pln->nkl", left, right)
 
-    def functional_variance(self, jacobian: FactoredRows, n_rows: int | None = None) -> Array:
-        """Return the diagonals of `functional_covariance`, (N, C)."""
-        if self._few(jacobian, n_rows):
-            return (self._solved(jacobian) ** 2).sum(axis=0).T
-        if jacobian.in_pairs:
-            return self._by_pairs(jacobian)(jacobian.inputs, jacobian.deltas, diagonal=True)
-        J = jacobian.written()
-        return np.einsum("pcn,pcn->nc", self._covariance_times(J), J)
+    def functional_variance(self, rows: FactoredRows) -> Array:
+        """Return the diagonals of `functional_covariance`, (N, K)."""
+        if rows.n_each > 1 and in_pairs(rows) and not self._are_few(rows):
+            return self._by_pairs(rows, diagonal=True)
+        left, right = self._products(rows)
+        return np.einsum("pkn,pkn->nk", left, right)
 
-    def _few(self, jacobian: FactoredRows, n_rows: int | None) -> bool:
+    def _products(self, rows: FactoredRows) -> tuple[Array, Array]:
+        """Return (P_s, K, N) arrays whose products, summed over P_s, are J Sigma J^T: V twice, or Sigma J^T and J^T."""
+        J = rows.written()  # (P_s, K, N)
+        flat = J.reshape(len(J), -1)
+        if self._are_few(rows):
+            V = solve_triangular(self._factor, flat, lower=True, overwrite_b=True).reshape(J.shape)
+            return V, V
+        return (self._whole_covariance @ flat).reshape(J.shape), J
+
+    def _are_few(self, rows: FactoredRows) -> bool:
         """Return whether to solve with L, P^2 operations a row, is less work than Sigma itself is to make, 2/3 P^3."""
-        return 3 * (jacobian.n_rows if n_rows is None else n_rows) < 2 * len(self.mean)
-
-    def _solved(self, jacobian: FactoredRows) -> Array:
-        """Return V = L^-1 J^T, (P_s, C, N)."""
-        J = jacobian.written()
-        return solve_triangular(self._factor, J.reshape(len(J), -1), lower=True, overwrite_b=True).reshape(J.shape)
+        return 3 * len(rows.deltas[0]) * rows.n_each < 2 * len(self.mean)
 
     def _inverse(self) -> Array:
         """Return the lower triangle of the covariance."""
         upper, _ = dpotri(self._factor.T, lower=0)
         return upper.T
 
-    def _covariance_times(self, J: Array) -> Array:
-        return (self._whole_covariance @ J.reshape(len(J), -1)).reshape(J.shape)
-
     @cached_property
     def _whole_covariance(self) -> Array:
         return self.covariance()
 
-    def _by_pairs(self, jacobian: FactoredRows) -> PairQuadratic:
+    def _by_pairs(self, rows: FactoredRows, *, diagonal: bool = False) -> Array:
+        """Return J Sigma J^T from the blocks of Sigma between pairs of layers."""
         if self._pairs is None:
-            self._pairs = PairQuadratic(self._whole_covariance, jacobian.shapes)
-        return self._pairs
+            self._pairs = PairQuadratic(self._whole_covariance, rows.shapes)
+        return self._pairs(rows, diagonal)
 
     def _deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
         noise = rng.standard_normal((len(self.mean), n_samples))
@@ -162,20 +163,20 @@ class FullPosterior(Posterior):
 
 
 class BlockPosterior(Posterior):
-    """Independent layers, each with a `FullPosterior`; `blocks` says where each one's parameters stand."""
+    """Independent layers, each with a `FullPosterior`; `layers` says where each one's parameters stand."""
 
     def __init__(
         self,
         mean: Array,
-        blocks: Sequence[NDArray[np.intp]],
+        layers: Sequence[NDArray[np.intp]],
         curvatures: Sequence[Array],
         prior: Array,
         scale: float,
         of_squares: bool,
     ) -> None:
         super().__init__(mean)
-        self._blocks = blocks
-        parts = zip(blocks, curvatures, strict=True)
+        self._layers = layers
+        parts = zip(layers, curvatures, strict=True)
         self._parts = [FullPosterior(mean[at], part, prior[at], scale, of_squares) for at, part in parts]
         self.log_det_precision = sum(part.log_det_precision for part in self._parts)
 
@@ -191,22 +192,22 @@ class BlockPosterior(Posterior):
         """Return the diagonal of the covariance, (P_s,)."""
         return self._joined([part.variance() for part in self._parts])
 
-    def functional_covariance(self, jacobian: FactoredRows, n_rows: int | None = None) -> Array:
-        """Return the sum of the layers' J_n Sigma J_n^T, (N, C, C)."""
-        layers = zip(self._parts, jacobian.layers(), strict=True)
-        return np.add.reduce([part.functional_covariance(rows, n_rows) for part, rows in layers])
+    def functional_covariance(self, rows: FactoredRows) -> Array:
+        """Return the sum of the layers' J_n Sigma J_n^T, (N, K, K)."""
+        layers = zip(self._parts, rows.layers(), strict=True)
+        return np.add.reduce([part.functional_covariance(layer) for part, layer in layers])
 
     def _deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
         return self._joined([part._deviations(n_samples, rng) for part in self._parts])
 
     def _assembled(self, matrices: list[Array]) -> Array:
         whole = np.zeros((len(self.mean),) * 2)
-        for at, matrix in zip(self._blocks, matrices, strict=True):
+        for at, matrix in zip(self._layers, matrices, strict=True):
             whole[np.ix_(at, at)] = matrix
         return whole
 
     def _joined(self, vectors: list[Array]) -> Array:
         whole = np.empty((*vectors[0].shape[:-1], len(self.mean)))
-        for at, vector in zip(self._blocks, vectors, strict=True):
+        for at, vector in zip(self._layers, vectors, strict=True):
             whole[..., at] = vector
         return whole

@@ -1,4 +1,4 @@
-"""Figures 1 and 2, the posterior predictive: from a Gaussian over logits to probabilities.
+"""Links: from a Gaussian over the outputs to probabilities.
 
 The outputs are Gaussian under the posterior, f ~ N(m, V), see `outputs.py`. The predictive averages the likelihood's
 mean over them; each link approximates that average:
@@ -14,7 +14,7 @@ mean over them; each link approximates that average:
 | `mc` | all | an average over samples of f, drawn jointly for all inputs |
 | `nn` | all | an average over samples of theta, through the network itself: nothing is linearised |
 
-`LINKS` says which likelihood has which; the first is the default. For a regression `probit` is another name of
+A likelihood names the links that it has; the first is the default. For a regression `probit` is another name of
 `exact`: a mean that is linear in f needs no approximation. `decompose` says where the uncertainty comes from.
 """
 
@@ -22,14 +22,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import entr, expit, logsumexp, ndtr, roots_hermitenorm
 
-from ..model.heteroscedastic import HeteroscedasticGaussian
-from ..model.likelihood import Bernoulli, BradleyTerry, Categorical, Gaussian, Likelihood, Regression
-from ..validation import Array, every_class, option, refusal
+from ..model.likelihood import Likelihood, every_class
+from ..validation import Array, option, refusal
 from .outputs import Outputs
 
 
@@ -62,17 +61,20 @@ class Uncertainty(NamedTuple):
     epistemic: Array
 
 
-def plugin(likelihood: Likelihood, f: Outputs) -> Array:
-    """Return mean(m): class probabilities as if the parameters were certain."""
-    return likelihood.mean(f.mean)
+def plugin(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
+    """Return mean(m) as if the parameters were certain: class probabilities, or a `Prediction` with the noise alone."""
+    mean, noise = likelihood.mean(f.mean), likelihood.noise_variance(f.mean)
+    return mean if noise is None else Prediction(mean, noise.copy())
 
 
-def probit(likelihood: Likelihood, f: Outputs) -> Array:
+def probit(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
     """Return mean(kappa m) with kappa = 1 / sqrt(1 + pi/8 diag V): uncertain logits shrink towards even odds."""
+    if "exact" in likelihood.links:
+        return exact(likelihood, f)
     return likelihood.mean(f.mean / np.sqrt(1 + np.pi / 8 * f.variance()))
 
 
-def bridge(likelihood: Categorical, f: Outputs, *, normalise: bool = False) -> Array:
+def bridge(likelihood: Likelihood, f: Outputs, *, normalise: bool = False) -> Array:
     """Return the mean of the Dirichlet that is nearest to softmax(f), f ~ N(m, V), (N, C).
 
     Softmax does not see a number added to all logits, so f is first conditioned on a sum of zero: with 1 the vector of
@@ -119,63 +121,60 @@ def quadrature(likelihood: Likelihood, f: Outputs) -> Array:
     return np.minimum(np.where(s[:, 0] <= 1, narrow, wide), 1)  # weights that sum to 1 may round to more
 
 
-def exact(likelihood: Regression, f: Outputs) -> Prediction:
-    """Return the mean m and the variance diag V + E[noise], which is sigma^2, or E[exp(s)] = exp(m_s + V_ss / 2)."""
-    _, aleatoric, epistemic = _variances(likelihood, f)
-    return Prediction(likelihood.mean(f.mean), aleatoric + epistemic)
+def exact(likelihood: Likelihood, f: Outputs) -> Prediction:
+    """Return mean and variance of y in closed form: the average noise, and the variance of the mean."""
+    mean, noise, spread = likelihood.moments(f.mean, f.variance())
+    return Prediction(mean, noise + spread)
 
 
-def plugin_regression(likelihood: Regression, f: Outputs) -> Prediction:
-    """Return N(m, noise): the noise alone."""
-    return Prediction(likelihood.mean(f.mean), likelihood.noise_variance(f.mean).copy())
-
-
-def average(likelihood: Likelihood, outputs: Iterable[Array]) -> Array | Prediction:
+def sample_average(likelihood: Likelihood, outputs: Iterable[Array]) -> Array | Prediction:
     """Return the predictive of S equally likely outputs (N, C), each looked at once and forgotten.
 
     The average of the means mu_s = mean(f_s); for a regression a `Prediction` whose variance is the average noise plus
-    sum_s (mu_s - their average)^2 / (S - 1), or plus nothing where S = 1. The running sums are Welford's (1962).
+    sum_s (mu_s - their average)^2 / (S - 1), or plus nothing where S = 1.
     """
-    mean, squares, noise, s = np.zeros(()), np.zeros(()), np.zeros(()), 0
+    mean, noise, spread = _sample_moments(likelihood, outputs)
+    return Prediction(mean, noise + spread) if likelihood.has_noise else mean
+
+
+def _sample_moments(likelihood: Likelihood, outputs: Iterable[Array]) -> tuple[Array, Array, Array]:
+    """Return the average mean, the average noise (0 if there is none), and the variance of the means.
+
+    The running sums are Welford's (1962).
+    """
+    mean, noise, squares, s = np.zeros(()), np.zeros(()), np.zeros(()), 0
     for s, f in enumerate(outputs, start=1):
-        deviation = likelihood.mean(f) - mean
+        deviation, noise_s = likelihood.mean(f) - mean, likelihood.noise_variance(f)
         mean = mean + deviation / s
-        if isinstance(likelihood, Regression):
+        if noise_s is not None:
             squares = squares + deviation**2 * ((s - 1) / s)
-            noise = noise + (likelihood.noise_variance(f) - noise) / s
-    if not isinstance(likelihood, Regression):
-        return mean
-    return Prediction(mean, squares / max(1, s - 1) + noise)
+            noise = noise + (noise_s - noise) / s
+    return mean, noise, squares / max(1, s - 1)
 
 
 def mc(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
     """Return the average over samples of the linearised outputs."""
-    return average(likelihood, f.linear_samples())
+    return sample_average(likelihood, f.linear_samples())
 
 
 def nn(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
     """Return the average over samples of theta, each through the network."""
-    return average(likelihood, f.network_samples())
-
-
-def log_score(prediction: Array | Prediction, y: Any) -> Array:
-    """Return the log density that a prediction gave to the targets, (N,); probabilities count as in [eps, 1 - eps]."""
-    if isinstance(prediction, Prediction):
-        mean, variance = prediction
-        return -0.5 * ((y - mean) ** 2 / variance + np.log(2 * np.pi * variance)).sum(axis=1)
-    eps = np.finfo(np.float64).eps
-    return np.log(np.clip(every_class(prediction)[np.arange(len(y)), y], eps, 1 - eps))
+    return sample_average(likelihood, f.network_samples())
 
 
 def decompose(likelihood: Likelihood, f: Outputs) -> Uncertainty:
     """Return total = aleatoric + epistemic uncertainty.
 
-    For classes entropies, over samples of f, see `entropies`. For a regression variances, exactly:
-    Var y = E[noise] + diag V.
+    For classes entropies, over samples of f, see `entropies`. For a regression variances, Var y = E[noise] + Var mean:
+    in closed form where the likelihood has one, else over samples of f.
     """
-    if isinstance(likelihood, Regression):
-        return Uncertainty(*_variances(likelihood, f))
-    return entropies(every_class(np.stack([likelihood.mean(f_s) for f_s in f.linear_samples()]), n_axes=2))
+    if not likelihood.has_noise:
+        return entropies(every_class(np.stack([likelihood.mean(f_s) for f_s in f.linear_samples()]), n_axes=2))
+    if "exact" in likelihood.links:
+        _, noise, spread = likelihood.moments(f.mean, f.variance())
+    else:
+        _, noise, spread = _sample_moments(likelihood, f.linear_samples())
+    return Uncertainty(noise + spread, noise, spread)
 
 
 def entropies(p: Array) -> Uncertainty:
@@ -184,51 +183,23 @@ def entropies(p: Array) -> Uncertainty:
     return Uncertainty(total, aleatoric, np.maximum(total - aleatoric, 0))  # 0 but for rounding
 
 
-def _variances(likelihood: Regression, f: Outputs) -> tuple[Array, Array, Array]:
-    """Return Var y, E[noise] and Var m, each (N, C), for a regression."""
-    V = f.variance()
-    aleatoric, epistemic = likelihood.noise_variance(f.mean), V
-    if isinstance(likelihood, HeteroscedasticGaussian):
-        epistemic, V_s = np.split(V, 2, axis=1)
-        aleatoric = np.exp(np.split(f.mean, 2, axis=1)[1] + V_s / 2)
-    return aleatoric + epistemic, aleatoric, epistemic
-
-
-Link = Callable[..., "Array | Prediction"]
-SAMPLED: dict[str, Link] = {"mc": mc, "nn": nn}
-REGRESSION: dict[str, Link] = {"exact": exact, "probit": exact, "plugin": plugin_regression, **SAMPLED}
-ONE_LOGIT: dict[str, Link] = {"probit": probit, "plugin": plugin, "quadrature": quadrature, **SAMPLED}
-LINKS: dict[type[Likelihood], dict[str, Link]] = {
-    Bernoulli: ONE_LOGIT,
-    BradleyTerry: ONE_LOGIT,
-    Categorical: {
-        "probit": probit, "plugin": plugin, "bridge": bridge, "bridge_norm": partial(bridge, normalise=True), **SAMPLED,
-    },
-    Gaussian: REGRESSION,
-    HeteroscedasticGaussian: REGRESSION,
-}  # fmt: skip
-MEANINGLESS: dict[tuple[type[Likelihood], str], str] = {
-    **{
-        (kind, link): "the mean of one logit's bridge is the plugin"
-        for kind in (Bernoulli, BradleyTerry)
-        for link in ("bridge", "bridge_norm")
-    },
-    (Categorical, "quadrature"): "it is the average of one logit; of many, 'mc' is",
-    **{
-        (kind, link): "there are no class probabilities"
-        for kind in (Gaussian, HeteroscedasticGaussian)
-        for link in ("bridge", "bridge_norm", "quadrature")
-    },
+LINKS: dict[str, Callable[[Likelihood, Outputs], Array | Prediction]] = {
+    "plugin": plugin,
+    "probit": probit,
+    "bridge": bridge,
+    "bridge_norm": partial(bridge, normalise=True),
+    "quadrature": quadrature,
+    "exact": exact,
+    "mc": mc,
+    "nn": nn,
 }
+SAMPLED = ("mc", "nn")
 
 
-def link_of(likelihood: Likelihood, name: str | None) -> Link:
-    """Return the link of this name, by default the likelihood's own, or raise a ValueError that says what is wrong."""
-    kind = type(likelihood)
-    links = LINKS[kind]
-    if name is None:
-        return next(iter(links.values()))
-    if isinstance(name, str) and (kind, name) in MEANINGLESS:
-        expected = f"one of {', '.join(map(repr, links))} for {kind.__name__}"
-        raise ValueError(refusal("link_approx", expected, f"{name!r}: {MEANINGLESS[kind, name]}"))
-    return links[option("link_approx", name, links)]
+def link_of(likelihood: Likelihood, name: str | None) -> Callable[[Likelihood, Outputs], Array | Prediction]:
+    """Return the link of this name, by default the likelihood's first, or raise a ValueError that says which it has."""
+    known = likelihood.links
+    if isinstance(name, str) and name in likelihood.meaningless:
+        expected = f"one of {', '.join(map(repr, known))} for {type(likelihood).__name__}"
+        raise ValueError(refusal("link_approx", expected, f"{name!r}: {likelihood.meaningless[name]}"))
+    return LINKS[known[0] if name is None else option("link_approx", name, known)]

@@ -1,101 +1,101 @@
-"""*From Bayesian Logistic Regression ...*, predicted probabilities that fan out: the Gaussian over the outputs.
+"""The Gaussian over the outputs that a posterior implies, f ~ N(m, V).
 
 Linearised around theta, f(x, theta') ~ f(x, theta) + J (theta' - theta), the network's outputs are Gaussian under the
-posterior: f ~ N(m, V) with m = f(x, theta) and V = J Sigma J^T. Where data is scarce, V is large.
+posterior: m = f(x, theta) and V = J Sigma J^T. Where data is scarce, V is large.
 
-`Outputs` holds them for a block of inputs, `answers` asks them block by block, so that memory does not grow with N.
+`LinearisedNetwork` is the network as the posterior sees it; called at inputs it returns their `Outputs`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..curvature import blocks
-from ..network.jacobian import FactoredRows
-from ..network.mlp import MLP
+from ..network.jacobian import FactoredRows, batches
+from ..network.mlp import MLP, Trace
 from ..network.subset import Subset
 from ..posterior.gaussian import Posterior
-from ..validation import Array, Rows, refusal
+from ..validation import Array, StoredSamples, refusal
+
+NO_SAMPLES = np.empty((0, 0))
 
 
+@dataclass(frozen=True, eq=False)
+class LinearisedNetwork:
+    """A network linearised around theta (P,), under a posterior over a subset of its parameters."""
+
+    network: MLP
+    theta: Array
+    posterior: Posterior
+    subset: Subset
+
+    def __call__(self, X: Array, thetas: Array = NO_SAMPLES) -> Outputs:
+        """Return the Gaussian over the outputs at X (N, D); `thetas` (S, P) are samples for those who average some."""
+        return Outputs(self, X, self.network.trace(self.theta, X), thetas)
+
+    def floats_each(self, n_samples: int = 0) -> int:
+        """Return about how many numbers an input takes, with this many samples of its outputs."""
+        floats = self.subset.floats_factored if self.posterior.factored else self.subset.floats_written
+        return floats + 3 * self.network.n_outputs * n_samples
+
+
+@dataclass(frozen=True, eq=False)
 class Outputs:
-    """f(x_n) ~ N(m_n, V_n) under a posterior, for a block of inputs; only what a link asks for is computed.
+    """f(x_n) ~ N(m_n, V_n) at some inputs; only what a link asks for is computed."""
 
-    `thetas` (S, P) are samples of the posterior, for the links that average over some; `n_rows` is how many outputs the
-    prediction is about that this block belongs to.
-    """
+    at: LinearisedNetwork
+    X: Array
+    trace: Trace
+    thetas: Array
 
-    def __init__(
-        self,
-        network: MLP,
-        theta: Array,
-        X: Array,
-        posterior: Posterior,
-        subset: Subset,
-        thetas: Array | None = None,
-        n_rows: int | None = None,
-    ) -> None:
-        self._network, self._theta, self._X = network, theta, X
-        self._posterior, self._subset, self._thetas = posterior, subset, np.array([]) if thetas is None else thetas
-        self._n_rows = n_rows
-        self._trace = network.trace(theta, X)
-        self.mean = self._trace.output  # (N, C)
+    @property
+    def mean(self) -> Array:
+        """The outputs at theta, m (N, C)."""
+        return self.trace.output
 
     def covariance(self, R: Array | None = None) -> Array:
         """Return V_n = J_n Sigma J_n^T, (N, C, C), or the covariance of R f for rows R (K, C), (N, K, K)."""
-        if R is None:
-            return self._posterior.functional_covariance(self._jacobian, self._n_rows)
-        rows = self._subset.rows(self._trace, np.broadcast_to(R, (len(self.mean), *R.shape)))
-        return self._posterior.functional_covariance(rows, self._n_rows)
+        if R is not None:
+            R = np.broadcast_to(R, (len(self.mean), *R.shape))
+        return self.at.posterior.functional_covariance(self._jacobian(R))
 
     def variance(self) -> Array:
         """Return diag V_n, (N, C)."""
-        return self._posterior.functional_variance(self._jacobian, self._n_rows)
+        return self.at.posterior.functional_variance(self._jacobian())
 
     def linear_samples(self) -> Array:
         """Return m + J (theta_s - theta) for every sampled theta, (S, N, C)."""
-        return self.mean + self._jacobian.dot((self._thetas - self._theta)[:, self._subset.indices])
+        return self.mean + self._jacobian().dot((self.thetas - self.at.theta)[:, self.at.subset.indices])
 
     def network_samples(self) -> Iterator[Array]:
         """Yield f(x, theta_s) for every sampled theta, (N, C) each."""
-        return (self._network.forward(theta, self._X) for theta in self._thetas)
+        return (self.at.network.forward(theta, self.X) for theta in self.thetas)
 
-    @cached_property
-    def _jacobian(self) -> FactoredRows:
-        return self._subset.rows(self._trace)
+    def _jacobian(self, R: Array | None = None) -> FactoredRows:
+        """Return the rows of the Jacobian in the uncertain parameters, (N, C, P_s), or rows R (N, K, C) of them."""
+        return self.trace.pull_back(R, self.at.subset.n_layers, self.at.subset.columns)
 
 
-def answers(
-    ask: Callable[[Outputs], Any],
-    X: Array | Rows,
-    network: MLP,
-    theta: Array,
-    posterior: Posterior,
-    subset: Subset,
-    thetas: Array | None = None,
-) -> Any:
-    """Return what the outputs at X answer, joined over blocks of X, or raise a ValueError if that is not finite."""
-    C, N = network.n_outputs, len(X)
-    paired = len(X[:1].shape) == 3
-    floats = subset.floats_each(C, posterior.factored and not paired) + (0 if thetas is None else 3 * C * len(thetas))
+def in_batches(function: Callable[[Array], Any], X: Array | StoredSamples, floats_each: int, room: int = 0) -> Any:
+    """Return function(X), an array or a tuple of arrays, joined over batches so that memory does not grow with N.
+
+    Raises a ValueError if some of it is not finite.
+    """
     with np.errstate(all="ignore"):
-        asked = (Outputs(network, theta, X[block], posterior, subset, thetas, N * C) for block in blocks(N, floats))
-        answer = joined([ask(f) for f in asked])
-    for part in answer if isinstance(answer, tuple) else (answer,):
-        if not np.isfinite(part).all():
-            n = int(np.argwhere(~np.isfinite(part))[0, 0])
-            expected = "inputs at which predictions and their variances are within the range of float64"
-            raise ValueError(refusal("X", expected, f"one where they are not, at index {n}"))
+        parts = [function(X[batch]) for batch in batches(len(X), floats_each, room=room)]
+    if not isinstance(parts[0], tuple):
+        return _finite(np.concatenate(parts))
+    whole = [_finite(np.concatenate(column)) for column in zip(*parts, strict=True)]
+    return parts[0]._make(whole) if hasattr(parts[0], "_make") else tuple(whole)
+
+
+def _finite(answer: Array) -> Array:
+    """Return the answer, or raise a ValueError that says at which input it is not finite."""
+    if not np.isfinite(answer).all():
+        n = int(np.argwhere(~np.isfinite(answer))[0, 0])
+        expected = "inputs at which predictions and their variances are within the range of float64"
+        raise ValueError(refusal("X", expected, f"one where they are not, at index {n}"))
     return answer
-
-
-def joined(parts: list[Any]) -> Any:
-    """Concatenate arrays, or tuples of arrays, that belong to consecutive blocks of inputs."""
-    if isinstance(parts[0], tuple):
-        columns = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return parts[0]._make(columns) if hasattr(parts[0], "_make") else tuple(columns)
-    return np.concatenate(parts)

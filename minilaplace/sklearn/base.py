@@ -29,7 +29,7 @@ from ..network.mlp import MLP
 from ..predictive.links import link_of
 from ..structures.fit import Options
 from ..training import ConvergenceWarning, fit_map
-from ..validation import Array, instance, option, refusal, truth, whole_number
+from ..validation import Array, boolean, instance, option, refusal, whole_number
 from .mlp import activation_here, carried
 
 BUDGETS = {"lbfgs": "max_iterations", "adam": "epochs"}  # what each solver calls `max_iter`
@@ -65,7 +65,7 @@ class LaplaceMLP(BaseEstimator):
     def fit(self: Self, X: Any, y: Any) -> Self:
         """Train on inputs X (N, D) and targets y, and return self; earlier data is forgotten."""
         with self._as_a_whole():
-            warm = truth("warm_start", self.warm_start) and self.__sklearn_is_fitted__()
+            warm = boolean("warm_start", self.warm_start) and self.__sklearn_is_fitted__()
             X, y = self._read(X, y, reset=not warm)
             self._fit(X, y, self.theta_ if warm else None)
         return self

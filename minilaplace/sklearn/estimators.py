@@ -16,8 +16,10 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from ..model.likelihood import Bernoulli, Categorical, Gaussian, Likelihood
-from ..validation import Array, every_class, refusal
+from ..model.classes import Bernoulli, Categorical
+from ..model.gaussian import Gaussian
+from ..model.likelihood import Likelihood, every_class
+from ..validation import Array, refusal
 from .base import LaplaceMLP
 from .mlp import matching_precision, residual_noise
 

@@ -1,4 +1,4 @@
-"""Listing, `fit!(la, data)`: what a fit learns of the data, added up.
+"""What a fit learns of the data: curvature, negative log-likelihood and size, added up over samples.
 
 A `Fit` is all that a posterior and the evidence need to know of the data: its curvature in some structure, its
 negative log-likelihood, its size. It is a sum over samples, and so over shards of the data: `add_up` makes one, in
@@ -8,24 +8,24 @@ this process or, shard by shard, in those of an executor.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from ..curvature import CURVATURES, blocks, contributions, finite_curvature
+from ..curvature import CURVATURES, contributions, finite_curvature
 from ..model.bayesian_model import BayesianModel
 from ..model.likelihood import Likelihood
+from ..network.jacobian import batches
 from ..network.subset import Subset, select
-from ..validation import Array, Rows, instance, option, real_number, refusal, whole_number
+from ..parallel import side_by_side
+from ..validation import Array, StoredSamples, option, real_number, refusal, whole_number
 from .full import BlockDiag, Full, Structure
 from .kronecker import Diag, Kron
 from .low_rank import FunctionSpace, LowRank
-
-T = TypeVar("T")
 
 STRUCTURES: dict[str, type[Structure]] = {
     "full": Full,
@@ -98,26 +98,24 @@ class Options:
             whole_number("rank", self.rank, least=1)
 
     def subset(self, model: BayesianModel) -> Subset:
-        """Return the parameters of a model that are uncertain."""
-        return select(model.network, self.subset_of_weights, self.subnetwork_indices)
-
-    def check_likelihood(self, likelihood: Likelihood) -> None:
-        """Raise a ValueError if the structure has no form for this likelihood."""
-        if likelihood.paired and self.hessian_structure == "kron":
+        """Return the parameters of a model that are uncertain, or raise a ValueError if the structure has no form."""
+        if not model.network.factored and self.hessian_structure == "kron":
             expected = "another structure for pairs"
             raise ValueError(refusal("hessian_structure", expected, "'kron': a difference of two products is none"))
+        return select(model.network, self.subset_of_weights, self.subnetwork_indices)
 
-    def no_data(self, model: BayesianModel) -> Fit:
+    def no_data(self, likelihood: Likelihood, subset: Subset) -> Fit:
         """Return the fit to nothing."""
-        structure = STRUCTURES[self.hessian_structure](self.subset(model), self.rank)
-        return Fit(structure, model.likelihood, self.curvature, self.temperature)
+        structure = STRUCTURES[self.hessian_structure](subset, self.rank)
+        return Fit(structure, likelihood, self.curvature, self.temperature)
 
 
 def add_up(
     options: Options,
     model: BayesianModel,
+    subset: Subset,
     theta: Array,
-    X: Array | Rows,
+    X: Array | StoredSamples,
     y: Any,
     *,
     batch_size: int | None = None,
@@ -127,30 +125,16 @@ def add_up(
     """Return the fit of `model` at `theta` to (X, y), added up shard by shard where there is an executor."""
     callback = callback or (lambda done, n_samples: None)
     if executor is None:
-        return _shard(options, model, theta, X, y, batch_size, callback=callback)
-    shards = blocks(len(X), size=-(-len(X) // (os.cpu_count() or 1)))
-    jobs = [partial(_shard, options, model, theta, X[shard], y[shard], batch_size) for shard in shards]
-    fits = results(jobs, executor)
+        return _shard(options, model, subset, theta, X, y, batch_size, callback=callback)
+    shards = batches(len(X), size=-(-len(X) // (os.cpu_count() or 1)))
+    jobs = [partial(_shard, options, model, subset, theta, X[shard], y[shard], batch_size) for shard in shards]
+    fits = side_by_side(jobs, executor)
     total = next(fits)
     for other in fits:
         callback(total.n_data, len(X))
         total = merged(total, other)
     callback(total.n_data, len(X))
     return total
-
-
-def results(jobs: Iterable[partial[T]], executor: Executor | None) -> Iterator[T]:
-    """Yield what each job returns, in order: one after the other, or side by side where there is an executor."""
-    if executor is None:
-        return (job() for job in jobs)
-    futures = [executor.submit(job.func, *job.args, **job.keywords) for job in jobs]
-    return (future.result() for future in futures)
-
-
-def check_executor(executor: Any) -> None:
-    """Raise a TypeError unless this is None or an executor."""
-    if executor is not None:
-        instance("executor", executor, Executor, "a concurrent.futures.Executor")
 
 
 def merged(fit: Fit, other: Fit) -> Fit:
@@ -160,13 +144,19 @@ def merged(fit: Fit, other: Fit) -> Fit:
 
 
 def _shard(
-    options: Options, model: BayesianModel, theta: Array, X: Array | Rows, y: Any, batch_size: int | None, **told: Any
+    options: Options,
+    model: BayesianModel,
+    subset: Subset,
+    theta: Array,
+    X: Array | StoredSamples,
+    y: Any,
+    batch_size: int | None,
+    **told: Any,
 ) -> Fit:
-    fit = options.no_data(model)
-    structure = fit.structure
-    parts = contributions(
-        options.curvature, model, theta, X, y, structure.subset, batch_size, factored=structure.factored, **told
-    )
+    """Return the fit to one shard of the data, added up in this process."""
+    fit = options.no_data(model.likelihood, subset)
+    structure, factored = fit.structure, fit.structure.factored
+    parts = contributions(options.curvature, model, theta, X, y, subset, batch_size, factored=factored, **told)
     with np.errstate(all="ignore"):
         nll = structure.add_up(parts)
     finite_curvature(np.array(nll), *structure.parts)

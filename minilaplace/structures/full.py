@@ -1,9 +1,9 @@
-"""*Laplace Approximation*, fast and accurate approximations of the Hessian: what of the curvature is kept.
+"""What every structure answers, and those that keep the whole curvature or its blocks.
 
 A structure adds up the curvature of the data in a form of a certain cost, and turns the sum into a posterior. All
 answer the same questions, so that nothing else in the library asks which one it holds:
 
-| structure | keeps of H = sum_n J_n^T Lambda_n J_n | memory | posterior |
+| structure | keeps of M = sum_n J_n^T Lambda_n J_n | memory | posterior |
 |---|---|---|---|
 | `full` | everything | P^2 | `FullPosterior` |
 | `blockdiag` | the exact block of every layer | sum_l P_l^2 | `BlockPosterior` |
@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigvalsh
 
-from ..curvature import Contribution
+from ..curvature import Contribution, add_gram
 from ..network.jacobian import FactoredRows
 from ..network.layer_pairs import symmetrise
 from ..network.subset import Subset
@@ -42,7 +42,7 @@ class Structure(ABC):
     parts
         The arrays that hold the sum: all there is to save, and to add.
     factored
-        Whether the factors of the Jacobian's rows are enough, and these are never written out.
+        Whether it needs the factors of the Jacobian's rows alone, and these are never written out.
     of_squares
         Whether the sum is known to be one of squares, so that no eigenvalue is negative.
     """
@@ -62,7 +62,7 @@ class Structure(ABC):
     def add_rows(self, rows: FactoredRows) -> None:
         """Add sum_n (R_n J_n)^T (R_n J_n)."""
 
-    def add_matrix(self, H: Array) -> None:
+    def add_matrix(self, M: Array) -> None:
         """Add a symmetric (P_s, P_s) matrix that is no sum of squares, where the structure can hold one."""
         raise NotImplementedError
 
@@ -91,16 +91,16 @@ class Structure(ABC):
 
     @abstractmethod
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
-        """Return N(mean, (scale * H + prior)^-1) for a prior precision (P_s,) or (P_s, P_s)."""
+        """Return N(mean, (scale * M + prior)^-1) for a prior precision (P_s,) or (P_s, P_s)."""
 
     @abstractmethod
-    def blocks(self) -> NDArray[np.intp]:
-        """Return labels (P_s,) of the blocks within which a constant prior leaves the eigenvectors as they are."""
+    def eigenspaces(self) -> NDArray[np.intp]:
+        """Return labels (P_s,): a diagonal prior that is constant on each of them has eigenvectors in common with M."""
 
     @property
     @abstractmethod
     def eigenvalues(self) -> Array:
-        """The eigenvalues of H, (P_s,), each standing in its block; found on first use, when all data is in.
+        """The eigenvalues of M, (P_s,), each standing in its block; found on first use, when all data is in.
 
         Those that are nothing but rounding are 0.
         """
@@ -116,46 +116,43 @@ class Structure(ABC):
         if not resolved(scale * self.rounding, scale * np.abs(self.eigenvalues) + weakest):
             raise not_resolved()
 
-    def log_det_and_variance(
-        self, prior: Array, scale: float, groups: NDArray[np.intp] | None = None
-    ) -> tuple[float, Array]:
-        """Return log det(scale * H + prior), and variances (P_s,) whose sum over any of the groups is the posterior's.
+    def log_det_and_traces(self, prior: Array, scale: float, groups: NDArray[np.intp]) -> tuple[float, Array]:
+        """Return log det(scale * M + prior), and for each group of parameters the sum of its posterior variances.
 
-        `groups` are labels (P_s,), by default one for all. Where neither these nor the prior vary within a block, both
-        answers come from the eigenvalues of H, found once, in O(P_s); otherwise from a posterior, whose factorisation
+        `groups` are labels (P_s,) from 0 on. Where neither these nor the prior, (P_s,), vary within an eigenspace, both
+        answers come from the eigenvalues of M, found once, in O(P_s); otherwise from a posterior, whose factorisation
         is the cost.
         """
-        _, first, block = np.unique(self.blocks(), return_index=True, return_inverse=True)
-        varying = any(not np.array_equal(v, v[first][block]) for v in (prior, groups) if v is not None and v.ndim == 1)
-        if prior.ndim == 2 or varying:
-            posterior = self.posterior(np.zeros(len(self.subset)), prior, scale)
-            return posterior.log_det_precision, posterior.variance()
-        eigenvalues = scale * self.eigenvalues + prior
-        if not np.all(eigenvalues > 0):
-            raise not_positive_definite(eigenvalues.min())
-        return float(np.log(eigenvalues).sum()), 1 / eigenvalues
+        _, first, space = np.unique(self.eigenspaces(), return_index=True, return_inverse=True)
+        if prior.ndim == 1 and all(np.array_equal(v, v[first][space]) for v in (prior, groups)):
+            eigenvalues = scale * self.eigenvalues + prior
+            if not np.all(eigenvalues > 0):
+                raise not_positive_definite(eigenvalues.min())
+            return float(np.log(eigenvalues).sum()), _summed(1 / eigenvalues, groups)
+        posterior = self.posterior(np.zeros(len(self.subset)), prior, scale)
+        return posterior.log_det_precision, _summed(posterior.variance(), groups)
 
 
 class Full(Structure):
     """The whole (P_s, P_s) matrix, as its lower triangle."""
 
     def _zeros(self) -> list[Array]:
-        return [np.zeros((len(self.subset),) * 2)]
+        return [np.zeros((len(self.subset.indices),) * 2)]
 
     def add_rows(self, rows: FactoredRows) -> None:
-        rows.add_gram(self.parts[0])
+        add_gram(self.parts[0], rows)
 
-    def add_matrix(self, H: Array) -> None:
-        self.parts[0] += H
+    def add_matrix(self, M: Array) -> None:
+        self.parts[0] += M
 
     def matrix(self) -> Array:
-        """Return H, (P_s, P_s)."""
+        """Return M, (P_s, P_s)."""
         return symmetrise(self.parts[0].copy())
 
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
         return FullPosterior(mean, self.parts[0], prior, scale, self.of_squares)
 
-    def blocks(self) -> NDArray[np.intp]:
+    def eigenspaces(self) -> NDArray[np.intp]:
         return np.zeros(len(self.subset), dtype=np.intp)
 
     @cached_property
@@ -175,17 +172,17 @@ class BlockDiag(Structure):
 
     def add_rows(self, rows: FactoredRows) -> None:
         for layer, part in zip(rows.layers(), self.parts, strict=True):
-            layer.add_gram(part)
+            add_gram(part, layer)
 
-    def add_matrix(self, H: Array) -> None:
+    def add_matrix(self, M: Array) -> None:
         for part, at in zip(self.parts, self.subset.layers(), strict=True):
-            part += H[np.ix_(at, at)]
+            part += M[np.ix_(at, at)]
 
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
         prior = diagonal_prior(prior, "blockdiag")
         return BlockPosterior(mean, self.subset.layers(), self.parts, prior, scale, self.of_squares)
 
-    def blocks(self) -> NDArray[np.intp]:
+    def eigenspaces(self) -> NDArray[np.intp]:
         return self.subset.tensors() // 2  # a layer's W and b
 
     @cached_property
@@ -201,6 +198,11 @@ class BlockDiag(Structure):
         for at in self.subset.layers():
             error[at] = rounding_of(np.abs(self.eigenvalues[at]).max(), len(at))
         return error
+
+
+def _summed(v: Array, groups: NDArray[np.intp]) -> Array:
+    """Return the sum of v (P_s,) over each group of parameters."""
+    return np.bincount(groups, v).astype(float)
 
 
 def without_rounding(eigenvalues: Array, size: int) -> Array:

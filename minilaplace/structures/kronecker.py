@@ -1,11 +1,11 @@
-"""*Laplace Approximation*, significantly cheaper to compute: eigenvectors in factored form.
+"""Kronecker factors and diagonals: curvatures whose eigenvectors are known in factored form.
 
-A layer's share of the GGN is sum_n D_n^T D_n (x) a_n a_n^T. KFAC (Martens and Grosse, 2015) replaces the sum of
+A layer's share of the GGN is sum_n R_n^T R_n (x) a_n a_n^T. KFAC (Martens and Grosse, 2015) replaces the sum of
 products by a product of sums,
 
-    H_W = B (x) A,   H_b = B,   A = (1/N) sum_n a_n a_n^T,   B = sum_n D_n^T D_n
+    M_W = B (x) A,   M_b = B,   A = (1/N) sum_n a_n a_n^T,   B = sum_n R_n^T R_n
 
-whose eigenvectors are those of its factors: H_W + delta I = (U_B (x) U_A) (l_B l_A^T + delta) (U_B (x) U_A)^T. The
+whose eigenvectors are those of its factors: M_W + delta I = (U_B (x) U_A) (l_B l_A^T + delta) (U_B (x) U_A)^T. The
 prior is added exactly, and nothing of size P x P is ever made. The diagonal is the same with the identity as basis.
 """
 
@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
-from ..network.jacobian import FactoredRows
-from ..network.layer_pairs import layer_views
+from ..network.jacobian import FactoredRows, layer_views
 from ..posterior.cholesky import not_positive_definite, rounding_of
 from ..posterior.gaussian import Posterior
 from ..validation import Array, refusal
@@ -38,9 +37,9 @@ class Kron(Structure):
     def add_rows(self, rows: FactoredRows) -> None:
         n_samples, *factors = self.parts
         n_samples += len(rows.inputs[0])
-        for a, D, B, A in zip(rows.inputs, rows.deltas, factors[::2], factors[1::2], strict=True):
-            D = D.reshape(-1, D.shape[2])  # (N K, H)
-            B += D.T @ D
+        for a, R, B, A in zip(rows.inputs, rows.deltas, factors[::2], factors[1::2], strict=True):
+            R = R.reshape(-1, R.shape[2])  # (N K, H)
+            B += R.T @ R
             A += a.T @ a
 
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
@@ -54,7 +53,7 @@ class Kron(Structure):
         basis = [(U_B, U_A) for (_, U_B), (_, U_A) in self._decomposed]
         return EigenPosterior(mean, scale * self.eigenvalues + prior, basis)
 
-    def blocks(self) -> NDArray[np.intp]:
+    def eigenspaces(self) -> NDArray[np.intp]:
         return self.subset.tensors()
 
     @cached_property
@@ -86,7 +85,7 @@ def _decompose(factor: Array) -> tuple[Array, Array]:
 
 
 class Diag(Structure):
-    """The diagonal of H: squares of inputs times squares of back-propagated factors."""
+    """The diagonal of M: squares of inputs times squares of back-propagated factors."""
 
     factored = True
 
@@ -96,13 +95,13 @@ class Diag(Structure):
     def add_rows(self, rows: FactoredRows) -> None:
         self.parts[0] += rows.squares()
 
-    def add_matrix(self, H: Array) -> None:
-        self.parts[0] += np.diagonal(H)
+    def add_matrix(self, M: Array) -> None:
+        self.parts[0] += np.diagonal(M)
 
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
         return EigenPosterior(mean, scale * self.parts[0] + diagonal_prior(prior, "diag"))
 
-    def blocks(self) -> NDArray[np.intp]:
+    def eigenspaces(self) -> NDArray[np.intp]:
         return np.arange(len(self.subset))
 
     @property
@@ -115,7 +114,7 @@ class EigenPosterior(Posterior):
 
     For a Kronecker-factored curvature Q has the blocks U_B (x) U_A for a layer's W and U_B for its b, `basis` their
     (U_B (H, H), U_A (I, I)); for a diagonal one Q is the identity, `basis` None. In the basis' coordinates a layer's
-    inputs are a U_A and its deltas D U_B: the Jacobian's rows keep their factored form, and J Sigma J^T is
+    inputs are a U_A and its deltas R U_B: the Jacobian's rows keep their factored form, and J Sigma J^T is
     `FactoredRows.quadratic` of the inverse eigenvalues.
     """
 
@@ -142,25 +141,24 @@ class EigenPosterior(Posterior):
             return 1 / self._eigenvalues
         return self._turned(1 / self._eigenvalues, [(U_B**2, U_A**2) for U_B, U_A in self._basis])
 
-    def functional_covariance(self, jacobian: FactoredRows, n_rows: int | None = None) -> Array:
-        """Return J_n Sigma J_n^T, (N, C, C)."""
-        return self._rows(jacobian).quadratic(1 / self._eigenvalues)
+    def functional_covariance(self, rows: FactoredRows) -> Array:
+        """Return J_n Sigma J_n^T, (N, K, K)."""
+        return self._in_basis(rows).quadratic(1 / self._eigenvalues)
 
-    def functional_variance(self, jacobian: FactoredRows, n_rows: int | None = None) -> Array:
-        """Return the diagonals of `functional_covariance`, (N, C)."""
-        return self._rows(jacobian).quadratic_diagonal(1 / self._eigenvalues)
+    def functional_variance(self, rows: FactoredRows) -> Array:
+        """Return the diagonals of `functional_covariance`, (N, K)."""
+        return self._in_basis(rows).quadratic_diagonal(1 / self._eigenvalues)
 
     def _deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
         noise = rng.standard_normal((n_samples, len(self.mean))) / np.sqrt(self._eigenvalues)
         return noise if self._basis is None else self._turned(noise, self._basis)
 
-    def _rows(self, jacobian: FactoredRows) -> FactoredRows:
+    def _in_basis(self, rows: FactoredRows) -> FactoredRows:
         """Return the Jacobian's rows in the basis' coordinates."""
         if self._basis is None:
-            return jacobian
-        a = [a @ U_A for a, (_, U_A) in zip(jacobian.inputs, self._basis, strict=True)]
-        D = [D @ U_B for D, (U_B, _) in zip(jacobian.deltas, self._basis, strict=True)]
-        return FactoredRows(a, D)
+            return rows
+        inputs = [a @ U_A for a, (_, U_A) in zip(rows.inputs, self._basis, strict=True)]
+        return FactoredRows(inputs, [R @ U_B for R, (U_B, _) in zip(rows.deltas, self._basis, strict=True)])
 
     def _turned(self, vectors: Array, basis: Basis) -> Array:
         """Return U_B W U_A^T and U_B b for every layer of vectors (..., P_s): back from the basis' coordinates."""

@@ -1,4 +1,4 @@
-"""*Laplace Approximation*, many at least at par: curvatures of few rows, and the function-space view.
+"""Curvatures of few rows: the largest eigenvectors, and the function-space view.
 
 A curvature G^T G of K < P rows needs algebra in K dimensions only. Its rows are either the largest eigenvectors of a
 matrix, `LowRank`, or the back-propagated rows R_n J_n of the data themselves, `FunctionSpace`: then nothing is lost,
@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh, qr, solve_triangular, svdvals
 
-from ..curvature import blocks
-from ..network.jacobian import FactoredRows
+from ..network.jacobian import FactoredRows, batches
 from ..posterior.cholesky import cholesky, rounding_of
 from ..posterior.gaussian import Posterior
 from ..validation import Array, refusal
@@ -24,9 +23,9 @@ DEFAULT_RANK = 10
 
 
 class LowRank(Full):
-    """The `rank` largest eigenvalues of H, as far as they are positive; H itself is added up to find them.
+    """The `rank` largest eigenvalues of M, as far as they are positive; M itself is added up to find them.
 
-    Sketches that do without H depend on the order of the data, and shards of it would not add.
+    Sketches that do without M depend on the order of the data, and shards of it would not add.
     """
 
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
@@ -55,7 +54,7 @@ class LowRank(Full):
 
 
 class FunctionSpace(Structure):
-    """H = G^T G as its rows G (N K, P_s), never multiplied out; the parts are the blocks of G."""
+    """M = G^T G as its rows G (N K, P_s), never multiplied out; the parts are pieces of G."""
 
     def _zeros(self) -> list[Array]:
         return []
@@ -75,7 +74,7 @@ class FunctionSpace(Structure):
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
         return LowRankPosterior(mean, np.sqrt(scale) * np.concatenate(self.parts), prior)
 
-    def blocks(self) -> NDArray[np.intp]:
+    def eigenspaces(self) -> NDArray[np.intp]:
         return np.zeros(len(self.subset), dtype=np.intp)
 
     @cached_property
@@ -126,14 +125,14 @@ class LowRankPosterior(Posterior):
         return np.add.reduce([F @ F.T for F in factors])
 
     def variance(self) -> Array:
-        """Return the diagonal of Sigma, (P_s,), in blocks of rows."""
+        """Return the diagonal of Sigma, (P_s,), some rows of the identity at a time."""
         P = len(self.mean)
-        units = (np.eye(len(range(P)[block]), P, block.start) for block in blocks(P, 3 * P))
+        units = (np.eye(batch.stop - batch.start, P, batch.start) for batch in batches(P, 3 * P))
         return np.concatenate([np.add.reduce([(F**2).sum(axis=1) for F in self._factors(unit)]) for unit in units])
 
-    def functional_covariance(self, jacobian: FactoredRows, n_rows: int | None = None) -> Array:
-        """Return J_n Sigma J_n^T, (N, C, C): what the prior leaves and what the data leaves."""
-        J = jacobian.dense()  # (N, C, P_s)
+    def functional_covariance(self, rows: FactoredRows) -> Array:
+        """Return J_n Sigma J_n^T, (N, K, K): what the prior leaves and what the data leaves."""
+        J = rows.dense()  # (N, K, P_s)
         factors = [F.reshape(*J.shape[:2], -1) for F in self._factors(J.reshape(-1, J.shape[2]))]
         return np.add.reduce([F @ F.transpose(0, 2, 1) for F in factors])
 

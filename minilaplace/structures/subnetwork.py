@@ -1,4 +1,4 @@
-"""*The case for Bayesian Deep Learning*, very underspecified: which few parameters to be uncertain about.
+"""Choices of few parameters to be uncertain about.
 
 Each function returns positions in theta, in increasing order, for `Laplace(..., subset_of_weights="subnetwork",
 subnetwork_indices=...)`:
@@ -41,9 +41,11 @@ def largest_variance(model: BayesianModel, theta: Any, X: Any, y: Any, n_weights
     instance("model", model, BayesianModel, "a BayesianModel")
     theta = model.check_theta(theta)
     X, y = model.check_data(X, y)
-    fit = add_up(Options(hessian_structure="diag"), model, theta, X, y)
+    options = Options(hessian_structure="diag")
+    fit = add_up(options, model, options.subset(model), theta, X, y)
     prior = model.prior_over(np.arange(len(theta)))
-    return _largest(1 / (fit.structure.eigenvalues + (np.diagonal(prior) if prior.ndim == 2 else prior)), n_weights)
+    posterior = fit.structure.posterior(theta, prior if prior.ndim == 1 else np.diagonal(prior), 1.0)
+    return _largest(posterior.variance(), n_weights)
 
 
 def random_weights(network: MLP, n_weights: int, rng: Seed = None) -> Indices:

@@ -1,0 +1,111 @@
+"""A fit whose prior, noise and temperature can be exchanged without adding up the data again."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from ..model.bayesian_model import BayesianModel
+from ..network.subset import Subset
+from ..posterior.gaussian import Posterior
+from ..predictive.links import Prediction, link_of
+from ..structures.fit import Fit, Options
+from ..validation import Array, Seed, check_callback, option, refusal
+from .marginal_likelihood import evidence_function, log_evidence
+from .tuning import METHODS, tune, tune_on_held_out
+
+Self = TypeVar("Self", bound="TunableFit")
+
+
+class TunableFit(ABC):
+    """What the data says of a model around theta, and so of its prior and noise: the evidence, and choices by it."""
+
+    model: BayesianModel
+    theta: Array
+    options: Options
+    subset: Subset
+    _fit: Fit
+    _posterior: Posterior | None
+
+    @abstractmethod
+    def predict(
+        self, X: Any, link_approx: str | None = None, *, n_samples: int = 100, rng: Seed = None
+    ) -> Array | Prediction:
+        """Return the posterior predictive at X (N, D)."""
+
+    @property
+    def n_data(self) -> int:
+        """How many samples have been added."""
+        return self._fit.n_data
+
+    def log_marginal_likelihood(self, prior_precision: Any = None, sigma_noise: Any = None) -> float:
+        """Return the evidence, log p(y), under the model or under another `prior_precision` or `sigma_noise`.
+
+        Of a noise for each output only a multiple can be asked for.
+        """
+        fit, model = self._fitted(), self.model.under(prior_precision, sigma_noise)
+        fit.structure.check_resolved(model.prior_over(self.subset.indices), fit.scale(model.likelihood))
+        return log_evidence(fit, model, self.theta)
+
+    def optimize_prior_precision(
+        self: Self,
+        method: str = "marglik",
+        *,
+        prior_structure: str = "scalar",
+        optimize_noise: bool = False,
+        X: Any = None,
+        y: Any = None,
+        link_approx: str | None = None,
+        callback: Callable[[int, BayesianModel], object] | None = None,
+    ) -> Self:
+        """Set the prior to the one that explains the data best at this theta, and return self: changes this object.
+
+        `method` is `"marglik"`: maximise the evidence by its gradient; `"mackay"`: the same by MacKay's fixed point; or
+        `"held_out"`: maximise the predictive density of held-out data X, y, predicted by `link_approx`. One precision
+        is shared as `prior_structure` says: `"scalar"`, `"layerwise"` or `"diag"` (one for each parameter).
+        `optimize_noise` tunes a Gaussian's `sigma_noise` too, by the evidence. `callback(step, model)` is called with
+        each prior that is tried. The MAP of the chosen prior is another theta than this one; `marglik_training` finds a
+        pair that agrees.
+        """
+        evidence = evidence_function(self._fitted(), self.model, self.theta, prior_structure, optimize_noise)
+        link_of(self.model.likelihood, link_approx)
+        check_callback(callback, "(step, model)")
+        if option("method", method, (*METHODS, "held_out")) == "held_out":
+            if prior_structure != "scalar" or optimize_noise:
+                received = f"{prior_structure!r} and optimize_noise={optimize_noise}"
+                raise ValueError(refusal("prior_structure", "'scalar' and no noise with 'held_out'", received))
+            if X is None or y is None:
+                raise ValueError(refusal("X" if X is None else "y", "held-out data for method='held_out'", None))
+            X, y = self.model.check_data(X, y)
+            model = tune_on_held_out(self.model, lambda m: self._with(m).predict(X, link_approx, rng=0), y, callback)
+        elif X is not None or y is not None:
+            raise ValueError(refusal("X", f"None but for method='held_out', as {method!r} asks no new data", "some"))
+        else:
+            model = tune(evidence, method, callback)
+        self.model, self._posterior = model, None
+        return self
+
+    def under(self: Self, prior_precision: Any = None, *, sigma_noise: Any = None, temperature: Any = None) -> Self:
+        """Return the same fit under another prior precision, noise or temperature.
+
+        Nothing is added up again, and theta stays where it is: only the Gaussian around it is made anew.
+        """
+        la = self._with(self.model.under(prior_precision, sigma_noise))
+        if temperature is not None:
+            la.options = replace(self.options, temperature=temperature)
+            la._fit = replace(self._fit, temperature=la.options.temperature)
+        return la
+
+    def _with(self: Self, model: BayesianModel) -> Self:
+        """Return the same fit under another model."""
+        la = copy(self)
+        la.model, la._posterior = model, None
+        return la
+
+    def _fitted(self) -> Fit:
+        if self.n_data == 0:
+            raise ValueError(refusal("Laplace", "a fit to data before this call: la.fit(X, y)", "no fit yet"))
+        return self._fit

@@ -1,0 +1,150 @@
+"""Likelihoods of classes: from logits to probabilities.
+
+Their Hessian in the outputs does not depend on y, so it is its own expectation, the Fisher information.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import expit, log_softmax, softmax
+
+from ..network.mlp import MLP
+from ..network.pairs import PairedMLP
+from ..validation import Array, check_shape, class_labels, refusal
+from .likelihood import Likelihood
+
+NO_BRIDGE = dict.fromkeys(["bridge", "bridge_norm"], "the mean of one logit's bridge is the plugin")
+
+
+@dataclass(frozen=True)
+class Bernoulli(Likelihood):
+    """One logit f, two classes: p(y = 1 | f) = 1 / (1 + exp(-f)).
+
+    With s = 1 - 2y, +1 for class 0 and -1 for class 1: nll = log(1 + exp(s f)), gradient = s sigmoid(s f),
+    Lambda = sigmoid(f) sigmoid(-f); none of them cancels or overflows for logits of any size.
+
+    Examples
+    --------
+    >>> Bernoulli().nll(np.array([[0.0], [1000.0]]), [1, 0])
+    array([6.93147181e-01, 1.00000000e+03])
+    """
+
+    links = ("probit", "plugin", "quadrature", "mc", "nn")
+    meaningless = NO_BRIDGE
+
+    def nll(self, f: Array, y: Any) -> Array:
+        s = 1 - 2 * self._matched(f, y)
+        return np.logaddexp(0, s * f[:, 0])
+
+    def gradient(self, f: Array, y: Any) -> Array:
+        s = 1 - 2 * self._matched(f, y)
+        return (s * expit(s * f[:, 0]))[:, None]
+
+    def hessian(self, f: Array, y: Any) -> Array:
+        self._matched(f, y)
+        return (expit(f) * expit(-f))[:, :, None]
+
+    def factor(self, f: Array) -> Array:
+        return np.sqrt(expit(f) * expit(-f))[:, :, None]
+
+    def mean(self, f: Array) -> Array:
+        return expit(f[:, 0])
+
+    def check_outputs(self, n_outputs: int) -> None:
+        if n_outputs != 1:
+            expected = f"1 output (one logit) for {type(self).__name__}"
+            raise ValueError(refusal("network", expected, f"{n_outputs} outputs"))
+
+    def check_targets(self, y: ArrayLike, n_samples: int, n_outputs: int) -> Any:
+        return class_labels("y", y, n_samples, n_classes=2)
+
+    def _matched(self, f: Array, y: Any) -> Array:
+        check_shape("f", f, (len(f), 1))
+        check_shape("y", y, (len(f),))
+        return np.asarray(y, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class BradleyTerry(Bernoulli):
+    """Which of two is preferred: p(y = 1 | r_1, r_2) = 1 / (1 + exp(r_2 - r_1)), r the network's reward of each.
+
+    Inputs are pairs, (N, 2, D), and y_n = 1 if the first is preferred. The model sees the network as a `PairedMLP`,
+    which makes f = r_1 - r_2 of a pair, so this is `Bernoulli` on differences. Only differences are determined by data,
+    rewards as such by the prior.
+
+    Examples
+    --------
+    >>> BradleyTerry().mean(np.array([[0.0], [np.log(3)]]))
+    array([0.5 , 0.75])
+    """
+
+    def seen_through(self, network: MLP) -> MLP:
+        return PairedMLP(*network.sizes, activation=network.activation)
+
+
+@dataclass(frozen=True)
+class Categorical(Likelihood):
+    """C logits f, C classes: p(y = c | f) = softmax(f)_c.
+
+    With p = softmax(f): gradient = p - onehot(y), Lambda = diag(p) - p p^T.
+
+    Examples
+    --------
+    >>> Categorical().gradient(np.zeros((1, 4)), [2])
+    array([[ 0.25,  0.25, -0.75,  0.25]])
+    """
+
+    links = ("probit", "plugin", "bridge", "bridge_norm", "mc", "nn")
+    meaningless = {"quadrature": "it is the average of one logit; of many, 'mc' is"}  # noqa: RUF012
+
+    def nll(self, f: Array, y: Any) -> Array:
+        y = self._matched(f, y)
+        return -log_softmax(f, axis=1)[np.arange(len(f)), y]
+
+    def gradient(self, f: Array, y: Any) -> Array:
+        y = self._matched(f, y)
+        p = self.mean(f)
+        p[np.arange(len(f)), y] -= 1
+        return p
+
+    def hessian(self, f: Array, y: Any) -> Array:
+        self._matched(f, y)
+        p = self.mean(f)
+        H = -p[:, :, None] * p[:, None, :]
+        diagonal = np.einsum("ncc->nc", H)  # p_c (1 - p_c), where 1 - p_c is the sum of the others: the rows sum to 0
+        diagonal[...] = 0
+        diagonal[...] = -H.sum(axis=2)
+        return H
+
+    def factor(self, f: Array) -> Array:
+        """Return C - 1 rows R_c, enough because a vector of ones is in the null space of Lambda.
+
+        Given that y is none of the classes before c, what is left to know are the odds of c against
+        s = sum_{j > c} p_j: R_c = sqrt(p_c s / (p_c + s)) (e_c - sum_{j > c} p_j / s e_j).
+        """
+        p, C = self.mean(f), f.shape[1]
+        s = np.cumsum(p[:, ::-1], axis=1)[:, ::-1]  # sum_{j >= c} p_j
+        floor = np.maximum(s, np.finfo(float).tiny)  # where no class is left, no numerator is either
+        scale = np.sqrt(p[:, :-1] / floor[:, :-1] * s[:, 1:])  # (N, C - 1)
+        R = p[:, None, :] * (-scale / floor[:, 1:])[:, :, None]  # (N, C - 1, C)
+        R *= np.triu(np.ones((C - 1, C)), k=1)
+        np.einsum("ncc->nc", R[:, :, :-1])[...] = scale
+        return R
+
+    def mean(self, f: Array) -> Array:
+        return softmax(f, axis=1)
+
+    def check_outputs(self, n_outputs: int) -> None:
+        if n_outputs < 2:
+            raise ValueError(refusal("network", "2 outputs or more for Categorical (Bernoulli takes one)", n_outputs))
+
+    def check_targets(self, y: ArrayLike, n_samples: int, n_outputs: int) -> Any:
+        return class_labels("y", y, n_samples, n_classes=n_outputs)
+
+    def _matched(self, f: Array, y: Any) -> Any:
+        check_shape("y", y, (len(f),))
+        return np.asarray(y, dtype=np.intp)

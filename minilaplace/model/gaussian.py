@@ -1,0 +1,89 @@
+"""The likelihood of real targets with a Gaussian noise: predictions are means and variances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..validation import Array, positive_numbers, real_targets, refusal
+from .likelihood import Likelihood, columns
+
+NO_PROBABILITIES = dict.fromkeys(["bridge", "bridge_norm", "quadrature"], "there are no class probabilities")
+
+
+@dataclass(frozen=True)
+class Gaussian(Likelihood):
+    """Real targets with noise standard deviation sigma: y_c ~ N(f_c, sigma_c^2), one sigma for all outputs or one each.
+
+    With S = diag(sigma^2): nll = 1/2 (y - f)^T S^-1 (y - f) + sum_c log(sigma_c sqrt(2 pi)),
+    gradient = S^-1 (f - y), Lambda = S^-1.
+
+    Parameters
+    ----------
+    sigma_noise
+        A number, or one for each output.
+
+    Examples
+    --------
+    >>> Gaussian(0.5).gradient(np.array([[1.0]]), np.array([[0.0]]))
+    array([[4.]])
+    """
+
+    sigma_noise: float | tuple[float, ...] = 1.0
+    links = ("exact", "probit", "plugin", "mc", "nn")
+    meaningless = NO_PROBABILITIES
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sigma_noise", positive_numbers("sigma_noise", self.sigma_noise))
+
+    def nll(self, f: Array, y: Any) -> Array:
+        z = (f - self._matched(f, y)) / self.sigma_noise
+        return 0.5 * np.sum(z**2, axis=1) + self.log_normalizer(f.shape[1])
+
+    def gradient(self, f: Array, y: Any) -> Array:
+        return (f - self._matched(f, y)) / np.square(self.sigma_noise)
+
+    def hessian(self, f: Array, y: Any) -> Array:
+        self._matched(f, y)
+        return np.eye(f.shape[1]) / np.square(self.sigma_noise) + np.zeros((len(f), 1, 1))
+
+    def factor(self, f: Array) -> Array:
+        N, C = f.shape
+        return np.broadcast_to(np.eye(C) / self.sigma_noise, (N, C, C))
+
+    def mean(self, f: Array) -> Array:
+        return f
+
+    def noise_variance(self, f: Array) -> Array:
+        return np.broadcast_to(np.square(self.sigma_noise), f.shape)
+
+    def moments(self, m: Array, v: Array) -> tuple[Array, Array, Array]:
+        return m, self.noise_variance(m), v
+
+    def log_normalizer(self, n_outputs: int) -> float:
+        return float(np.log(np.broadcast_to(self.sigma_noise, n_outputs) * np.sqrt(2 * np.pi)).sum())
+
+    def with_noise(self, sigma_noise: Any) -> Gaussian:
+        return Gaussian(sigma_noise)
+
+    def noise_ratio(self, fitted: Likelihood) -> float:
+        before = fitted.sigma_noise if isinstance(fitted, Gaussian) else np.nan
+        ratios = np.atleast_1d(np.divide(before, self.sigma_noise))
+        if not np.allclose(ratios, ratios[0], rtol=1e-12, atol=0):
+            expected = f"the noise of the fit, {before}, times one number (or another fit)"
+            raise ValueError(refusal("sigma_noise", expected, self.sigma_noise))
+        return float(ratios[0])
+
+    def check_outputs(self, n_outputs: int) -> None:
+        if np.ndim(self.sigma_noise) and len(np.atleast_1d(self.sigma_noise)) != n_outputs:
+            sizes = np.size(self.sigma_noise)
+            raise ValueError(refusal("network", f"{sizes} outputs, one for each sigma_noise", f"{n_outputs} outputs"))
+
+    def check_targets(self, y: ArrayLike, n_samples: int, n_outputs: int) -> Any:
+        return real_targets("y", y, n_samples, n_outputs)
+
+    def _matched(self, f: Array, y: Any) -> Array:
+        return columns(y, f.shape)
