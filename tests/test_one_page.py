@@ -7,6 +7,7 @@ mpmath, written here once more from the definitions. Then it is an oracle itself
 import ast
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import matplotlib.image
 import mpmath as mp
 import numpy as np
 import pytest
+from matplotlib.contour import ContourSet
 from problems import assert_close, assert_is_derivative
 from scipy.differentiate import jacobian as differences
 from scipy.integrate import quad
@@ -376,6 +378,46 @@ def test_it_draws_both_classes_over_probabilities_from_0_to_1(ran):
     viridis = matplotlib.colormaps["viridis"](np.linspace(0.025, 0.975, 20), bytes=True)[:, :3]
     nearest = [min(np.abs(np.array(colour) - band).max() for colour in colours) for band in viridis.astype(int)]
     assert max(nearest) <= 8  # each of the twenty bands is there, in the plot or in the bar
+
+
+@pytest.fixture(scope="module")
+def names(tmp_path_factory):
+    """Return the names that the page leaves when it has run: `figure`, `theta` and so on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("names"))
+        return runpy.run_path(str(PAGE), run_name="__main__")
+
+
+def test_an_inch_is_as_far_in_both_directions_and_the_data_is_all_in_view(names):
+    for panel in names["figure"].axes[:2]:
+        assert panel.get_aspect() == 1
+        (left, right), (bottom, top) = panel.get_xlim(), panel.get_ylim()
+        assert left <= -5 < 5 <= right
+        assert bottom <= -5 < 5 <= top
+
+
+def test_each_class_has_a_marker_and_a_colour_of_its_own(names):
+    X, y = names["X"], names["y"]
+    for panel in names["figure"].axes[:2]:
+        zero, one = panel.lines
+        np.testing.assert_array_equal(zero.get_xydata(), X[y == 0])
+        np.testing.assert_array_equal(one.get_xydata(), X[y == 1])
+        assert zero.get_marker() != one.get_marker()
+        assert zero.get_color() != one.get_color()
+
+
+@pytest.mark.parametrize("position", [0, 1], ids=["plugin", "laplace"])
+def test_the_labelled_lines_run_where_the_probability_is_what_they_say(names, position):
+    theta, Sigma, sizes = names["theta"], names["Sigma"], names["sizes"]
+    panel = names["figure"].axes[position]
+    assert panel.get_title() == ["Plugin", "Laplace"][position]
+    (lines,) = [artist for artist in panel.collections if isinstance(artist, ContourSet) and not artist.filled]
+    assert {text.get_text() for text in lines.labelTexts} == {"0.25", "0.50", "0.75"}
+    for level, path in zip(lines.levels, lines.get_paths(), strict=True):
+        X = path.vertices
+        p = one_page.probit(theta, Sigma, X, sizes) if position else one_page.plugin(theta, X, sizes)
+        # A line is straight between two points of the grid, where the probability is not quite.
+        assert np.abs(p - level).max() < 0.05
 
 
 def test_copied_elsewhere_it_prints_the_same(ran, tmp_path):
