@@ -118,8 +118,9 @@ if __name__ == "__main__":  # Figure 2
     figure = Figure(figsize=(10, 4.8), layout="constrained")
     for panel, (name, p) in zip(figure.subplots(1, 2), predictions.items(), strict=True):
         print(f"{name}: p(y = 1) amid class 1 {p[0]:.3f}, amid class 0 {p[1]:.3f}, far away {p[2]:.3f}")
-        filled = panel.contourf(grid, grid, p[3:].reshape(50, 50), np.linspace(0, 1, 21), cmap="viridis")
-        panel.clabel(panel.contour(grid, grid, p[3:].reshape(50, 50), [0.25, 0.5, 0.75], colors="white"))
+        p_plane = p[3:].reshape(50, 50)
+        filled = panel.contourf(grid, grid, p_plane, np.linspace(0, 1, 21), cmap="viridis")
+        panel.clabel(panel.contour(grid, grid, p_plane, [0.25, 0.5, 0.75], colors="white"))
         for label, marker, colour in [(0, "o", "#56B4E9"), (1, "^", "#D55E00")]:
             panel.plot(*X[y == label].T, marker, color=colour, markeredgecolor="black", label=f"y = {label}")
         panel.set(title=name, xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
