@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "minilaplace"
 GLOSSARY = (ROOT / "tutorials" / "glossary.md").read_text(encoding="utf-8")
 
 
@@ -55,8 +56,33 @@ def test_the_site_has_every_tutorial_and_every_module(site):
         assert f'href="{notebook.stem}.html"' in index
         assert "is still open" in page  # what its exercises printed
         assert "<img alt=" in page
-    for module in (ROOT / "minilaplace").glob("[a-z]*.py"):
-        assert "<h1><code" in (site / "reference" / f"{module.stem}.html").read_text(encoding="utf-8")
+    for path in PACKAGE.rglob("*.py"):
+        room, *module = path.relative_to(PACKAGE).parts
+        if room == "__init__.py":
+            continue
+        page = (site / "reference" / f"{room.removesuffix('.py')}.html").read_text(encoding="utf-8")
+        headings = re.findall(r"<h([12])><code.*?>([\w./]+)</span></code>", page)
+        assert headings[0] == ("1", f"{room}/" if module else room)
+        assert module in ([], ["__init__.py"]) or ("2", module[0]) in headings
+
+
+def test_the_reference_opens_with_the_readmes_map_whose_rooms_are_links(site):
+    page = (site / "reference" / "index.html").read_text(encoding="utf-8")
+    spine, beyond = page.index("<h2>The spine"), page.index("<h2>Beyond the spine")
+    for path in (path for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()):
+        if path.name != "__init__.py":
+            name = path.name if path.suffix else f"{path.name}/"
+            link = rf'<a class="reference internal" href="{path.stem}\.html"><[^/]*>{re.escape(name)}</span>'
+            assert re.search(link, page[spine:]), name
+    assert spine < page.index('href="data.html"', spine) < beyond < page.index('href="structures.html"', beyond)
+
+
+def test_the_page_of_a_package_has_its_modules_and_names_them_as_they_are_imported(site):
+    page = (site / "reference" / "network.html").read_text(encoding="utf-8")
+    assert re.search(r'href="#network-mlp"><[^/]*>mlp\.py</span>', page)
+    assert 'id="network-mlp"' in page
+    assert 'id="minilaplace.network.MLP.forward"' in page
+    assert "minilaplace.network.mlp.MLP" not in re.sub(r"<[^>]+>", "", page)
 
 
 def test_a_reference_page_shows_formulas_and_shapes_as_they_are_written(site):

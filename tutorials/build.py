@@ -15,6 +15,7 @@ import base64
 import importlib
 import inspect
 import os
+import pkgutil
 import re
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from io import BytesIO
 from pathlib import Path
+from types import ModuleType
 
 import jupytext
 import nbformat
@@ -227,25 +229,50 @@ def site(target: Path) -> int:
 
 
 def reference() -> dict[str, str]:
-    """Return a page for each module, and `index`: the README's table, whose order is the reader's."""
+    """Return a page for each room, and `index`: the README's map, whose order is the reader's."""
     readme = (HERE.parent / "README.md").read_text(encoding="utf-8")
-    start = readme.index("Each module is one passage of the post")
-    overview = readme[start : readme.index("\n\n", readme.index("\nAround the post:"))]
-    names = list(dict.fromkeys(re.findall(r"`([a-z_]+)\.py`", overview)))
-    linked = re.sub(r"`([a-z_]+)\.py`", r"[`\1.py`](\1.md)", overview)
-    contents = "\n".join(["```{toctree}", ":hidden:", "", *names, "```"])
-    return {"index": f"# Module reference\n\n{linked}\n\n{contents}\n"} | {name: page(name) for name in names}
+    start, around = readme.index("## What is where\n"), readme.index("\nAround the post: ") + 1
+    overview = readme[start : readme.index("\n\n", around)].removeprefix("## What is where\n")
+    rows = re.findall(r"^\| `(\w+(?:/|\.py))` \|", overview, flags=re.MULTILINE)
+    others = re.findall(r"`(\w+(?:/|\.py))`", readme[around : readme.index("\n", around)])
+    pages = {room: room.rstrip("/").removesuffix(".py") for room in rows + others}
+    linked = re.sub(r"^###", "##", links(overview, {room: f"{name}.md" for room, name in pages.items()}), flags=re.M)
+    contents = "\n".join(["```{toctree}", ":hidden:", "", *pages.values(), "```"])
+    index = f"# Module reference\n{linked}\n\n{contents}\n"
+    return {"index": index} | {name: page(name) for name in pages.values()}
+
+
+def links(markdown: str, targets: dict[str, str]) -> str:
+    """Make links of the names in backticks that are keys of `targets`."""
+    return re.sub(
+        r"`([^`\n]+)`", lambda name: f"[{name[0]}]({targets[name[1]]})" if name[1] in targets else name[0], markdown
+    )
 
 
 def page(name: str) -> str:
-    """Return a module's docstring, which is Markdown, and below it what it defines."""
-    module = importlib.import_module(f"minilaplace.{name}")
-    lines = [f"# `{name}.py`", "", module.__doc__, "```{eval-rst}", f".. py:module:: {module.__name__}", ""]
+    """Return a room's docstring, which is Markdown, and what the room defines; of a package, module by module."""
+    room = importlib.import_module(f"minilaplace.{name}")
+    if not hasattr(room, "__path__"):
+        return "\n".join([f"# `{name}.py`", "", room.__doc__, *directives(room, room)])
+    found = [module.name for module in pkgutil.iter_modules(room.__path__)]
+    named = re.findall(r"`(\w+)\.py`", room.__doc__)
+    anchors = {f"{module}.py": f"#{name}-{module}" for module in dict.fromkeys(named + found) if module in found}
+    lines = [f"# `{name}/`", "", links(room.__doc__, anchors)]
+    for file, anchor in anchors.items():
+        module = importlib.import_module(f"{room.__name__}.{file.removesuffix('.py')}")
+        lines += [f"({anchor[1:]})=", f"## `{file}`", "", links(module.__doc__, anchors), *directives(module, room)]
+    return "\n".join(lines)
+
+
+def directives(module: ModuleType, room: ModuleType) -> list[str]:
+    """Return what documents a module's classes and functions: by their names in its room, from where users import."""
+    lines = ["```{eval-rst}"]
     for key, value in vars(module).items():
         kind = "class" if inspect.isclass(value) else "function" if inspect.isfunction(value) else ""
         if kind and value.__module__ == module.__name__ and not key.startswith("_"):
-            lines += [f".. auto{kind}:: {module.__name__}.{key}", "   :members:" * (kind == "class"), ""]
-    return "\n".join([*lines, "```", ""])
+            home = room if key in getattr(room, "__all__", []) else module
+            lines += [f".. auto{kind}:: {home.__name__}.{key}", "   :members:" * (kind == "class"), ""]
+    return [*lines, "```", ""]
 
 
 def lite(target: Path) -> int:
