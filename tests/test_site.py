@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -20,15 +21,30 @@ def rows_below(heading, text):
 
 
 def test_the_glossary_has_the_symbols_of_every_module_as_the_module_has_them():
-    modules = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "minilaplace").glob("*.py"))}
+    modules = {
+        path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))
+    }
     tables = [
         [*row, f"`{name}`"]
         for name, text in modules.items()
         for row in rows_below("| symbol | shape | meaning |", text)
     ]
-    assert rows_below("| symbol | shape | meaning | module |", GLOSSARY) == tables
+    ours = rows_below("| symbol | shape | meaning | module |", GLOSSARY)
+    assert ours == tables, "`python tutorials/build.py glossary` writes the table again"
     assert len(tables) > 10
+    assert any("/" in name for *_, name in tables)
     assert not re.search(r"^\| symbol \| (?!shape \| meaning \|$)", "\n".join(modules.values()), flags=re.MULTILINE)
+
+
+def test_the_glossarys_table_is_written_from_the_modules_and_nothing_else_is_touched(tmp_path):
+    pytest.importorskip("jupytext")
+    heading = "| symbol | shape | meaning | module |\n|---|---|---|---|\n"
+    before, table = GLOSSARY.split(heading)
+    target = tmp_path / "glossary.md"
+    for stale in ("", "| of | () | old | `gone.py` |\n", table):
+        target.write_text(before + heading + stale + "\nMore text.\n", encoding="utf-8")
+        assert runpy.run_path(str(ROOT / "tutorials" / "build.py"))["glossary"](target) == 0
+        assert target.read_text(encoding="utf-8") == GLOSSARY + "\nMore text.\n"
 
 
 def test_a_symbol_stands_once_in_the_table_of_all():

@@ -4,6 +4,7 @@
     python tutorials/build.py notebooks --check   build them in memory and say where the written ones differ
     python tutorials/build.py notebooks 01 04     only these
     python tutorials/build.py site                the course and the module reference as HTML, in build/site
+    python tutorials/build.py glossary            the symbols of all modules, from their docstrings into the glossary
     python tutorials/build.py lite                the notebooks to run in a browser, in build/site/lite
 
 The scripts `NN_title.py` are the source of truth. A notebook holds nothing of the machine or the day: the same cells
@@ -35,7 +36,10 @@ from nbformat import NotebookNode
 from PIL import Image
 
 HERE = Path(__file__).resolve().parent
+PACKAGE = HERE.parent / "minilaplace"
 SITE = HERE.parent / "build" / "site"
+TABLE = "| symbol | shape | meaning |\n|---|---|---|\n"  # of a module
+SYMBOLS = "| symbol | shape | meaning | module |\n|---|---|---|---|\n"  # of all modules, in the glossary
 TIMEOUT = 300  # seconds that a cell may take
 LARGEST = 300_000  # bytes of a notebook with its pictures
 COLOURS = 128
@@ -275,6 +279,20 @@ def directives(module: ModuleType, room: ModuleType) -> list[str]:
     return [*lines, "```", ""]
 
 
+def glossary(target: Path) -> int:
+    """Write the symbol tables of the modules' docstrings into the glossary's last table, each row with its module."""
+    before, heading, after = target.read_text(encoding="utf-8").partition(SYMBOLS)
+    rows = [
+        f"{row} `{path.relative_to(PACKAGE).as_posix()}` |"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for table in re.findall(rf"^{re.escape(TABLE)}((?:\|.*\n)+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        for row in table.splitlines()
+    ]
+    rest = re.sub(r"\A(?:\|.*\n)*", "", after)
+    target.write_text(before + heading + "".join(f"{row}\n" for row in rows) + rest, encoding="utf-8")
+    return 0
+
+
 def lite(target: Path) -> int:
     """Build a JupyterLite of the notebooks and a wheel of the package; its kernel comes from the network when used."""
     with tempfile.TemporaryDirectory() as folder:
@@ -305,11 +323,13 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--folder", type=Path, default=HERE, help="where the tutorials are")
     command = commands.add_parser("site", help="the course and the module reference as HTML")
     command.add_argument("target", nargs="?", type=Path, default=SITE)
+    command = commands.add_parser("glossary", help="the symbols of all modules, in the glossary")
+    command.add_argument("target", nargs="?", type=Path, default=HERE / "glossary.md")
     command = commands.add_parser("lite", help="the notebooks to run in a browser")
     command.add_argument("target", nargs="?", type=Path, default=SITE / "lite")
     given = parser.parse_args(arguments)
     if given.command != "notebooks":
-        return {"site": site, "lite": lite}[given.command](given.target)
+        return {"site": site, "glossary": glossary, "lite": lite}[given.command](given.target)
     try:
         return int(notebooks(given.folder, given.numbers, given.check) > 0)
     except UnknownError as problem:
