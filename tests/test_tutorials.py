@@ -130,6 +130,8 @@ def test_a_tutorial_imports_what_readers_have(path):
     imports = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
     names = {getattr(node, "module", None) or node.names[0].name for node in imports}
     assert {name.split(".")[0] for name in names} <= MAY_IMPORT
+    ours = {name for name in names if name.startswith("minilaplace.")}
+    assert {name for name in ours if name.count(".") > 1} == set()  # from rooms, not from the modules inside
 
 
 @pytest.mark.parametrize("page", [FOLDER / "index.md", FOLDER.parent / "README.md"], ids=lambda page: page.name)

@@ -17,7 +17,7 @@
 # post's three figures, and name the four places where the published ones are not what the text says.
 #
 # - Passage of the post: all of it, *The case for Bayesian Deep Learning* to *Wrapping up*.
-# - Modules: `data`, `network`, `likelihood`, `model`, `training`, `laplace`, `plotting`; the others by name.
+# - Modules: `data`, `network`, `model`, `training`, `laplace`, `plotting`; the others by name.
 #
 # The idea. Training picks *one* vector of parameters $\theta$, although many others fit the data $\mathcal{D}$ nearly
 # as well. A Bayesian averages the predictions of all of them. Before the data come, a *prior* $p(\theta)$ says which

@@ -17,7 +17,7 @@
 # vector of all parameters, write down the Jacobian, and let finite differences judge a derivative of your own.
 #
 # - Passage of the post: *... to Bayesian Neural Networks*, *Build MLP*.
-# - Modules: `network`, `activation`, `jacobian`, `checks`.
+# - Modules: `network`, `checks`.
 #
 # Everything that Laplace needs of a network are derivatives of its outputs in its parameters. They all come from one
 # recursion, which is short enough to be done in front of your eyes.

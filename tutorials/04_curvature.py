@@ -17,7 +17,7 @@
 # the published Figure 2 is unsure on its own data, and what to do about a Hessian that is not positive definite.
 #
 # - Passage of the post: *Laplace Approximation*, the possibly large Hessian computation.
-# - Modules: `curvature`, `likelihood`, `network`.
+# - Modules: `curvature`, `model`, `network`.
 #
 # Laplace's Gaussian has the curvature of the loss for its precision. For a network the exact curvature is expensive and
 # can be awkward, so two substitutes are in use. One of them is sound. The other is what the post's package inverted.

@@ -18,7 +18,7 @@
 # uncertainty of a prediction into noise and ignorance.
 #
 # - Passage of the post: *Figures 1 and 2*, the posterior predictive.
-# - Modules: `predictive`, `laplace`, `likelihood`.
+# - Modules: `predictive`, `laplace`, `model`.
 #
 # The last tutorial ended with a Gaussian over the outputs. Near the MAP estimate $\theta$ the network is close to
 # linear in its parameters, so under the posterior $\mathcal{N}(\theta, \Sigma)$ its outputs at an input $x$ are

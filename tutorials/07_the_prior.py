@@ -18,7 +18,7 @@
 # and say when it is not to be trusted.
 #
 # - Passage of the post: below Figure 3, *fine-tuning our prior and the neural network architecture*.
-# - Modules: `model`, `evidence`, `tuning`.
+# - Modules: `model`, `evidence`.
 #
 # The prior says which parameters we expect before any data: $\theta \sim \mathcal{N}(0, \delta^{-1} I)$. Its
 # *precision* $\delta$ is one over the variance. A large $\delta$ expects parameters near zero, and smooth functions

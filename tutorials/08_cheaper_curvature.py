@@ -17,7 +17,7 @@
 # and in error bars, count its numbers before you make it, and name the cases in which nothing is lost.
 #
 # - Passage of the post: *Laplace Approximation*, a possibly large Hessian computation.
-# - Modules: `structure`, `kronecker`, `low_rank`, `subset`, `subnetwork`, `laplace`.
+# - Modules: `structures`, `network` (`select`), `laplace`.
 #
 # The curvature here is the GGN, $\sum_n J_n^\top \Lambda_n J_n$ (tutorial 4), and the posterior precision is that plus
 # the prior precision $\delta$ on the diagonal. For $P$ parameters it has $P \times P$ numbers. How many is that?

@@ -19,7 +19,7 @@
 #
 # - Passage of the post: *Resources*, regression with probabilistic layers; *Laplace Approximation*, uncertainty
 #   quantification.
-# - Modules: `likelihood`, `heteroscedastic`, `predictive`, `tuning`, `regression_calibration`, `plot_calibration`.
+# - Modules: `model`, `predictive`, `evidence`, `calibration`, `plotting`.
 #
 # Targets are now real numbers. The `Gaussian` likelihood says that they are the network's output plus noise of standard
 # deviation $\sigma$, the same everywhere:

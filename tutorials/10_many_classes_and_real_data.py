@@ -18,8 +18,7 @@
 #
 # - Passage of the post: *Laplace Approximation*, uncertainty quantification and out-of-distribution detection;
 #   *Wrapping up*, trustworthy systems.
-# - Modules: `likelihood` (`Categorical`), `kronecker`, `tuning`, `calibration`, `out_of_distribution`,
-#   `plot_calibration`.
+# - Modules: `model` (`Categorical`), `structures` (`kron`), `evidence`, `calibration`, `plotting`.
 #
 # N samples, D inputs, C classes; $f$ (C,) are the outputs of the network, called logits; $m$ and $V$ their mean and
 # covariance under the posterior.

@@ -19,8 +19,8 @@
 #
 # - Passage of the post: *The case for Bayesian Deep Learning*, the model average and three ways to it; and
 #   *Laplace Approximation*, the claim above.
-# - Modules: `model_average`, `dropout`, `hamiltonian`, `chains`, `calibration`, `out_of_distribution`,
-#   `regression_calibration`; and `experiment.py` beside this tutorial, a test of the claim whose results it reads.
+# - Modules: `model_average`, `calibration`; and `experiment.py` beside this tutorial, a test of the claim whose
+#   results it reads.
 #
 # Needs scikit-learn, for its data sets.
 

@@ -18,7 +18,7 @@
 #
 # - Passage of the post: *Laplace Approximation*, a fully-fledged library for any pretrained Torch model; listing,
 #   `fit!(la, data)`.
-# - Modules: `fit`, `storage`, `model` (`with_prior_over`), `laplace` (`as_prior`, `under`), `interchange`.
+# - Modules: `laplace` (`fit`, `as_prior`, `under`), `storage`, `model` (`with_prior_over`), `network` (`from_torch`).
 #
 # N samples, P parameters. All that a posterior knows of the data is its *curvature*, a sum over samples (tutorial 3):
 #
