@@ -1,4 +1,4 @@
-"""Around the post: find wrong derivatives in your own code, and wrong numbers.
+"""Checks of a derivative against finite differences of its function, and of numbers against known ones.
 
 | you have | call |
 |---|---|
@@ -7,13 +7,14 @@
 | `fun: (P,) -> float` and its Hessian, (P, P) | `check_hessian(fun, hess, theta)` |
 | numbers, and what they should be, both S | `check_equal(name, received, expected)` |
 
-Each returns a `Check`, true if every entry agrees, which prints what is worst and where. Where the
-finite differences themselves show nothing (a kink, a pole, noise), the check fails and says so. The functions
-are plain ones of one vector, not vectorised; S is any shape. What is far below the roundoff of `fun`
-cannot be resolved: drop large constants, and check away from optima.
+Each call returns a `Check`, which is true if every entry agrees, and prints the worst entry: where it is, what was
+expected and what was received. Where finite differences cannot tell the derivative (at a kink or a pole, or if `fun`
+is noisy), the check fails and says so. `fun` and the function under test receive one vector theta (P,) at a time; S
+stands for any shape. A derivative that changes `fun` by less than the rounding errors of `fun` cannot be checked:
+leave large constants out of `fun`, and choose a theta that is not an optimum.
 
-In an exercise a gap is written `...`. A check of what still is a gap, or a function that returns one, fails and
-says that it is open.
+An exercise has a gap, `...`, for the answer. The check of a value that still is the gap, or of a function that returns
+it, fails and says that the gap is open.
 """
 
 from collections.abc import Callable
@@ -24,22 +25,23 @@ from numpy.typing import ArrayLike
 
 from ..validation import Array, finite, instance, real_array, refusal
 from .differences import SAFETY, Function, reference
-from .verdict import Check, excess, judge, still_open, usual_cause, wrong_shape
+from .verdict import Check, judge, still_open, tolerances_off, usual_cause, wrong_shape
 
 UserFunction: TypeAlias = Callable[[Array], Any]
 
-RTOL = 1e-7  # far above the roundoff of a correct derivative, far below a mistake
+RTOL = 1e-7  # far above the rounding errors of a correct derivative, far below what a mistake changes
 
 
 def check_gradient(fun: UserFunction, grad: UserFunction, theta: ArrayLike, *, rtol: float = RTOL) -> Check:
-    """Check `grad(theta)`, (P,), against differences of `fun`: `g_i = d fun / d theta_i`.
+    """Check that `grad(theta)`, (P,), is the gradient of `fun`, `g_i = d fun / d theta_i`, by finite differences.
 
-    An entry agrees when `|received - expected| <= rtol |expected| + 10 error`; shapes must be equal.
+    An entry agrees if `|received - expected| <= rtol |expected| + 10 error`, where `expected` is a finite difference
+    and `error` the estimate of its error. Shapes must be equal.
 
     Raises
     ------
     TypeError, ValueError
-        A function is not callable or returns no real numbers, `fun` returns no scalar, `theta` is not a
+        If a function is not callable or returns no real numbers, `fun` returns no scalar, `theta` is not a
         finite real vector with P > 0, or `rtol` is not in [0, 1).
 
     Examples
@@ -52,9 +54,10 @@ def check_gradient(fun: UserFunction, grad: UserFunction, theta: ArrayLike, *, r
 
 
 def check_jacobian(fun: UserFunction, jac: UserFunction, theta: ArrayLike, *, rtol: float = RTOL) -> Check:
-    """Check `jac(theta)`, S + (P,), against differences of `fun`, S: `J_si = d fun_s / d theta_i`.
+    """Check that `jac(theta)`, S + (P,), is the Jacobian of `fun`, `J_si = d fun_s / d theta_i`.
 
-    Tolerance and errors are those of `check_gradient`; S is any shape that is not empty, () included.
+    S is the shape of what `fun` returns: () for one number, or any other that is not empty. The tolerance, and the
+    errors that are raised, are those of `check_gradient`.
 
     Examples
     --------
@@ -66,10 +69,10 @@ def check_jacobian(fun: UserFunction, jac: UserFunction, theta: ArrayLike, *, rt
 
 
 def check_hessian(fun: UserFunction, hess: UserFunction, theta: ArrayLike, *, rtol: float = RTOL) -> Check:
-    """Check `hess(theta)`, (P, P), against differences: `H_ij = d2 fun / d theta_i d theta_j`.
+    """Check that `hess(theta)`, (P, P), is the Hessian of `fun`, `H_ij = d2 fun / d theta_i d theta_j`.
 
-    Both triangles are compared, so an asymmetric Hessian fails. Tolerance and errors are those of
-    `check_gradient`. The cost is some 300 P^2 evaluations of `fun`.
+    Both triangles are compared, so an asymmetric Hessian fails. The tolerance, and the errors that are raised, are
+    those of `check_gradient`. The check evaluates `fun` about 300 P^2 times.
 
     Examples
     --------
@@ -81,15 +84,16 @@ def check_hessian(fun: UserFunction, hess: UserFunction, theta: ArrayLike, *, rt
 
 
 def check_equal(name: str, received: ArrayLike, expected: ArrayLike, *, rtol: float = 1e-9) -> Check:
-    """Check that numbers, one or an array of any shape, are what they should be.
+    """Check that a number, or an array of any shape, is equal to the expected one within a tolerance.
 
-    An entry agrees when `|received - expected| <= rtol max(|expected|, 0.001 max |expected|)`, the inner maximum
-    that of all entries, or 1 if all are zero. Infinities agree with themselves, NaN with nothing; shapes must be equal.
+    An entry agrees if `|received - expected| <= rtol max(|expected|, 0.001 largest)`, where `largest` is the largest
+    finite |expected| of all entries, or 1 if they are zero. An infinity agrees with the same infinity, and NaN with
+    nothing, not even with NaN. Shapes must be equal.
 
     Raises
     ------
     TypeError, ValueError
-        `name` is no string, `received` or `expected` holds no real numbers, or `rtol` is not in [0, 1).
+        If `name` is no string, `received` or `expected` holds no real numbers, or `rtol` is not in [0, 1).
 
     Examples
     --------
@@ -102,17 +106,17 @@ def check_equal(name: str, received: ArrayLike, expected: ArrayLike, *, rtol: fl
     _check_rtol(rtol)
     if _is_open(received):
         return still_open(name)
-    sort = "a number or an array"
-    r, e = real_array("received", received, sort), real_array("expected", expected, sort)
+    wanted = "a number or an array"
+    r, e = real_array("received", received, wanted), real_array("expected", expected, wanted)
     if e.size == 0:
         raise ValueError(refusal("expected", "at least one number", f"shape {e.shape}"))
     if r.shape != e.shape:
         return wrong_shape(name, e.shape, r.shape)
-    return judge(name, excess(r, e, rtol), r, e, np.zeros(e.shape), usual_cause(r, e, rtol))
+    return judge(name, tolerances_off(r, e, rtol), r, e, np.zeros(e.shape), usual_cause(r, e, rtol))
 
 
 class _OpenGapError(Exception):
-    """What is under test still is a gap, or returned one."""
+    """Raised if a function under test still is the gap `...`, or returns it."""
 
 
 def _check_derivative(
@@ -123,7 +127,7 @@ def _check_derivative(
     rtol: float,
     second: bool = False,
 ) -> Check:
-    """Compare a derivative with finite differences of `fun`; only a Jacobian is one of more than one number."""
+    """Compare a derivative with finite differences of `fun`, which must return one number unless it is a Jacobian."""
     _check_rtol(rtol)
     point = _parameters(theta)
     try:
@@ -141,13 +145,13 @@ def _check_derivative(
         tolerance = rtol * np.abs(expected) + SAFETY * error + np.finfo(float).tiny
         off = np.abs(received - expected) / tolerance
     unknown = ~np.isfinite(error) | (SAFETY * error > enough)
-    off = np.where(unknown & ~(off > 1), 1.0, off)  # `~(>)` holds for NaN
+    off = np.where(unknown & ~(off > 1), 1.0, off)  # `judge` takes 1 for unknown; `~(off > 1)` is true of NaN as well
     off = np.where(np.isfinite(received), off, np.inf)
     return judge(name, off, received, expected, error)
 
 
 def _is_open(value: Any) -> bool:
-    """Whether an answer is a gap, `...`, or holds one."""
+    """Return whether a value is the gap `...`, or a list, tuple or array that holds it."""
     if isinstance(value, (list, tuple)):
         return any(map(_is_open, value))
     return value is ... or (isinstance(value, np.ndarray) and value.dtype == object and any(map(_is_open, value.flat)))
@@ -159,7 +163,7 @@ def _check_rtol(rtol: float) -> None:
 
 
 def _real(function: UserFunction, name: str, scalar: bool = False) -> Function:
-    """Guard a user's function: it gets a copy, it returns a copy, and that holds real numbers."""
+    """Return a user's function with checks: it receives a copy of theta, and a copy of its real numbers is returned."""
     if _is_open(function):
         raise _OpenGapError
     if not callable(function):
@@ -179,9 +183,9 @@ def _real(function: UserFunction, name: str, scalar: bool = False) -> Function:
 
 
 def _parameters(theta: ArrayLike) -> Array:
-    """Copy `theta` to float64, checked."""
-    expected = "shape (P,) with P >= 1"
-    array = real_array("theta", theta, expected)
+    """Return a copy of `theta` in float64, or raise an error if it is not a finite vector with P >= 1."""
+    wanted = "shape (P,) with P >= 1"
+    array = real_array("theta", theta, wanted)
     if array.ndim != 1 or array.size == 0:
-        raise ValueError(refusal("theta", expected, f"shape {array.shape}"))
+        raise ValueError(refusal("theta", wanted, f"shape {array.shape}"))
     return finite("theta", array).copy()

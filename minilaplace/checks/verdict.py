@@ -1,7 +1,8 @@
-"""Around the post: the verdict of a check, which says what is worst, where, and what it usually means.
+"""The verdict of a check: whether all entries agree, which is the worst, and what usually causes such a mistake.
 
-`judge` makes it of every entry's excess, the number of tolerances it is off; `excess` and `usual_cause` are for
-numbers that are known exactly, `wrong_shape` and `still_open` for what has no entries to compare.
+`judge` makes a `Check` from the number of tolerances by which each entry is off. For numbers that are known exactly,
+`tolerances_off` computes it and `usual_cause` looks for the mistake. `wrong_shape` and `still_open` make the `Check` if
+there are no entries to compare.
 """
 
 from dataclasses import dataclass
@@ -10,9 +11,9 @@ import numpy as np
 
 from ..validation import Array
 
-SMALL = 1e-3  # entries below this part of the largest one are held to its tolerance, not to their own
-ROUNDED = 1e-2  # a relative difference below this is no missing factor
-HINTS = {
+SMALL = 1e-3  # an entry below this part of the largest one has the tolerance of an entry of just this size
+ROUNDED = 1e-2  # a smaller relative difference looks like rounding or an approximation
+HINTS = {  # by the ratio of received to expected
     -1.0: "wrong sign?",
     0.0: "a missing term?",
     0.5: "a missing factor 2?",
@@ -22,9 +23,9 @@ HINTS = {
 
 @dataclass(frozen=True)
 class Check:
-    """The verdict of a check: true if it passed, and printed, its message.
+    """The verdict of a check, which is true if the check has passed, and prints as its message.
 
-    For a wrong shape or an open gap there is no entry to show: `index` is `()` and the numbers are NaN.
+    For a wrong shape or an open gap no entries were compared: `index` is `()` and the numbers are NaN.
     """
 
     passed: bool
@@ -42,54 +43,54 @@ class Check:
 
 
 def judge(name: str, off: Array, received: Array, expected: Array, error: Array, cause: str = "") -> Check:
-    """Judge the worst entry: wrong, above 1, comes before unknown, 1, and that before right."""
+    """Return the verdict on the entry that is most tolerances off: above 1 it is wrong, at 1 unknown, below 1 right."""
     index = tuple(int(i) for i in np.unravel_index(np.argmax(off), off.shape))
     e, r, err = float(expected[index]), float(received[index]), float(error[index])
     if off[index] > 1:
-        verdict = "is wrong"
+        finding = "is wrong"
         hint = cause or next((text for ratio, text in HINTS.items() if e and abs(r / e - ratio) < 1e-6), "")
     elif off[index] == 1:
-        verdict, hint = "cannot be checked", "not smooth there, or too noisy: try another theta"
+        finding, hint = "cannot be checked", "not smooth there, or too noisy: try another theta"
     else:
-        verdict, hint = "agrees, worst" if index else "agrees", ""
+        finding, hint = "agrees, worst" if index else "agrees", ""
     place = f" at {index}" if index else ""
-    digits = 17 if verdict == "is wrong" and f"{e:.9g}" == f"{r:.9g}" else 9
+    digits = 17 if finding == "is wrong" and f"{e:.9g}" == f"{r:.9g}" else 9
     values = f"expected {e:.{digits}g}, received {r:.{digits}g}" + (f" (reference error {err:.0e})" if err else "")
-    message = f"{name} {verdict}{place}: {values}" + (f"; {hint}" if hint else "")
+    message = f"{name} {finding}{place}: {values}" + (f"; {hint}" if hint else "")
     return Check(bool(off[index] < 1), index, e, r, err, message)
 
 
-def excess(received: Array, expected: Array, rtol: float) -> Array:
-    """Return by how many tolerances each number is off: infinitely many for NaN, less than 1 where they agree."""
+def tolerances_off(received: Array, expected: Array, rtol: float) -> Array:
+    """Return by how many tolerances each number is off: less than 1 if it agrees, infinitely many for NaN."""
     with np.errstate(all="ignore"):
         size = np.abs(expected)
         largest = size.max(initial=0.0, where=np.isfinite(size)) or 1.0
-        tolerance = np.nextafter(rtol * np.maximum(size, SMALL * largest), np.inf)  # what is equal to it agrees
+        tolerance = np.nextafter(rtol * np.maximum(size, SMALL * largest), np.inf)  # off by just this much agrees
         off = np.abs(received - expected) / tolerance
     return np.where(received == expected, 0.0, np.where(np.isnan(off), np.inf, off))
 
 
 def usual_cause(received: Array, expected: Array, rtol: float) -> str:
-    """Return what usually makes all the entries wrong in this way, or nothing."""
+    """Return a hint at the usual mistake that would explain all entries, or an empty string if there is none."""
     ordered = [np.sort(array, axis=None) for array in (received, expected)]
     for hint, (r, e), tolerance in [
         ("transposed?", (received.T, expected), rtol),
         ("the right numbers in another order?", ordered, rtol),
         ("rounded, or an approximation?", (received, expected), ROUNDED),
     ]:
-        if r.shape == e.shape and (excess(r, e, tolerance) < 1).all():
+        if r.shape == e.shape and (tolerances_off(r, e, tolerance) < 1).all():
             return hint
     return ""
 
 
 def wrong_shape(name: str, expected: tuple[int, ...], received: tuple[int, ...]) -> Check:
-    """Return the failed check of an array of another shape, also of one that would broadcast."""
+    """Return the failed check of an array of another shape, even of one that would broadcast to the expected one."""
     hint = "; transposed?" if received == expected[::-1] else ""
     return _nothing_to_show(f"{name} has the wrong shape: expected {expected}, received {received}{hint}")
 
 
 def still_open(name: str) -> Check:
-    """Return the failed check of an exercise that nobody has done yet."""
+    """Return the failed check of an exercise whose gap `...` has not been filled."""
     return _nothing_to_show(f"{name}: the gap `...` is still open")
 
 
