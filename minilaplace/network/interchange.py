@@ -1,14 +1,14 @@
-"""*Laplace Approximation*, any pretrained Torch model: trained parameters carried in, and out again.
+"""Trained parameters from PyTorch and other libraries as an `MLP` with its theta, and back.
 
 An MLP that was trained elsewhere is a list of layers [(W, b), ...], W of shape (out, in), and one activation between
-them. `from_layers` and `from_torch` make of it an `MLP` and its theta (P,); `to_layers` and `to_state_dict` give it
-back. PyTorch itself is not needed: a module is read by the names of its layers.
+them. `from_layers` and `from_torch` return it as an `MLP` and its theta (P,). `to_layers` and `to_state_dict` return
+theta as layers. PyTorch need not be installed, because a module is read by its layers' class names and attributes.
 
 | layer of a `torch.nn.Sequential` | here |
 |---|---|
 | `Linear` | W, b |
 | those in `ACTIVATION_LAYERS`, the same one between all `Linear` | `activation` |
-| `Dropout` after `.eval()`, `Flatten`, `Identity` | nothing: they return what they receive, rows (N, D) |
+| `Dropout` after `.eval()`, `Flatten`, `Identity` | nothing, as they return rows (N, D) unchanged |
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ ACTIVATION_LAYERS = {
     "GELU": "gelu",
 }
 NO_LAYERS = ("Dropout", "Flatten", "Identity")
-# What a layer must be set to for the table above to be true of it.
+# The settings with which a layer computes what the table above says.
 SETTINGS: dict[str, dict[str, object]] = {
     "Softplus": {"beta": 1, "threshold": 20},
     "GELU": {"approximate": "none"},
     "Dropout": {"training": False},
     "Flatten": {"start_dim": 1, "end_dim": -1},
 }
-UNUSED = MLP(1, 1).activation  # what a network without a hidden layer is said to have
+UNUSED = MLP(1, 1).activation  # of a network without a hidden layer, which does not use its activation
 
 
 class _Linear(NamedTuple):
-    """One layer as it came, and what errors call it."""
+    """The W and b of a layer as they were received, and the layer's name in errors."""
 
     name: str
     W: Any
@@ -49,20 +49,20 @@ class _Linear(NamedTuple):
 
 
 def from_layers(layers: Iterable[tuple[Any, Any]], activation: str) -> tuple[MLP, Array]:
-    """Return the network that these layers make, and its theta (P,), a copy.
+    """Return the network that has these layers, and its theta (P,), a copy.
 
     Parameters
     ----------
     layers
-        Pairs (W, b), inputs first, W of shape (out, in) and b of shape (out,). What keeps its W as (in, out), as
-        scikit-learn and Keras do, hands in W.T.
+        Pairs (W, b) from the first layer to the last, W of shape (out, in) and b of shape (out,). Where W is
+        (in, out), as in scikit-learn and Keras, pass W.T.
     activation
-        What follows every layer but the last, as in `MLP`.
+        The name of the activation after every layer but the last, as in `MLP`.
 
     Raises
     ------
     ValueError
-        If a layer is no such pair or does not fit the one before it; the line says which.
+        If a layer is no such pair or does not fit the one before it; the message names the layer.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def from_layers(layers: Iterable[tuple[Any, Any]], activation: str) -> tuple[MLP
 
 
 def to_layers(network: MLP, theta: Any) -> list[tuple[Array, Array]]:
-    """Return the layers [(W, b), ...] of theta (P,), W of shape (out, in): copies, where `MLP.layers` gives views.
+    """Return copies of the layers [(W, b), ...] of theta (P,), W of shape (out, in); `MLP.layers` returns views.
 
     Examples
     --------
@@ -96,26 +96,28 @@ def to_layers(network: MLP, theta: Any) -> list[tuple[Array, Array]]:
 
 
 def from_torch(source: Any, activation: str | None = None) -> tuple[MLP, Array]:
-    """Return the network that a PyTorch module is, and its theta (P,) in float64.
+    """Return the network that a PyTorch module computes, and its theta (P,) in float64.
 
     Parameters
     ----------
     source
-        A `torch.nn.Sequential`, which may hold others, or a `state_dict`: tensors, or arrays, under the names
-        "<layer>.weight" and "<layer>.bias", with the layers in the order in which they are applied. A module with a
-        `forward` of its own hands in its state_dict, if that forward is an MLP's.
+        A `torch.nn.Sequential`, which may hold others, or a `state_dict`, a mapping from the names "<layer>.weight"
+        and "<layer>.bias" to tensors or arrays, with the layers in the order in which they are applied. Of a module
+        with a `forward` of its own pass the state_dict, if that forward computes an MLP.
     activation
-        For a state_dict, which does not say what is between its layers; a module says it.
+        The name of the activation between the layers. A state_dict does not hold it, so it must be given if there are
+        several layers. A module has its own, so it must be None.
 
     Raises
     ------
     ValueError
-        If that is no `MLP`; the line says which layer is not one's. The last layer is a `Linear`: what makes
-        probabilities of its outputs is the likelihood's.
+        If it is not an MLP; the message names the layer that an `MLP` cannot have. The last layer must be a `Linear`,
+        because the likelihood turns its outputs into probabilities.
 
     Notes
     -----
-    The outputs are PyTorch's but for rounding, and for its `Softplus`: above 20 it returns z, up to 2e-9 too little.
+    The outputs are PyTorch's up to rounding, except after a `Softplus`: above z = 20 PyTorch's returns z, which is up
+    to 2e-9 too little.
 
     Examples
     --------
@@ -139,8 +141,8 @@ def from_torch(source: Any, activation: str | None = None) -> tuple[MLP, Array]:
 def to_state_dict(network: MLP, theta: Any, names: Iterable[str] | None = None) -> dict[str, Array]:
     """Return theta (P,) as arrays under the names of a PyTorch state_dict.
 
-    `names` are those of the layers, by default "0", "2", ...: Linear and activation in turn in a `Sequential`.
-    `module.load_state_dict({name: torch.from_numpy(array) for name, array in ...})` takes them.
+    `names` are those of the layers, by default "0", "2", ..., as in a `Sequential` of Linear layers with an activation
+    between them. `module.load_state_dict({name: torch.from_numpy(array) for name, array in ...})` loads the arrays.
 
     Examples
     --------
@@ -156,13 +158,13 @@ def to_state_dict(network: MLP, theta: Any, names: Iterable[str] | None = None) 
         raise ValueError(refusal("names", f"{len(layers)} different names", names))
     state: dict[str, Array] = {}
     for name, (W, b) in zip(names, layers, strict=True):
-        path = f"{name}." if name else ""  # a lone Linear has no name
+        path = f"{name}." if name else ""  # the keys of a lone Linear have no name before them
         state |= {f"{path}weight": W, f"{path}bias": b}
     return state
 
 
 def _network(linears: list[_Linear], activation: str) -> tuple[MLP, Array]:
-    """Return network and theta of layers that fit each other."""
+    """Return the network and theta of these layers, or raise a ValueError if one does not fit the one before it."""
     if not linears:
         raise ValueError(refusal("layers", "at least one with W and b", "none"))
     sizes: list[int] = []
@@ -178,7 +180,7 @@ def _network(linears: list[_Linear], activation: str) -> tuple[MLP, Array]:
 
 
 def _numbers(tensor: Any) -> Any:
-    """Return what NumPy can read of a tensor, on whatever device and of whatever precision it is."""
+    """Return a tensor of any device and precision as an array in float64, and anything else as it is."""
     return tensor.detach().cpu().double().numpy() if hasattr(tensor, "detach") else tensor
 
 
@@ -197,9 +199,9 @@ def _linear(name: str, tensors: Mapping[str, Any]) -> _Linear:
 
 
 def _of_module(module: Any) -> tuple[list[_Linear], str]:
-    """Return the Linear layers of a module, and the one activation between them."""
+    """Return the Linear layers of a module, and the name of the one activation between them."""
     linears: list[_Linear] = []
-    after: list[list[str]] = []  # the activations that follow each of them
+    after: list[list[str]] = []  # for each Linear, the activations that follow it
     for name, layer in _flattened(module):
         kind = _known(name, layer)
         if kind == "Linear":
@@ -221,7 +223,7 @@ def _flattened(module: Any, path: tuple[int, ...] = ()) -> Iterator[tuple[str, A
     if type(module).__name__ != "Sequential":
         yield f"layer {'.'.join(map(str, path or (0,)))}", module
         return
-    for i, layer in enumerate(module):  # all of them: `named_children` leaves out what occurs twice
+    for i, layer in enumerate(module):  # `named_children` would leave out a layer that occurs twice
         yield from _flattened(layer, (*path, i))
 
 
@@ -237,7 +239,7 @@ def _known(name: str, layer: Any) -> str:
 
 
 def _common_activation(linears: list[_Linear], after: list[list[str]]) -> str:
-    """Return what stands between all layers; nothing there is the identity."""
+    """Return the one activation that follows every layer but the last, which is the identity if none does."""
     if after[-1]:
         raise ValueError(refusal(f"after {linears[-1].name}", "nothing, as the likelihood goes on", repr(after[-1][0])))
     between = [names or ["identity"] for names in after[:-1]]
