@@ -1,7 +1,8 @@
 """Around the post: scikit-learn estimators that train an MLP, tune its prior, and say how sure they are.
 
-`estimators.py` has `LaplaceClassifier` and `LaplaceRegressor`; `base.py` what the two share; `mlp.py` what a trained
-MLP of scikit-learn stands for in the terms of this library. Needs the extra, `minilaplace[sklearn]`.
+`estimators.py` has `LaplaceClassifier` and `LaplaceRegressor`, and `base.py` their common base class. `mlp.py` finds
+the network, the prior and the noise that correspond to a trained MLP of scikit-learn. The room needs the extra
+`minilaplace[sklearn]`.
 """
 
 from .estimators import LaplaceClassifier, LaplaceRegressor

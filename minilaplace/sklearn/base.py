@@ -1,8 +1,8 @@
-"""Around the post: what the two scikit-learn estimators share, which is all but their targets and predictions.
+"""The common base class of the two scikit-learn estimators, which has all but their targets and predictions.
 
-`LaplaceMLP` puts `fit_map`, `Laplace` and the evidence behind scikit-learn's interface. A subclass reads targets
-(`_read`), says which likelihood they have (`_outputs`), and what a trained MLP of scikit-learn's stands for
-(`_take_over`). Needs the extra, `minilaplace[sklearn]`.
+`LaplaceMLP` puts `fit_map`, `Laplace` and the evidence behind scikit-learn's interface. A subclass reads the targets
+(`_read`), chooses the number of outputs and the likelihood (`_outputs`), and takes prior and noise from a trained MLP
+of scikit-learn (`_take_over`).
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from ..training import ConvergenceWarning, fit_map
 from ..validation import Array, boolean, instance, option, refusal, whole_number
 from .mlp import activation_here, carried
 
-BUDGETS = {"lbfgs": "max_iterations", "adam": "epochs"}  # what each solver calls `max_iter`
+BUDGETS = {"lbfgs": "max_iterations", "adam": "epochs"}  # the name of `max_iter` in `fit_map`, by solver
 
 Self = TypeVar("Self", bound="LaplaceMLP")
 
 
 @dataclass(eq=False, repr=False)
 class LaplaceMLP(BaseEstimator):
-    """An MLP that is trained, its prior tuned, and its posterior kept; see `LaplaceClassifier` for the parameters."""
+    """An estimator that trains an MLP, tunes its prior and keeps its posterior; see `LaplaceClassifier`."""
 
     hidden_layer_sizes: Any = (32,)
     activation: str = "tanh"
@@ -63,7 +63,7 @@ class LaplaceMLP(BaseEstimator):
     _peer: ClassVar[Any]  # scikit-learn's MLP for the same task
 
     def fit(self: Self, X: Any, y: Any) -> Self:
-        """Train on inputs X (N, D) and targets y, and return self; earlier data is forgotten."""
+        """Train on inputs X (N, D) and targets y, and return self; data of earlier fits are forgotten."""
         with self._as_a_whole():
             warm = boolean("warm_start", self.warm_start) and self.__sklearn_is_fitted__()
             X, y = self._read(X, y, reset=not warm)
@@ -72,7 +72,7 @@ class LaplaceMLP(BaseEstimator):
 
     @classmethod
     def from_fitted(cls: type[Self], mlp: Any, X: Any, y: Any, **params: Any) -> Self:
-        """Return a fitted estimator around a trained scikit-learn MLP: its point predictions, now with error bars.
+        """Return a fitted estimator with a trained scikit-learn MLP's point predictions, and error bars around them.
 
         Parameters
         ----------
@@ -82,22 +82,23 @@ class LaplaceMLP(BaseEstimator):
             The data that it was trained on, without sample weights.
         **params
             Parameters of the estimator other than `hidden_layer_sizes` and `activation`. By default `prior_precision`
-            is the one that the MLP was trained under, see `sklearn_mlp.matching_precision`, and for a regressor
-            `sigma_noise` the root mean square of its residuals. `tune_prior` starts there; with None they stay.
-            `"online"` would train another theta, and is refused.
+            is the one that corresponds to the MLP's `alpha` (`matching_precision`), and the `sigma_noise` of a
+            regressor is the root mean square of its residuals. `tune_prior` starts from them, or keeps them if it is
+            None. It cannot be `"online"`, which would train another theta.
 
         Notes
         -----
-        The usual alphas, 1e-4 by default, are priors so flat that an average over them is far too unsure, and the
-        evidence at a theta that is no mode of its prior mends that only in part. With
-        `subset_of_weights="last_layer"` and `tune_on_held_out` an over-confident MLP gains likelihood, as one that
-        L-BFGS has trained to its end, and others keep theirs. The README has a table of all that.
+        The usual values of `alpha`, 1e-4 by default, correspond to priors so flat that the averaged predictions are far
+        too unsure. Tuning by the evidence improves that only in part, because the MLP's theta is not a mode under the
+        tuned prior. With `subset_of_weights="last_layer"` and `tune_on_held_out`, an over-confident MLP, such as one
+        that L-BFGS has trained until it converged, gives held-out data a higher likelihood than before, and other MLPs
+        about the same. The README has a table of the numbers.
         """
         instance("mlp", mlp, cls._peer, f"a trained {cls._peer.__name__}")
         check_is_fitted(mlp)
         for name in {"hidden_layer_sizes", "activation"} & params.keys():
             raise ValueError(refusal(name, "no value, as the MLP has its own", repr(params[name])))
-        validate_data(mlp, X, reset=False)  # the same features as in its training?
+        validate_data(mlp, X, reset=False)  # raises an error if X has other features than the MLP's training data
         network, theta = carried(mlp)
         estimator = cls(network.sizes[1:-1], mlp.activation).set_params(**params)
         if estimator.tune_prior == "online":
@@ -108,7 +109,7 @@ class LaplaceMLP(BaseEstimator):
         return estimator
 
     def tune_on_held_out(self: Self, X: Any, y: Any) -> Self:
-        """Choose the scalar prior precision that predicts data X, y best, which the fit has not seen; return self."""
+        """Choose the scalar prior precision that best predicts data X, y that are new to the fit, and return self."""
         check_is_fitted(self)
         with self._as_a_whole():
             X, y = self._read(X, y, reset=False)
@@ -128,7 +129,7 @@ class LaplaceMLP(BaseEstimator):
         self._keep(self._posterior(model, theta, X, y), n_iter)
 
     def _update(self, X: Array, y: Any) -> None:
-        """Train on more data, with the posterior so far as its prior."""
+        """Train on more data, with the posterior of the earlier data as the prior."""
         if self.subset_of_weights != "all":
             expected = "'all' with partial_fit, which trains all weights and would forget those without a posterior"
             raise ValueError(refusal("subset_of_weights", expected, repr(self.subset_of_weights)))
@@ -137,7 +138,7 @@ class LaplaceMLP(BaseEstimator):
         self._keep(Laplace(model, theta, **self._options()).fit(X, y), n_iter)
 
     def _model(self, y: Any) -> BayesianModel:
-        """Return the model before training; all choices are checked, so that none fails after it."""
+        """Return the model before tuning, after a check of all parameters, so that training is not in vain."""
         n_outputs, likelihood = self._outputs(y)
         hidden = np.atleast_1d(self.hidden_layer_sizes)
         network = MLP(self.n_features_in_, *hidden, n_outputs, activation=activation_here(self.activation))
@@ -159,7 +160,7 @@ class LaplaceMLP(BaseEstimator):
         return {"prior_structure": self.prior_structure}
 
     def _train(self, model: BayesianModel, X: Array, y: Any, theta0: Array | None) -> tuple[Array, int]:
-        """Return the MAP estimate and how many steps led there."""
+        """Return the MAP estimate and the number of steps of its training."""
         steps = [0]
         budget = {} if self.max_iter is None else {BUDGETS[self.solver]: self.max_iter}
         theta = fit_map(
@@ -178,9 +179,9 @@ class LaplaceMLP(BaseEstimator):
 
     @contextmanager
     def _as_a_whole(self) -> Iterator[None]:
-        """Leave everything as it was if what is done inside fails, or is interrupted.
+        """Restore the attributes that the estimator had if the block fails or is interrupted.
 
-        That training has not converged is said in scikit-learn's own category, which its users filter by.
+        A warning that training has not converged has scikit-learn's own category, by which its users filter.
         """
         before = self.__dict__.copy()
         try:
@@ -206,20 +207,20 @@ class LaplaceMLP(BaseEstimator):
         return self.laplace_.predict(X, self.link_approx, n_samples=self.n_samples, rng=self._seed)
 
     def _functions(self, X: Any, n_samples: int, random_state: Any) -> tuple[Array, np.random.Generator]:
-        """Return functions drawn from the posterior, (S, N, C), and the generator of what is drawn next."""
+        """Return functions drawn from the posterior at X, (S, N, C), and the generator for further draws."""
         X, rng = self._new_inputs(X), np.random.default_rng(seed_of(random_state))
         return self.laplace_.functional_samples(X, n_samples, rng), rng
 
     def _read(self, X: Any, y: Any, *, reset: bool) -> tuple[Array, Any]:
-        """Return inputs and targets in the form that the likelihood takes, and remember what they are called."""
+        """Return inputs and targets in the form that the likelihood takes; with `reset`, store features and classes."""
         raise NotImplementedError
 
     def _take_over(self, mlp: Any, X: Any, y: Any, given: Any) -> tuple[Array, Any]:
-        """Read the data of a trained MLP, and set what it was trained under but for the parameters `given`."""
+        """Return an MLP's training data as `_read` does, and set prior and noise by the MLP, except those `given`."""
         raise NotImplementedError
 
     def _outputs(self, y: Any) -> tuple[int, Likelihood]:
-        """Return how many outputs the network has, and the likelihood of the targets."""
+        """Return the number of outputs of the network, and the likelihood of the targets."""
         raise NotImplementedError
 
 

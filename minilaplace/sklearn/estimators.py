@@ -1,8 +1,7 @@
-"""Around the post: scikit-learn estimators that train an MLP, tune its prior, and say how sure they are.
+"""A classifier and a regressor for scikit-learn's pipelines, searches and displays.
 
-`LaplaceClassifier` and `LaplaceRegressor` are for scikit-learn's pipelines, searches and displays. Their `from_fitted`
-takes a trained `MLPClassifier` or `MLPRegressor` instead of training one: the same point predictions, with error bars.
-Needs the extra, `minilaplace[sklearn]`.
+`LaplaceClassifier` and `LaplaceRegressor` train an MLP and tune its prior. Their `from_fitted` takes over a trained
+`MLPClassifier` or `MLPRegressor` instead, with its point predictions.
 """
 
 from __future__ import annotations
@@ -27,38 +26,43 @@ from .mlp import matching_precision, residual_noise
 class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
     """An MLP classifier whose probabilities are averaged over a Laplace posterior; labels may be of any type.
 
-    Inputs are best scaled: `make_pipeline(StandardScaler(), LaplaceClassifier())`. Training goes on to a mode, which on
-    unscaled inputs can take ten thousand steps.
+    Scale the inputs first, as in `make_pipeline(StandardScaler(), LaplaceClassifier())`. Training continues until it
+    has found a mode, which with unscaled inputs can take ten thousand steps.
 
     Parameters
     ----------
     hidden_layer_sizes, activation
-        As in `MLP`: `()` is logistic regression; `"logistic"` is another name of `"sigmoid"`. Two classes share one
-        logit (`Bernoulli`), more have one each (`Categorical`).
+        As in `MLP`: `()` is logistic regression, and `"logistic"` is another name of `"sigmoid"`. Two classes share one
+        logit (`Bernoulli`); if there are more, each class has its own (`Categorical`).
     prior_precision
-        As in `BayesianModel`; where the tuning starts.
+        As in `BayesianModel`. The tuning starts from it.
     tune_prior
-        `"marglik"` or `"mackay"`: once, by the evidence at the theta of `prior_precision`; `"online"`: training and
-        tuning in turn until they agree (`marglik_training`), which takes longer; None: not at all.
+        `"marglik"` and `"mackay"` tune the prior once, by the evidence at the theta that was trained under
+        `prior_precision`. `"online"` trains and tunes in turn until both have converged (`marglik_training`), which
+        takes longer. None keeps `prior_precision`.
     prior_structure
-        `"scalar"`, `"layerwise"` or `"diag"`: what shares one tuned precision.
+        Whether one precision is tuned for all parameters (`"scalar"`), one for each layer (`"layerwise"`), or one for
+        each parameter (`"diag"`).
     temperature, curvature, hessian_structure, subset_of_weights, subnetwork_indices, rank
-        As in `Laplace`. The default `"full"` is exact; it keeps P^2 numbers, so take `"kron"` from some thousand on.
+        As in `Laplace`. The default structure `"full"` keeps P^2 numbers; take `"kron"` for more than some thousand
+        parameters.
     link_approx, n_samples
-        As in `Laplace.predict`, and read by each prediction; its samples are the same each time.
+        As in `Laplace.predict`. A change of them takes effect at the next prediction, without another fit. All
+        predictions draw the same samples.
     solver, max_iter
-        `"lbfgs"` or `"adam"`, and its most iterations or epochs, by default those of `fit_map`.
+        `"lbfgs"` or `"adam"`, and the largest number of its iterations or epochs, by default that of `fit_map`.
     warm_start
-        Whether `fit` starts from the last theta, with the last one's classes; the prior starts from `prior_precision`.
+        Whether `fit` starts from the theta of the last fit and keeps its classes. The tuning starts from
+        `prior_precision` in any case.
     random_state
-        Seed or `RandomState` of the start, Adam's batches, and the samples of a link.
+        Seed or `RandomState` for the initial theta, Adam's batches, and the samples of a link.
 
     Attributes
     ----------
     laplace_, model_, theta_
-        The `Laplace`; its model, with the tuned prior; the MAP estimate.
+        The `Laplace`, its model with the tuned prior, and the MAP estimate.
     log_marginal_likelihood_
-        The evidence; after `partial_fit` that of the last data, given the earlier.
+        The evidence; after `partial_fit`, the evidence of the last data given the earlier data.
     classes_, n_features_in_, feature_names_in_, n_iter_
         As in scikit-learn; `n_iter_` counts the training before any tuning.
 
@@ -78,12 +82,13 @@ class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
     classes_: Any
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> LaplaceClassifier:
-        """Learn from more data and return self: yesterday's posterior is today's prior.
+        """Learn from more data, with the posterior of the earlier data as the prior, and return self.
 
-        The first call is a `fit`; `classes` are all labels to come, those in y if not given. Later ones train on
-        their data alone, with the posterior so far as the prior, and put a Gaussian around where that ends. (To add up
-        curvature at the old theta would make it surer without teaching it anything.) Nothing is tuned again. It takes
-        a `hessian_structure` of `"full"`, `"lowrank"`, `"gp"` or `"diag"`, whose posterior is a prior it can read.
+        The first call is a `fit`, where `classes` are the labels of all data to come, by default those in y. A later
+        call trains on its own data alone, with the posterior so far as the prior, and its posterior is a Gaussian
+        around the new MAP estimate. (If it only added the curvature of the new data at the old theta, variances would
+        shrink while the MAP estimate stayed where it was.) Only the first call tunes the prior. A later call needs a
+        `hessian_structure` of `"full"`, `"lowrank"`, `"gp"` or `"diag"`, whose posteriors can be priors.
         """
         with self._as_a_whole():
             first = not self.__sklearn_is_fitted__()
@@ -92,21 +97,21 @@ class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
         return self
 
     def predict_proba(self, X: Any) -> Array:
-        """Return the probabilities of `classes_` at X (N, D), (N, C)."""
+        """Return the probabilities (N, C) of `classes_` at X (N, D)."""
         return every_class(self._predict(X))
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Return the logarithms of `predict_proba`, (N, C)."""
+        """Return the logarithms (N, C) of what `predict_proba` returns."""
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
     def predict(self, X: Any) -> Any:
-        """Return the most probable labels, (N,)."""
+        """Return the most probable label at each input, (N,)."""
         p = self.predict_proba(X)
         return self.classes_[p.argmax(axis=1)]
 
     def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = 0) -> Any:
-        """Draw labels at X from the posterior predictive, (N, n_samples), each column from one function."""
+        """Draw labels at X, (N, n_samples), each column from one function that is drawn from the posterior."""
         f, rng = self._functions(X, n_samples, random_state)
         p = every_class(np.stack([self.model_.likelihood.mean(f_s) for f_s in f], axis=1), n_axes=2)  # (N, S, C)
         u = rng.random((*p.shape[:2], 1))
@@ -143,21 +148,21 @@ class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
 class LaplaceRegressor(RegressorMixin, LaplaceMLP):
     """An MLP regressor whose predictions have error bars, from a Laplace posterior.
 
-    It predicts (N,) if it was trained on y (N,), and (N, C) if on (N, C). Bring targets to a scale of about one: the
-    prior is about weights, and training starts from `sigma_noise`.
+    Predictions have shape (N,) if y had in training, and (N, C) if y had. Scale the targets to about one, as the
+    defaults of `prior_precision` and `sigma_noise` are meant for such targets.
 
     Parameters
     ----------
     hidden_layer_sizes, activation, prior_precision, tune_prior, prior_structure
-        As in `LaplaceClassifier`; so are the attributes.
+        As in `LaplaceClassifier`, which explains the attributes too.
     temperature, curvature, hessian_structure, subset_of_weights, subnetwork_indices, rank
         As in `Laplace`.
     link_approx, n_samples, solver, max_iter, warm_start, random_state
         As in `LaplaceClassifier`.
     sigma_noise
-        The noise's standard deviation, one for all outputs or one for each; where the tuning starts.
+        The noise's standard deviation, one for all outputs or one for each. The tuning starts from it.
     optimize_noise
-        Whether to tune it along with the prior.
+        Whether `sigma_noise` is tuned along with the prior.
 
     Examples
     --------
@@ -176,7 +181,7 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
     _peer = MLPRegressor
 
     def partial_fit(self, X: Any, y: Any) -> LaplaceRegressor:
-        """Learn from more data and return self, as `LaplaceClassifier.partial_fit` does; the noise stays."""
+        """Learn from more data as `LaplaceClassifier.partial_fit` does, with the same noise, and return self."""
         with self._as_a_whole():
             first = not self.__sklearn_is_fitted__()
             X, y = self._read(X, y, reset=first)
@@ -184,21 +189,21 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
         return self
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
-        """Return the mean at X (N, D), or mean and standard deviation of y, noise included; each (N,) or (N, C)."""
+        """Return the mean of y at X (N, D), (N,) or (N, C), and if asked its standard deviation with the noise."""
         mean, variance = self._predict(X)
         if self._one_column:
             mean, variance = mean[:, 0], variance[:, 0]
         return (mean, np.sqrt(variance)) if return_std else mean
 
     def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = 0) -> Array:
-        """Draw targets at X, (N, n_samples) or (N, C, n_samples): a function for each sample, and noise."""
+        """Draw targets at X, (N, n_samples) or (N, C, n_samples), each from a function of the posterior, plus noise."""
         f, rng = self._functions(X, n_samples, random_state)
         likelihood: Any = self.model_.likelihood
         y = rng.normal(f, likelihood.sigma_noise)  # (S, N, C)
         return (y[:, :, 0] if self._one_column else y.transpose(0, 2, 1)).T
 
     def __sklearn_tags__(self) -> Any:
-        """Say that y may have several columns."""
+        """Return the tags of scikit-learn, which say that y may have several columns."""
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags

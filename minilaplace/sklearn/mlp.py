@@ -1,7 +1,7 @@
-"""Around the post: what a trained scikit-learn MLP knows, in the terms of this library.
+"""The network, parameters, prior and noise of this library that correspond to a trained scikit-learn MLP.
 
-`carried` brings its network and parameters over, `matching_precision` and `residual_noise` the prior and the noise that
-its training stood for. Needs the extra, `minilaplace[sklearn]`.
+`carried` returns the network and its parameters. `matching_precision` returns the prior precision that corresponds to
+the MLP's penalty, and `residual_noise` the standard deviation of its residuals.
 """
 
 from __future__ import annotations
@@ -16,33 +16,35 @@ from ..network.interchange import from_layers
 from ..network.mlp import MLP
 from ..validation import Array, refusal
 
-FLATTEST = 1e-8  # stands for a precision of zero, which no Gaussian has: the least that tuning looks at
+FLATTEST = 1e-8  # in place of a precision of zero, which no Gaussian has; the tuning considers no smaller ones
 
 
 def activation_here(name: Any) -> Any:
-    """Return what an activation is called here; scikit-learn says "logistic" for "sigmoid"."""
+    """Return the name here of an activation of scikit-learn, where "sigmoid" is called "logistic"."""
     return "sigmoid" if isinstance(name, str) and name == "logistic" else name
 
 
 def carried(mlp: Any) -> tuple[MLP, Array]:
-    """Return the network and theta (P,) of a trained MLP; its W are (in, out)."""
+    """Return the network and theta (P,) of a trained MLP, whose W are (in, out)."""
     layers = [(W.T, b) for W, b in zip(mlp.coefs_, mlp.intercepts_, strict=True)]
     return from_layers(layers, activation_here(mlp.activation))
 
 
 def matching_precision(mlp: Any, n_samples: int) -> float:
-    """Return the prior precision that a scikit-learn MLP was trained under, in units of its loss summed over the data.
+    """Return the prior precision of the weights that corresponds to the penalty `alpha` of a scikit-learn MLP.
 
-    Its `alpha` adds alpha |W|^2 / (2 B) to the mean loss of a batch of B. With `lbfgs` the batch is all N samples: the
-    precision is alpha. The steps of `sgd` and `adam` add up to N mean(1 / B) alpha, which is N / B alpha if all batches
-    are of one size (200 by default). `early_stopping` keeps samples back; N is what is left. FLATTEST stands for
-    alpha = 0.
+    It belongs to the MLP's loss summed over the N training samples. scikit-learn adds alpha |W|^2 / (2 B) to the mean
+    loss of a batch of B samples. With `lbfgs` there is one batch, B = N, and the precision is alpha. With `sgd` and
+    `adam` it is N mean(1 / B) alpha, the mean taken over the batches of an epoch; it is N / B alpha if all batches have
+    one size, which is 200 by default. With `early_stopping`, N leaves out the samples that are held back. If alpha is
+    0, the result is FLATTEST.
 
-    With several regression outputs, scikit-learn's `lbfgs` receives the sum's gradient with the mean's loss, and stops
-    where neither is at its optimum; alpha matches the gradient.
+    For several regression outputs, scikit-learn's `lbfgs` receives the loss as a mean over the outputs, but its
+    gradient as a sum, and stops where neither is at its optimum. Here alpha is taken to belong to the gradient.
 
-    Biases have no penalty there, but a flat prior is no Gaussian and leaves no evidence: they get the weights'
-    precision, as in the rest of this library. So the gradient that is left at scikit-learn's optimum is precision * b.
+    scikit-learn does not penalise biases. But a flat prior is not a Gaussian, and there is no evidence under it, so
+    biases have the precision of the weights here, as in the rest of this library. At scikit-learn's optimum the
+    gradient of our loss in a bias b is therefore precision * b.
 
     Examples
     --------
@@ -60,7 +62,7 @@ def matching_precision(mlp: Any, n_samples: int) -> float:
 
 
 def residual_noise(mlp: Any, X: Any, y: Array) -> float:
-    """Return the root mean square of an MLP's residuals, over samples and outputs, or raise a ValueError if it is 0."""
+    """Return the root mean square of an MLP's residuals over samples and outputs, or raise a ValueError if it is 0."""
     shape = len(y), mlp.n_outputs_
     sigma = float(np.sqrt(np.mean((columns(y, shape) - columns(mlp.predict(X), shape)) ** 2)))
     if sigma == 0:
