@@ -19,7 +19,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
-from minilaplace.sklearn.estimators import LaplaceClassifier
+from minilaplace.sklearn import LaplaceClassifier
 
 DATA = {"breast cancer": load_breast_cancer, "digits": load_digits}
 SOLVERS = ("adam", "lbfgs", "sgd")

@@ -15,7 +15,7 @@ from scipy.differentiate import jacobian
 from scipy.special import expit, softmax
 
 from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian
-from minilaplace.network.activation import ACTIVATIONS
+from minilaplace.network import ACTIVATIONS
 
 LIKELIHOODS = {"bernoulli": Bernoulli(), "categorical": Categorical(), "gaussian": Gaussian(0.6)}  # 1 hides its powers
 EPS = np.finfo(float).eps
