@@ -5,6 +5,7 @@ Each tutorial is executed once: its cells as a script, and after them its exerci
 
 import ast
 import base64
+import importlib.util
 import io
 import json
 import os
@@ -104,6 +105,13 @@ def test_a_tutorial_starts_with_its_aim_and_ends_with_summary_and_exercises(path
     headings = re.findall(r"^##+ .*$", "\n".join(cell.source for cell in rest if cell.cell_type == "markdown"), re.M)
     exercises = [heading for heading in headings if heading.startswith("### Exercise ")]
     assert headings[-len(exercises) - 2 :] == ["## Summary", "## Exercises", *exercises]
+
+
+@every_tutorial
+def test_the_modules_that_a_tutorial_names_are_there(path):
+    (named,) = re.findall(r"^- Modules: ((?:.+\n)+)", cells_of(path)[0].source, flags=re.MULTILINE)
+    for name in re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", named)):
+        assert importlib.util.find_spec(f"minilaplace.{name}"), name
 
 
 @every_tutorial
