@@ -62,10 +62,8 @@ def fit_map(
 
     Parameters
     ----------
-    model
-        The `BayesianModel` whose loss to minimise.
-    X, y
-        Inputs (N, D) and targets, in the form the likelihood takes.
+    model, X, y
+        The `BayesianModel` whose loss to minimise; inputs (N, D); targets, in the form the likelihood takes.
     theta0
         Where to start, (P,); drawn by `network.init(rng)` if not given.
     method

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import minilaplace
+import minilaplace.explorer
 
 PACKAGE = Path(minilaplace.__file__).parent
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -56,9 +57,8 @@ TREES = {  # of every module, by its place: ("network", "mlp"), or ("data",) for
 }
 ROOMS = {place[0] for place in TREES}
 HEADING = "| room | words of the post | what lives there |"
-ROWS = [
-    row.strip("| ").split(" | ") for row in re.findall(rf"^{re.escape(HEADING)}\n\|[-|]+\n((?:\|.*\n)+)", README, re.M)
-]
+TABLES = re.findall(rf"^{re.escape(HEADING)}\n\|[-|]+\n((?:\|.*\n)+)", README, re.MULTILINE)
+ROWS = [row.strip("| ").split(" | ") for table in TABLES for row in table.splitlines()]
 
 
 def imported(place, tree):

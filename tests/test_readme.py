@@ -2,8 +2,10 @@
 
 import contextlib
 import importlib
+import inspect
 import io
 import re
+from functools import reduce
 from pathlib import Path
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -30,14 +32,15 @@ def test_the_first_two_shell_blocks_hold_one_command_line_each():
     assert second.rstrip().endswith("-m pytest")
 
 
-def test_every_quantity_of_the_post_names_an_object_that_exists():
-    table = README.split("| in the post | here |")[1].split("##")[0]
-    named = re.findall(r"`(\w+)\.(\w+)((?:\.\w+)*)", table)
-    assert len(named) >= 12
-    for module, name, rest in named:
-        value = getattr(importlib.import_module(f"minilaplace.{module}"), name)
-        for attribute in filter(None, rest.split(".")):
-            value = getattr(value, attribute)
+def test_every_quantity_names_an_object_that_exists_and_is_explained():
+    table = README.split("| quantity | here |")[1].split("\n\n")[0].splitlines()[2:]
+    assert len(table) >= 45
+    for row in table:
+        paths = re.findall(r"`(\w+)\.([\w.]+)`", row.split("|")[2])
+        assert paths, row
+        for room, names in paths:
+            value = reduce(getattr, names.split("."), importlib.import_module(f"minilaplace.{room}"))
+            assert isinstance(value, dict) or inspect.getdoc(value), row
 
 
 def test_every_row_of_the_comparison_names_a_test_that_exists():
@@ -46,5 +49,5 @@ def test_every_row_of_the_comparison_names_a_test_that_exists():
     assert len(rows) >= 20
     for row in rows:
         *_, name = re.findall(r"`(\w+)`", row)
-        assert row.count("|") == 6
+        assert row.count("|") == 7
         assert f"\ndef {name}(" in tests

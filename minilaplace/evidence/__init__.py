@@ -5,7 +5,15 @@
 `tunable_fit.py` has the part of `Laplace` that asks for all this.
 """
 
-from .marginal_likelihood import PRIOR_STRUCTURES, log_evidence
+from .marginal_likelihood import PRIOR_STRUCTURES, EvidenceFunction, log_evidence
 from .tuning import METHODS, marglik_training, tune, tune_on_held_out
 
-__all__ = ["METHODS", "PRIOR_STRUCTURES", "log_evidence", "marglik_training", "tune", "tune_on_held_out"]
+__all__ = [
+    "METHODS",
+    "PRIOR_STRUCTURES",
+    "EvidenceFunction",
+    "log_evidence",
+    "marglik_training",
+    "tune",
+    "tune_on_held_out",
+]

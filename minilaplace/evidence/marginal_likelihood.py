@@ -30,19 +30,16 @@ PRIOR_STRUCTURES = ("scalar", "layerwise", "diag")
 LOG_BOUNDS = float(np.log(1e-8)), float(np.log(1e8))  # of prior precisions and noise
 
 
-def log_evidence(fit: Fit, model: BayesianModel, theta: Array) -> float:
-    """Return the log marginal likelihood of a fit under `model`, whose prior and noise may be others than the fit's."""
+def log_evidence(fit: Fit, model: BayesianModel, theta: Array, log_det: float | None = None) -> float:
+    """Return the log marginal likelihood of a fit under `model`, whose prior and noise may be others than the fit's.
+
+    `log_det` is log det Lambda, if that is known already.
+    """
     subset = fit.structure.subset
-    one_group = np.zeros(len(subset), dtype=np.intp)
-    prior, scale = model.prior_over(subset.indices), fit.scale(model.likelihood)
-    log_det, _ = fit.structure.log_det_and_traces(prior, scale, one_group)
-    return _log_evidence(fit, model, theta, log_det)
-
-
-def _log_evidence(fit: Fit, model: BayesianModel, theta: Array, log_det: float) -> float:
-    """Return the evidence, given log det Lambda."""
-    indices = fit.structure.subset.indices
-    prior, deviation = model.prior_over(indices), theta[indices] - model.prior_mean_over(indices)
+    prior, deviation = model.prior_over(subset.indices), theta[subset.indices] - model.prior_mean_over(subset.indices)
+    if log_det is None:
+        one_group = np.zeros(len(subset), dtype=np.intp)
+        log_det, _ = fit.structure.log_det_and_traces(prior, fit.scale(model.likelihood), one_group)
     if prior.ndim == 2:
         log_det_prior, quadratic = np.linalg.slogdet(prior)[1], deviation @ prior @ deviation
     else:
@@ -90,7 +87,7 @@ class EvidenceFunction:
         if self.noise:
             energy, power = self.fit.tempered_energy(model.likelihood), NOISE_POWERS[self.fit.curvature]
             gradient = np.append(gradient, 2 * energy - self._n_targets + 0.5 * power * gamma.sum())
-        return _log_evidence(self.fit, model, self.theta, log_det), gradient
+        return log_evidence(self.fit, model, self.theta, log_det), gradient
 
     def mackay(self, x: Array) -> Array:
         """Return MacKay's next x: where the derivatives would vanish if gamma stayed as it is."""

@@ -10,10 +10,12 @@ from .chains import Chains, effective_sample_size, split_r_hat
 from .dropout import dropout_masks, fit_dropout, mc_dropout
 from .ensemble import deep_ensemble
 from .exact import ExactPosterior, exact_average, exact_posterior
-from .hamiltonian import hmc
+from .hamiltonian import hmc, leapfrog
+from .warm_up import DualAveraging
 
 __all__ = [
     "Chains",
+    "DualAveraging",
     "ExactPosterior",
     "average",
     "deep_ensemble",
@@ -23,6 +25,7 @@ __all__ = [
     "exact_posterior",
     "fit_dropout",
     "hmc",
+    "leapfrog",
     "mc_dropout",
     "split_r_hat",
 ]

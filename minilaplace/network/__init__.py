@@ -15,6 +15,8 @@ from .activation import ACTIVATIONS, Activation
 from .interchange import from_layers, from_torch, to_layers, to_state_dict
 from .jacobian import FactoredRows
 from .mlp import MLP, Trace
+from .pairs import PairedMLP
+from .second_order import second_order
 from .subset import SUBSETS, Subset, select
 
 __all__ = [
@@ -23,10 +25,12 @@ __all__ = [
     "SUBSETS",
     "Activation",
     "FactoredRows",
+    "PairedMLP",
     "Subset",
     "Trace",
     "from_layers",
     "from_torch",
+    "second_order",
     "select",
     "to_layers",
     "to_state_dict",

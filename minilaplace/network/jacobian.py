@@ -54,7 +54,7 @@ def layer_views(vectors: NDArray[Any], shapes: Sequence[Shape]) -> list[tuple[ND
 
 
 def batches(n_samples: int, floats_each: int = 1, size: int | None = None, room: int = 0) -> Iterator[slice]:
-    """Cut N samples into slices of `size`, or of as many as `BATCH_FLOATS` numbers, or `room` if more, are enough for."""
+    """Cut N samples into slices of `size`, or of as many as `BATCH_FLOATS` numbers, or `room` if more, suffice for."""
     size = size or max(1, max(BATCH_FLOATS, room) // floats_each)
     for start in range(0, n_samples, size):
         yield slice(start, min(start + size, n_samples))

@@ -42,8 +42,6 @@ class Posterior(ABC):
     ----------
     mean
         (P_s,), read-only.
-    log_det_precision
-        log det Lambda.
     factored
         Whether predictions need the factors of the Jacobian's rows alone, and these are never written out.
     room
@@ -52,11 +50,15 @@ class Posterior(ABC):
 
     factored = False
     room = 0
-    log_det_precision: float
 
     def __init__(self, mean: Array) -> None:
         self.mean = mean.copy()
         self.mean.setflags(write=False)
+
+    @property
+    @abstractmethod
+    def log_det_precision(self) -> float:
+        """Log det Lambda."""
 
     @abstractmethod
     def precision(self) -> Array:
@@ -80,10 +82,10 @@ class Posterior(ABC):
 
     def sample(self, n_samples: int, rng: np.random.Generator) -> Array:
         """Draw parameter vectors, (S, P_s)."""
-        return self.mean + self._deviations(n_samples, rng)
+        return self.mean + self.deviations(n_samples, rng)
 
     @abstractmethod
-    def _deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
+    def deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
         """Draw from N(0, Sigma), (S, P_s)."""
 
 
@@ -101,7 +103,11 @@ class FullPosterior(Posterior):
         self._factor = cholesky(curvature, prior, scale, of_squares)
         self._pairs: PairQuadratic | None = None
         self.room = self._factor.size // 4
-        self.log_det_precision = float(2 * np.log(np.diagonal(self._factor)).sum())
+
+    @property
+    def log_det_precision(self) -> float:
+        """Log det Lambda = 2 sum_i log L_ii."""
+        return float(2 * np.log(np.diagonal(self._factor)).sum())
 
     def precision(self) -> Array:
         """Return L L^T, (P_s, P_s)."""
@@ -157,7 +163,8 @@ class FullPosterior(Posterior):
             self._pairs = PairQuadratic(self._whole_covariance, rows.shapes)
         return self._pairs(rows, diagonal)
 
-    def _deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
+    def deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
+        """Return L^-T z for white noise z, (S, P_s)."""
         noise = rng.standard_normal((len(self.mean), n_samples))
         return solve_triangular(self._factor, noise, lower=True, trans="T").T
 
@@ -178,7 +185,11 @@ class BlockPosterior(Posterior):
         self._layers = layers
         parts = zip(layers, curvatures, strict=True)
         self._parts = [FullPosterior(mean[at], part, prior[at], scale, of_squares) for at, part in parts]
-        self.log_det_precision = sum(part.log_det_precision for part in self._parts)
+
+    @property
+    def log_det_precision(self) -> float:
+        """The sum of the layers' log-determinants."""
+        return sum(part.log_det_precision for part in self._parts)
 
     def precision(self) -> Array:
         """Return the blocks' precisions and zeros between them, (P_s, P_s)."""
@@ -197,8 +208,9 @@ class BlockPosterior(Posterior):
         layers = zip(self._parts, rows.layers(), strict=True)
         return np.add.reduce([part.functional_covariance(layer) for part, layer in layers])
 
-    def _deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
-        return self._joined([part._deviations(n_samples, rng) for part in self._parts])
+    def deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
+        """Return each layer's deviations side by side, (S, P_s)."""
+        return self._joined([part.deviations(n_samples, rng) for part in self._parts])
 
     def _assembled(self, matrices: list[Array]) -> Array:
         whole = np.zeros((len(self.mean),) * 2)

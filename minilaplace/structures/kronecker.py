@@ -125,7 +125,11 @@ class EigenPosterior(Posterior):
         if not np.all(eigenvalues > 0):
             raise not_positive_definite(eigenvalues.min())
         self._eigenvalues, self._basis = eigenvalues, basis
-        self.log_det_precision = float(np.log(eigenvalues).sum())
+
+    @property
+    def log_det_precision(self) -> float:
+        """The sum of the logarithms of the eigenvalues."""
+        return float(np.log(self._eigenvalues).sum())
 
     def precision(self) -> Array:
         """Return Q diag(eigenvalues) Q^T, (P_s, P_s)."""
@@ -149,7 +153,7 @@ class EigenPosterior(Posterior):
         """Return the diagonals of `functional_covariance`, (N, K)."""
         return self._in_basis(rows).quadratic_diagonal(1 / self._eigenvalues)
 
-    def _deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
+    def deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
         noise = rng.standard_normal((n_samples, len(self.mean))) / np.sqrt(self._eigenvalues)
         return noise if self._basis is None else self._turned(noise, self._basis)
 

@@ -111,9 +111,12 @@ class LowRankPosterior(Posterior):
         self._V = self._whitened(rows)
         self._Q, T, _ = qr(self._V.T, mode="economic", pivoting=True)  # T T^T does not see the pivoting
         self._S = qr(np.vstack([T.T, np.eye(len(T))]), mode="r")[0][: len(T)]
-        diagonal = self._root if prior.ndim == 1 else np.diagonal(self._root)
-        log_volume = np.log(np.abs(np.diagonal(self._S))).sum() + np.log(diagonal).sum()
-        self.log_det_precision = float(2 * log_volume)
+
+    @property
+    def log_det_precision(self) -> float:
+        """Log det S^T S + log det prior, each twice the sum of the logarithms of its root's diagonal."""
+        of_prior = self._root if self._root.ndim == 1 else np.diagonal(self._root)
+        return float(2 * (np.log(np.abs(np.diagonal(self._S))).sum() + np.log(of_prior).sum()))
 
     def precision(self) -> Array:
         """Return G^T G + prior, (P_s, P_s)."""
@@ -143,7 +146,7 @@ class LowRankPosterior(Posterior):
         told = solve_triangular(self._S, seen.T, trans="T").T
         return [W - seen @ self._Q.T, told]
 
-    def _deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
+    def deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
         """Draw z from the whitened prior, and for what the data sees Q (S^T S)^-1 Q^T (z + V^T e) (Matheron)."""
         z = rng.standard_normal((n_samples, len(self.mean)))
         e = rng.standard_normal((n_samples, len(self._rows)))
