@@ -1,10 +1,14 @@
 """The pictures show what `predict` returns, with labels that can be read."""
 
+import re
+from pathlib import Path
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+import minilaplace
 from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian, Laplace, plot_contour
 from minilaplace.plotting.contour import class_probabilities, plane, plot_plugin_and_laplace
 
@@ -109,3 +113,10 @@ def test_only_a_classifier_of_two_inputs_can_be_drawn():
     la = Laplace(BayesianModel(network, Gaussian()), network.init(0)).fit(X, X[:, 0])
     with pytest.raises(ValueError, match="la: expected a classifier of two inputs, received MLP"):
         plot_contour(la, X, X[:, 0])
+
+
+def test_colours_are_named_in_one_module():
+    modules = Path(minilaplace.__file__).parent.rglob("*.py")
+    assert [module.name for module in modules if re.search('"#[0-9A-Fa-f]{6}"', module.read_text("utf-8"))] == [
+        "style.py"
+    ]

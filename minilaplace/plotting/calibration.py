@@ -1,11 +1,11 @@
-"""*Wrapping up*, trustworthy systems, drawn: what calibrated and wary predictions look like, and what others do.
+"""Pictures of the scores of the room `calibration`, each beside what calibrated predictions would look like.
 
-- `plot_reliability` draws how often class predictions are right against how often they say so.
-- `plot_coverage` and `plot_pit` draw the same of a regression: quantiles against targets below them, and the PIT.
-- `plot_ood` draws a score inside and outside of the data.
+- `plot_reliability` draws how often class predictions are right against how often they claim to be.
+- `plot_coverage` and `plot_pit` draw the same for a regression, as the coverage of quantiles and as the PIT.
+- `plot_ood` draws the distribution of a score inside and outside of the data.
 
-Each draws on `ax`, a new figure's if not given, and returns it. The first two can be called again with the same `ax`:
-each curve has a colour and a marker of its own (Okabe and Ito's colours).
+Each draws on `ax`, by default that of a new figure, and returns it. The first two can be called again with the same
+`ax`: every curve has a colour and a marker of its own, those of `style.py`.
 """
 
 from __future__ import annotations
@@ -17,27 +17,23 @@ from matplotlib.colors import to_rgba
 from numpy.typing import ArrayLike
 from scipy.stats import binom
 
-from ..calibration.classes import (
-    auroc,
-    expected_calibration_error,
-    pit_histogram,
-    quantile_coverage,
-    reliability_diagram,
-)
+from ..calibration.classes import expected_calibration_error, reliability_diagram
+from ..calibration.out_of_distribution import auroc
+from ..calibration.regression import pit_histogram, quantile_coverage
 from ..validation import Array
+from .style import CURVE_STYLES, panel
 
-# Okabe and Ito's palette, those of its colours that stand out from white; a curve is a (colour, marker) pair.
-STYLES = [("#0072B2", "o"), ("#D55E00", "^"), ("#009E73", "s"), ("#CC79A7", "D"), ("#E69F00", "v")]
 IDEAL, LIKELY, SHARE = "calibrated", "95 % if calibrated", "share of predictions"
 
 
 def plot_reliability(
     p: ArrayLike, y: ArrayLike, *, n_bins: int = 10, ax: Axes | None = None, label: str | None = None
 ) -> Axes:
-    """Draw the `reliability_diagram` of p (N,) or (N, C), and its expected calibration error into the legend.
+    """Draw the `reliability_diagram` of p (N,) or (N, C), with the expected calibration error in the legend.
 
-    Steps show how many of the predictions are in each bin. Were they calibrated, a bin's frequency would be on the
-    vertical line around the diagonal with probability .95, Binomial(n_b, confidence_b): bins of few say little.
+    The steps are the share of the predictions in each bin. If the predictions were calibrated, the frequency of bin b
+    would be on its vertical line with probability .95, by Binomial(n_b, confidence_b); the line is long where n_b is
+    small.
     """
     edges, confidence, frequency, count = reliability_diagram(p, y, n_bins)
     error = f"ECE = {expected_calibration_error(p, y, n_bins):.3f}"
@@ -58,7 +54,10 @@ def plot_reliability(
 def plot_coverage(
     mean: ArrayLike, variance: ArrayLike, y: ArrayLike, *, ax: Axes | None = None, label: str | None = None
 ) -> Axes:
-    """Draw the `quantile_coverage` of Gaussian predictions: flat in the middle if too narrow, steep if too wide."""
+    """Draw the `quantile_coverage` of Gaussian predictions against the level, with the diagonal of calibrated ones.
+
+    The curve is flat in the middle if the variances are too small, and steep there if they are too large.
+    """
     levels = np.linspace(0, 1, 21)
     coverage = quantile_coverage(mean, variance, y, levels)
     ax, (colour, marker), _ = _unit_square(ax)
@@ -69,67 +68,53 @@ def plot_coverage(
 
 
 def plot_pit(mean: ArrayLike, variance: ArrayLike, y: ArrayLike, *, ax: Axes | None = None) -> Axes:
-    """Draw the `pit_histogram`: flat if calibrated, a bowl if the variance is too small, a hump if it is too large.
+    """Draw the `pit_histogram`, with the count N / n_bins that calibrated predictions have on average.
 
-    Were predictions calibrated, a bin's count would be in the band with probability .95: Binomial(N, 1 / n_bins).
+    If the predictions were calibrated, a bin's count would be in the band with probability .95, by
+    Binomial(N, 1 / n_bins). The bars are highest at both ends if the variances are too small, and in the middle if
+    they are too large.
     """
     count = pit_histogram(mean, variance, y)
-    n, n_bins = int(count.sum()), len(count)
-    ax = _panel(ax)
-    edges = np.linspace(0, 1, n_bins + 1)
-    ax.bar(
-        edges[:-1],
-        count,
-        np.diff(edges),
-        align="edge",
-        color=to_rgba(STYLES[0][0], 0.6),
-        edgecolor=plt.rcParams["axes.facecolor"],
-    )
-    ax.axhspan(
-        *binom.ppf([0.025, 0.975], n, 1 / n_bins),
-        color=plt.rcParams["text.color"],
-        alpha=0.2,
-        linewidth=0,
-        label=LIKELY,
-    )
-    ax.axhline(n / n_bins, color=plt.rcParams["text.color"], linestyle="--", label=IDEAL)
+    N, n_bins = int(count.sum()), len(count)
+    ax, ink, paper = panel(ax), plt.rcParams["text.color"], plt.rcParams["axes.facecolor"]
+    left = np.arange(n_bins) / n_bins
+    ax.bar(left, count, 1 / n_bins, align="edge", color=to_rgba(CURVE_STYLES[0][0], 0.6), edgecolor=paper)
+    low, high = binom.ppf([0.025, 0.975], N, 1 / n_bins)
+    ax.axhspan(low, high, color=ink, alpha=0.2, linewidth=0, label=LIKELY)
+    ax.axhline(N / n_bins, color=ink, linestyle="--", label=IDEAL)
     ax.set(xlim=(0, 1), xlabel="probability integral transform of y", ylabel="number of targets")
     return _legend_below(ax)
 
 
 def plot_ood(inside_scores: ArrayLike, outside_scores: ArrayLike, *, ax: Axes | None = None) -> Axes:
-    """Draw a score's distribution inside and outside of the data, and the `auroc` into the legend."""
+    """Draw the histograms of a score inside and outside of the data, with the `auroc` in the legend."""
     area = auroc(inside_scores, outside_scores)
     groups = {"inside": np.asarray(inside_scores), "outside": np.asarray(outside_scores)}
     edges = np.histogram_bin_edges(np.concatenate(list(groups.values())), bins=25)
-    ax = _panel(ax)
-    for (name, scores), (colour, _), hatch in zip(groups.items(), STYLES[:2], ["", "///"], strict=True):
+    ax = panel(ax)
+    for (name, scores), (colour, _), hatch in zip(groups.items(), CURVE_STYLES[:2], ["", "///"], strict=True):
         _steps(ax, np.histogram(scores, edges)[0] / len(scores), edges, colour, 0.4, name, hatch)
     ax.set(xlabel="score", ylabel="share of inputs")
     return _legend_below(ax, title=f"AUROC = {area:.3f}")
 
 
 def _steps(ax: Axes, heights: Array, edges: Array, colour: str, alpha: float, label: str, hatch: str = "") -> None:
-    """Draw a histogram whose outline is seen through another one."""
+    """Draw a histogram that is transparent, so that two can overlap, and has an outline."""
     face = to_rgba(colour, alpha)
     ax.stairs(heights, edges, fill=True, facecolor=face, edgecolor=colour, linewidth=1, hatch=hatch, label=label)
 
 
 def _unit_square(ax: Axes | None) -> tuple[Axes, tuple[str, str], bool]:
-    """Return a unit square with its diagonal, the style of the next curve on it, and whether it is the first."""
-    ax = _panel(ax)
+    """Return a unit square with its diagonal, the style of the next curve on it, and whether that is the first."""
+    ax = panel(ax)
     n_curves = sum(line.get_marker() != "None" for line in ax.lines)
     if IDEAL not in [line.get_label() for line in ax.lines]:
         ax.plot([0, 1], [0, 1], color=plt.rcParams["text.color"], linestyle="--", label=IDEAL)
         ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
-    return ax, STYLES[n_curves % len(STYLES)], n_curves == 0
-
-
-def _panel(ax: Axes | None) -> Axes:
-    return plt.subplots(layout="constrained")[1] if ax is None else ax
+    return ax, CURVE_STYLES[n_curves % len(CURVE_STYLES)], n_curves == 0
 
 
 def _legend_below(ax: Axes, title: str | None = None) -> Axes:
-    """Add a legend that hides no data."""
+    """Add a legend below the panel, where it hides no data, and return the panel."""
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False, title=title)
     return ax

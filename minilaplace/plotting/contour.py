@@ -1,10 +1,9 @@
-"""Listing, *Plot*; Figures 1-3: a posterior predictive over a plane.
+"""A posterior predictive over the plane of two inputs, as in the post's Figures 1-3.
 
-- `plot_contour` draws P(y = 1) over the plane of two inputs, with the data on top: one panel of the post's figures.
-- `plot_plugin_and_laplace` sets the plugin's panel beside Laplace's, under one colour scale: one figure.
-- `plot_reliability`, `plot_coverage`, `plot_pit` and `plot_ood` are those of `plot_calibration.py`.
+- `plot_contour` draws the probability of one class over the plane, with the data on top: one panel of the figures.
+- `plot_plugin_and_laplace` draws the plugin's panel beside Laplace's with one colour scale: a whole figure.
 
-A class has its colour *and* its marker (Okabe and Ito's colours), probabilities are viridis from 0 to 1 everywhere.
+Probabilities are drawn in viridis from 0 to 1 everywhere, and classes in the colours and markers of `style.py`.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -22,26 +22,8 @@ from numpy.typing import NDArray
 from ..laplace import Laplace
 from ..model.likelihood import every_class
 from ..validation import Array, boolean, instance, real_number, refusal, whole_number
-from .calibration import plot_coverage, plot_ood, plot_pit, plot_reliability
+from .style import CLASS_STYLES, panel
 
-__all__ = [
-    "plot_contour",
-    "plot_coverage",
-    "plot_ood",
-    "plot_pit",
-    "plot_plugin_and_laplace",
-    "plot_reliability",
-]
-
-# Okabe and Ito's palette, the colours that stand out from viridis first; a class is a (colour, marker) pair.
-CLASS_STYLES = [
-    ("#56B4E9", "o"),
-    ("#D55E00", "^"),
-    ("#CC79A7", "s"),
-    ("#E69F00", "D"),
-    ("#FFFFFF", "v"),
-    ("#000000", "P"),
-]
 LEVELS = np.linspace(0, 1, 21)
 LABELLED = [0.25, 0.5, 0.75]
 MARKER = 20.0  # points^2 of a sample, where the view is as wide as the data
@@ -60,7 +42,7 @@ def plot_contour(
     title: str | None = None,
     colorbar: bool = True,
 ) -> QuadContourSet:
-    """Draw P(y = target) over the plane of the two inputs, and the data on it.
+    """Draw P(y = target) over the plane of the two inputs, with the data on top.
 
     Parameters
     ----------
@@ -69,15 +51,15 @@ def plot_contour(
     X, y
         The data to draw, (N, 2) and (N,).
     link_approx
-        As in `Laplace.predict`: `"plugin"` for the post's left panels.
+        As in `Laplace.predict`; `"plugin"` gives the post's left panels.
     target
-        Which class' probability to draw.
+        The class whose probability is drawn.
     margin
         How far the view reaches beyond the data on each side, in units of X.
     n_grid
         Grid points along each axis.
     ax, title, colorbar
-        Where to draw (a new figure if not given), what to call it, and whether to add a colour bar.
+        Where to draw (by default a new figure), the panel's title, and whether to add a colour bar.
 
     Returns
     -------
@@ -93,32 +75,23 @@ def plot_contour(
     >>> panel.get_title()
     'Laplace'
     """
-    instance("la", la, Laplace, "a Laplace")
     boolean("colorbar", colorbar)
-    network, likelihood = la.model.network, la.model.likelihood
-    if network.n_inputs != 2 or likelihood.has_noise or not network.factored:
-        raise ValueError(refusal("la", "a classifier of two inputs", f"{network} with {la.model.likelihood}"))
-    X, y = la.model.check_data(X, y)
+    X, y = _checked_data(la, X, y)
     margin = real_number("margin", margin)
     n_grid = whole_number("n_grid", n_grid, least=2)
-    n_classes = max(2, network.n_outputs)
+    n_classes = max(2, la.model.network.n_outputs)
     if whole_number("target", target, least=0) >= n_classes:
         raise ValueError(refusal("target", f"a class below {n_classes}", target))
-    axes, points = plane(X, margin, n_grid)
+    (x1, x2), points = plane(X, margin, n_grid)
     p = class_probabilities(la, points, link_approx)[:, target].reshape(n_grid, n_grid)
 
-    if ax is None:
-        _, ax = plt.subplots(layout="constrained")
+    ax = panel(ax)
     ax.grid(visible=False)
-    filled = ax.contourf(*axes, p, levels=LEVELS, cmap="viridis", vmin=0, vmax=1)
-    lines = ax.contour(*axes, p, levels=LABELLED, colors="white", linewidths=0.8)
+    filled = fill_contours(ax, x1, x2, p)
+    lines = ax.contour(x1, x2, p, levels=LABELLED, colors="white", linewidths=0.8)
     ax.clabel(lines, fmt="%.2f", fontsize=0.7 * plt.rcParams["font.size"])
-    size = _draw_classes(ax, X, y, n_classes)
+    _draw_data(ax, X, y, n_classes)
     ax.set(aspect="equal", xlabel="$x_1$", ylabel="$x_2$", title=title)
-    ax.legend(
-        loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=n_classes, frameon=False,  # hides no data
-        markerscale=np.sqrt(MARKER / size),
-    )  # fmt: skip
     if colorbar:
         add_colorbar(filled, [ax], target)
     return filled
@@ -134,19 +107,19 @@ def plot_plugin_and_laplace(
     ax: Sequence[Axes] | None = None,
     title: str | None = None,
 ) -> Figure:
-    """Set the plugin's panel beside Laplace's under one colour scale, as in the post's Figures 1-3; return the figure.
+    """Draw the plugin's panel beside Laplace's with one colour scale, as in the post's Figures 1-3; return the figure.
 
-    The parameters are those of `plot_contour`, but `ax` is two panels. A figure that is made here belongs to no pyplot
-    window: `figure.savefig` writes it.
+    The parameters are those of `plot_contour`, but `ax` holds two panels. A figure that is made here has no window of
+    pyplot's; `figure.savefig` writes it.
     """
     instance("la", la, Laplace, "a Laplace")
     panels: Any = Figure(figsize=(10, 4.8), layout="constrained").subplots(1, 2) if ax is None else ax
     if np.shape(panels) != (2,):
         raise ValueError(refusal("ax", "two panels", f"shape {np.shape(panels)}"))
     figure: Figure = panels[0].figure
-    for panel, link_approx, name in zip(panels, ["plugin", None], ["Plugin", "Laplace"], strict=True):
+    for each, link_approx, name in zip(panels, ["plugin", None], ["Plugin", "Laplace"], strict=True):
         filled = plot_contour(
-            la, X, y, link_approx=link_approx, margin=margin, n_grid=n_grid, ax=panel, title=name, colorbar=False
+            la, X, y, link_approx=link_approx, margin=margin, n_grid=n_grid, ax=each, title=name, colorbar=False
         )
     add_colorbar(filled, list(panels), target=1)
     if title is not None:
@@ -155,28 +128,50 @@ def plot_plugin_and_laplace(
 
 
 def plane(X: Array, margin: float, n_grid: int) -> tuple[tuple[Array, Array], Array]:
-    """Return the two axes (n_grid,) of a grid that reaches `margin` beyond the data, and its points (n_grid^2, 2)."""
+    """Return the coordinates (n_grid,) along each axis of a grid, and its points (n_grid^2, 2).
+
+    The grid reaches `margin` beyond the data X (N, 2) on each side. Reshaped to (n_grid, n_grid), rows run along x2.
+    """
     low, high = X.min(axis=0) - margin, X.max(axis=0) + margin
     x1, x2 = np.linspace(low, high, n_grid).T
     return (x1, x2), np.stack(np.meshgrid(x1, x2), axis=-1).reshape(-1, 2)
 
 
 def class_probabilities(la: Laplace, X: Array, link_approx: str | None = None) -> Array:
-    """Return the probabilities of every class, (N, max(2, C)), for one logit as for many."""
+    """Return the probabilities of every class, (N, max(2, C)), from one logit as from many."""
     return every_class(np.asarray(la.predict(X, link_approx)))
 
 
 def add_colorbar(filled: QuadContourSet, panels: list[Axes], target: int) -> None:
-    """Add one colour bar for all panels, and say which probability it shows."""
+    """Add one colour bar beside all panels, labelled with the probability that it shows."""
     panels[0].figure.colorbar(filled, ax=panels, ticks=np.linspace(0, 1, 5), label=f"P(y = {target})")
 
 
-def _draw_classes(ax: Axes, X: Array, y: NDArray[np.intp], n_classes: int) -> float:
-    """Draw each class with its colour and marker, and return its size, smaller where the view is much wider."""
+def fill_contours(ax: Axes, x1: Array, x2: Array, p: Array, **options: Any) -> QuadContourSet:
+    """Fill the contours of the probabilities p (n, n) over x1 (n,) and x2 (n,), in viridis from 0 to 1."""
+    return ax.contourf(x1, x2, p, levels=LEVELS, cmap="viridis", vmin=0, vmax=1, **options)
+
+
+def scatter_class(ax: Axes, c: int, points: Array, size: float) -> PathCollection:
+    """Draw the samples (M, 2) of class c in its colour and with its marker, each of size points^2."""
+    (colour, marker), (x1, x2) = CLASS_STYLES[c % len(CLASS_STYLES)], points.T
+    return ax.scatter(x1, x2, s=size, c=colour, marker=marker, edgecolors="black", linewidths=0.5, label=f"y = {c}")
+
+
+def _checked_data(la: Laplace, X: Any, y: Any) -> tuple[Array, NDArray[np.intp]]:
+    """Return the data after checking it, and that `la` is a classifier of two inputs."""
+    instance("la", la, Laplace, "a Laplace")
+    network, likelihood = la.model.network, la.model.likelihood
+    if network.n_inputs != 2 or likelihood.has_noise or not network.factored:
+        raise ValueError(refusal("la", "a classifier of two inputs", f"{network} with {likelihood}"))
+    return la.model.check_data(X, y)
+
+
+def _draw_data(ax: Axes, X: Array, y: NDArray[np.intp], n_classes: int) -> None:
+    """Draw the samples of each class, smaller where the view is much wider than the data, and a legend below."""
     share = np.min(np.ptp(X, axis=0) / [np.ptp(ax.get_xlim()), np.ptp(ax.get_ylim())])
     size = float(np.clip(MARKER * share, 4, MARKER))
-    for label in range(n_classes):
-        colour, marker = CLASS_STYLES[label % len(CLASS_STYLES)]
-        x1, x2 = X[y == label].T
-        ax.scatter(x1, x2, s=size, c=colour, marker=marker, edgecolors="black", linewidths=0.5, label=f"y = {label}")
-    return size
+    for c in range(n_classes):
+        scatter_class(ax, c, X[y == c], size)
+    scale = np.sqrt(MARKER / size)  # the legend's markers keep their size
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=n_classes, frameon=False, markerscale=scale)
