@@ -20,7 +20,7 @@ from minilaplace import (
     fit_map,
     marglik_training,
 )
-from minilaplace.calibration.classes import brier_score, crps, reliability_diagram
+from minilaplace.calibration import brier_score, crps, reliability_diagram
 from minilaplace.curvature import CURVATURES, empirical_fisher, ggn, hessian
 from minilaplace.predictive.links import LINKS
 from minilaplace.structures.fit import STRUCTURES

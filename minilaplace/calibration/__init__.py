@@ -1,7 +1,8 @@
-"""*Wrapping up*, systems that need to be trustworthy: whether predictions are right as often as they say.
+"""*Wrapping up*, "systems that need to be trustworthy": scores that say whether predictions can be relied on.
 
-`classes.py` scores probabilities of classes, `regression.py` means and variances, and `out_of_distribution.py` how
-well a score knows inputs unlike the data. `probabilities.py` checks what the first and the last are given.
+`classes.py` scores probabilities of classes, and `regression.py` means and variances. `out_of_distribution.py` holds
+scores of how unlike the data an input is, and measures how well they separate. `probabilities.py` checks the argument
+of the first and the third.
 """
 
 from .classes import (

@@ -1,4 +1,4 @@
-"""What predicted probabilities must be, the argument of every score of classes."""
+"""The check of predicted probabilities, which every score of classes takes as its argument."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from ..model.likelihood import every_class
 from ..validation import Array, numbers, refusal, refuse_where
 
-ROUNDING = 1e-6  # a float32 softmax of 1000 classes sums to 1 within 3e-7; more is not rounding but a mistake
+ROUNDING = 1e-6  # a float32 softmax of 1000 classes sums to 1 within 3e-7; a larger error is a mistake
 
 
 def probabilities(name: str, value: ArrayLike, *, sampled: bool = False) -> Array:
