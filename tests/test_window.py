@@ -3,6 +3,7 @@
 The mouse is matplotlib's own events, sent to a canvas that has no screen.
 """
 
+import subprocess
 import sys
 
 import matplotlib as mpl
@@ -295,6 +296,21 @@ def test_a_moved_slider_draws_over_the_figure_what_a_new_figure_would_show():
     assert_array_equal(overlaid[:, 640:700], before[:, 640:700])
 
 
+def test_a_view_that_changes_while_training_is_drawn_with_its_axes(monkeypatch):
+    made, asked, views = drawn(), [], [2.0]
+
+    def flush_events():
+        if views:
+            made.sliders["view"].set_val(views.pop())
+
+    monkeypatch.setattr(window, "PAUSE", 0.0)
+    monkeypatch.setattr(made.figure.canvas, "flush_events", flush_events)
+    monkeypatch.setattr(made.figure.canvas, "draw_idle", lambda: asked.append("draw"))
+    click(made, (-3.0, -3.0))
+    assert made.panel.axes.get_xlim() == (-100, 100)
+    assert asked  # of the whole figure: the overlay has no tick labels
+
+
 def test_a_saved_picture_holds_the_contour(tmp_path):
     made = drawn()
     made.figure.savefig(tmp_path / "saved.png", dpi=made.figure.dpi)
@@ -329,5 +345,14 @@ def test_only_an_explorer_is_explored():
         explore(3)
 
 
-def test_the_explorer_itself_needs_no_matplotlib():
-    assert "matplotlib" not in vars(sys.modules["minilaplace.explorer.explorer"])
+def test_only_the_names_of_the_window_load_matplotlib():
+    code = (
+        "import sys\n"
+        "from minilaplace.explorer import Explorer\n"
+        "Explorer(n_hidden=0).probabilities([[1.0, 2.0]])\n"
+        "print('matplotlib' in sys.modules)\n"
+        "from minilaplace.explorer import explore\n"
+        "print('matplotlib' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False", "True"]

@@ -1,7 +1,8 @@
-"""*Zoomed out*: Figure 3 in a window, with prior, network and data to be moved by hand.
+"""*Zoomed out*: Figure 3 in a window, where prior, network and data can be changed by hand.
 
-`explorer.py` holds data and settings and computes, without matplotlib; `panel.py` is the picture, and `window.py` the
-sliders and buttons around it. `explore` opens the window; it is fetched on first use, as it needs matplotlib.
+`explorer.py` holds the data and settings and computes the posterior, without matplotlib. `panel.py` draws the picture
+and listens to the mouse, and `window.py` has the sliders and buttons around it. `explore` opens the window; the names
+of `window.py` are imported on first use, because they need matplotlib.
 """
 
 from typing import TYPE_CHECKING, Any

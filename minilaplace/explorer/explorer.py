@@ -1,18 +1,15 @@
-"""Figure 3, *our prior and the neural network architecture* by hand: a posterior whose settings can be moved.
+"""An explorer holds data, settings and a Laplace approximation, and recomputes only what a change has made invalid.
 
-The post closes Figure 3 with what could be improved: the prior and the architecture. An `Explorer` holds data and
-settings, and makes anew only what a change has touched:
-
-| what changes | what is made anew | theta |
+| what changes | what is computed again | theta |
 |---|---|---|
 | `link_approx` | the prediction | stays |
-| `prior_precision`, `temperature` | the Gaussian: one factorisation | stays, though no longer the mode of its prior |
-| `curvature`, `hessian_structure` | the curvature, added up over the data | stays |
-| a point of the data | theta, from where it is | moves to the new mode |
-| `n_hidden` | theta, from a new start | another network's |
+| `prior_precision`, `temperature` | the Gaussian, by one factorisation | stays, but is no longer the prior's mode |
+| `curvature`, `hessian_structure` | the curvature, summed over the data | stays |
+| a sample of the data | theta, starting from where it is | moves to the new mode |
+| `n_hidden` | theta, from a new start | has another length |
 
-Nothing is made before it is asked for, so a setting that has no answer (an exact Hessian that is indefinite, or as a
-Kronecker product) can be passed through: only asking raises. `window.py` draws all this.
+Nothing is computed before it is asked for. Settings without an answer (an exact Hessian that is indefinite, or that is
+to be a Kronecker product) can therefore be passed through, and only asking for the answer raises.
 """
 
 from __future__ import annotations
@@ -36,7 +33,7 @@ from ..validation import Array, class_labels, option, real_number, refusal, vect
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything but the data that the picture depends on, checked; by default Figure 3 as it should be."""
+    """The settings of an explorer, checked; the defaults are those of Figure 3 as it should be."""
 
     prior_precision: float = 0.1
     temperature: float = 1.0
@@ -55,21 +52,21 @@ class Settings:
 
 
 class Explorer:
-    """Two classes in the plane, a network, and its Laplace approximation, all of which can be changed.
+    """Two classes in the plane, a network and its Laplace approximation, whose data and settings can be changed.
 
     Parameters
     ----------
     X, y
-        The data, (N, 2) and (N,) of 0 and 1; the post's four squares, 200 points, if not given.
+        The data, (N, 2) and (N,) of 0 and 1; by default 200 samples of the post's four squares.
     seed
-        Of the data, if that is drawn, and of where training starts; a seed, so that every picture can be had again.
+        The seed of where training starts, and of the data where they are drawn: equal seeds give equal pictures.
     settings
         The fields of `Settings`; `n_hidden=0` is logistic regression.
 
     Attributes
     ----------
     X, y, settings, seed
-        As they are now.
+        The present values.
     trained_under
         The prior precision whose mode theta is; None before training.
     """
@@ -81,14 +78,15 @@ class Explorer:
             X, y = toy_data_non_linear(200, self.seed)
         self.X, self.y = BayesianModel(MLP(2, 1), Bernoulli()).check_data(X, y)
         self.trained_under: float | None = None
-        self._start: Array | None = None  # where training sets out; drawn if None
+        self._start: Array | None = None  # where training starts; drawn from the seed if None
         self._theta: Array | None = None
         self._la: Laplace | None = None
 
     @property
     def model(self) -> BayesianModel:
-        """The model of the present settings."""
-        return BayesianModel(self._network, Bernoulli(), self.settings.prior_precision)
+        """The model of the present settings; without hidden units it is logistic regression."""
+        hidden = [self.settings.n_hidden] if self.settings.n_hidden else []
+        return BayesianModel(MLP(2, *hidden, 1, activation="sigmoid"), Bernoulli(), self.settings.prior_precision)
 
     @property
     def needs_training(self) -> bool:
@@ -97,28 +95,25 @@ class Explorer:
 
     @property
     def at_mode(self) -> bool:
-        """Whether theta is the mode of the present prior, and so the expansion around it a Laplace approximation."""
+        """Whether theta is the mode under the present prior, as the Laplace approximation assumes."""
         return self._theta is not None and self.trained_under == self.settings.prior_precision
 
     def laplace(self) -> Laplace:
-        """Return the approximation of the present settings, trained and fitted as far as that is needed."""
+        """Return the approximation of the present settings; trains and fits it first where that is needed."""
         if self._theta is None:
             self.train()
         if self._la is None:
-            s = self.settings
-            la = Laplace(
-                self.model, self._theta, temperature=s.temperature, curvature=s.curvature,
-                hessian_structure=s.hessian_structure,
-            )  # fmt: skip
-            self._la = la.fit(self.X, self.y)
+            names = ("temperature", "curvature", "hessian_structure")
+            options: dict[str, Any] = {name: getattr(self.settings, name) for name in names}
+            self._la = Laplace(self.model, self._theta, **options).fit(self.X, self.y)
         return self._la
 
     def probabilities(self, points: Any) -> Array:
-        """Return P(y = 1) at points (M, 2), (M,); sampling links draw the same parameters at every call."""
+        """Return P(y = 1), (M,), at points (M, 2); links that sample draw the same samples at every call."""
         return np.asarray(self.laplace().predict(points, self.settings.link_approx, rng=0))
 
     def set(self, **changes: Any) -> None:
-        """Change settings; raises before anything is changed if one is unknown or out of range."""
+        """Change some settings; if one is unknown or out of range, raise and change nothing."""
         before, self.settings = self.settings, replace(self.settings, **_known(changes))
         after = self.settings
         if after.n_hidden != before.n_hidden:
@@ -136,12 +131,12 @@ class Explorer:
         self._theta, self._la, self._start, self.trained_under = theta, None, theta, prior_precision
 
     def start_anew(self) -> None:
-        """Train from the next seed's start next time; another mode may be found there."""
+        """Let the next training start from the next seed's theta, which may lead to another mode."""
         self.seed, self._start = self.seed + 1, None
         self._forget_theta()
 
     def tune_prior(self) -> None:
-        """Set the prior precision that the evidence prefers at this theta; `train` then moves theta to its mode."""
+        """Set the prior precision to the one with the largest evidence at this theta; theta itself stays."""
         tuned = self.laplace().under().optimize_prior_precision()
         self.set(prior_precision=tuned.model.prior_precision)
 
@@ -157,18 +152,14 @@ class Explorer:
         self._set_data(X, self.y)
 
     def remove_point(self, index: int) -> None:
-        """Take one sample out; one has to stay."""
+        """Remove one sample; the last one has to stay."""
         index = self._index(index)
         if len(self.X) == 1:
             raise ValueError(refusal("index", "more than one sample, as one has to stay", f"index {index} of one"))
         self._set_data(np.delete(self.X, index, axis=0), np.delete(self.y, index))
 
-    @property
-    def _network(self) -> MLP:
-        hidden = (self.settings.n_hidden,) if self.settings.n_hidden else ()
-        return MLP(2, *hidden, 1, activation="sigmoid")
-
     def _index(self, index: int) -> int:
+        """Return the index of a sample, or raise a ValueError if there is no such sample."""
         if whole_number("index", index, least=0) >= len(self.X):
             raise ValueError(refusal("index", f"a sample below {len(self.X)}", index))
         return int(index)
@@ -182,6 +173,7 @@ class Explorer:
 
 
 def _known(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings, or raise a ValueError that lists the known names if one is not among them."""
     for name in settings:
         option("setting", name, [field.name for field in fields(Settings)])
     return settings

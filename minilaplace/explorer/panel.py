@@ -1,7 +1,7 @@
-"""Figure 3, *zoomed out*: the picture that an explorer's window holds, quick to draw.
+"""The picture in the explorer's window, and the mouse over it.
 
-A `Panel` shows P(y = 1) and the data, with the colours and contours of `plotting.plot_contour`; an `Overlay` draws what
-changes over what does not; a `Hand` is the mouse over the panel.
+A `Panel` shows P(y = 1) and the data, in the colours of `plot_contour`. An `Overlay` draws what changes on top of a
+stored picture of what does not, which is quick. A `Hand` adds, moves and removes samples by the mouse.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import BboxBase
 from numpy.typing import NDArray
 
-from ..plotting.contour import CLASS_STYLES, LABELLED, LEVELS
+from ..plotting.contour import LABELLED, LEVELS, fill_contours, scatter_class
 from ..validation import Array
 from .explorer import Explorer
 
@@ -29,9 +29,9 @@ WHITE: dict[str, Any] = {"colors": "white", "linestyles": ["--", "-", "--"], "li
 
 
 class Overlay:
-    """Artists over a picture of all the others: to change them costs their own drawing, not that of the figure.
+    """Artists that are drawn on top of a stored picture of all others, so that changing them draws them alone.
 
-    Matplotlib calls it blitting. Where a backend cannot do it, the whole figure is drawn.
+    Matplotlib calls this blitting. Where a backend does not support it, the whole figure is drawn each time.
     """
 
     def __init__(self, figure: Figure, artists: Callable[[], list[Artist]], regions: list[BboxBase]) -> None:
@@ -42,9 +42,9 @@ class Overlay:
             self._canvas.mpl_connect("draw_event", self._drawn)
 
     def draw(self, *, everything: bool = False) -> None:
-        """Draw the artists anew, or the whole figure, soon."""
+        """Draw the artists again now, or let the whole figure be drawn soon."""
         for artist in self._artists():
-            artist.set_animated(self._canvas.supports_blit)  # which keeps it out of the picture behind
+            artist.set_animated(self._canvas.supports_blit)  # an animated artist is left out of the stored picture
         if everything or self._behind is None:
             return self._canvas.draw_idle()
         for behind in self._behind:
@@ -55,6 +55,7 @@ class Overlay:
         return None
 
     def _drawn(self, event: Event) -> None:
+        """Store what is behind the artists after the rest of the figure has been drawn, and draw the artists."""
         self._behind = [self._canvas.copy_from_bbox(region) for region in self._regions]
         self._draw_artists()
 
@@ -64,14 +65,11 @@ class Overlay:
 
 
 class Panel:
-    """The picture: P(y = 1) over a square of the plane, and the data on it."""
+    """The picture of P(y = 1) over a square of the plane, with the data on top."""
 
     def __init__(self, figure: Figure) -> None:
         self.axes = ax = figure.add_axes((0.055, 0.09, 0.5, 0.835), xlabel="$x_1$", ylabel="$x_2$")
-        self.classes = [
-            ax.scatter([], [], c=colour, marker=marker, edgecolors="black", linewidths=0.5, label=f"y = {label}")
-            for label, (colour, marker) in enumerate(CLASS_STYLES[:2])
-        ]
+        self.classes = [scatter_class(ax, c, np.empty((0, 2)), size=36) for c in (0, 1)]
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, borderaxespad=0.2)
         scale = ScalarMappable(Normalize(0, 1), "viridis")
         bar = figure.colorbar(
@@ -79,32 +77,32 @@ class Panel:
         )
         bar.set_label("P(y = 1)", labelpad=2)
         bar.ax.hlines(LABELLED, 0, 1, **WHITE)
-        self.half = 1.0  # of the width of the view
+        self.half = 1.0  # half the width of the view
         self.contours: list[QuadContourSet] = []
         self.refusal = ax.text(0.5, 0.5, "", transform=ax.transAxes, ha="center", va="center")
         self.refusal.set_bbox({"facecolor": "white", "edgecolor": "black", "boxstyle": "round,pad=0.6"})
 
     @property
     def artists(self) -> list[Artist]:
-        """What changes, from the lowest to the topmost."""
+        """The artists that change, from the lowest to the topmost."""
         return [*self.contours, *self.classes, self.refusal]
 
     def show(self, x: Array, p: Array) -> None:
-        """Draw probabilities (n, n) over the square of x (n,)."""
+        """Draw the probabilities p (n, n) over the square whose two axes are both x (n,)."""
         self._clear()
-        filled = self.axes.contourf(x, x, p, levels=LEVELS, cmap="viridis", vmin=0, vmax=1, zorder=0)
-        self.contours = [filled, self.axes.contour(x, x, p, levels=LABELLED, **WHITE, zorder=0.5)]
+        lines = self.axes.contour(x, x, p, levels=LABELLED, **WHITE, zorder=0.5)
+        self.contours = [fill_contours(self.axes, x, x, p, zorder=0), lines]
 
     def refuse(self, why: str) -> None:
-        """Draw no probabilities, but why there are none."""
+        """Write why there are no probabilities in their place."""
         self._clear()
         self.refusal.set(text=fill(why, 60), visible=True)
 
     def show_data(self, X: Array, y: NDArray[np.intp]) -> None:
-        """Draw the data, smaller where the view is much wider than it."""
+        """Draw the data X (N, 2) and y (N,), with smaller markers where the view is much wider than the data."""
         size = np.clip(30 * np.abs(X).max() / self.half, 6, 30)
-        for label, points in enumerate(self.classes):
-            points.set(offsets=X[y == label], sizes=[size])
+        for c, samples in enumerate(self.classes):
+            samples.set(offsets=X[y == c], sizes=[size])
 
     def look(self, half: float) -> None:
         """Set the view to a square of this half width around the origin."""
@@ -112,6 +110,7 @@ class Panel:
         self.axes.set(xlim=(-half, half), ylim=(-half, half))
 
     def _clear(self) -> None:
+        """Remove the contours and hide the refusal."""
         self.refusal.set_visible(False)
         for contours in self.contours:
             contours.remove()
@@ -119,15 +118,15 @@ class Panel:
 
 
 class Hand:
-    """The mouse over a panel: it adds, moves and takes out samples of an explorer.
+    """The mouse over a panel, which adds, moves and removes samples of an explorer.
 
-    `edit` is called with each change to be made, `moved` while a sample follows the mouse.
+    `change` is called with a function that makes the change, and `moved` whenever a held sample has followed the mouse.
     """
 
     def __init__(
-        self, explorer: Explorer, panel: Panel, edit: Callable[[Callable[[], None]], None], moved: Callable[[], None]
+        self, explorer: Explorer, panel: Panel, change: Callable[[Callable[[], None]], None], moved: Callable[[], None]
     ) -> None:
-        self._explorer, self._panel, self._edit, self._moved = explorer, panel, edit, moved
+        self._explorer, self._panel, self._change, self._moved = explorer, panel, change, moved
         self._held: int | None = None  # the sample under the mouse
         self._canvas: Any = panel.axes.figure.canvas
         self._canvas.mpl_connect("button_press_event", self._press)
@@ -135,18 +134,18 @@ class Hand:
         self._canvas.mpl_connect("button_release_event", self._release)
 
     def _press(self, event: MouseEvent) -> None:
-        """Take hold of a sample within reach of the left button, or else add one."""
-        if not self._over_panel(event) or self._canvas.widgetlock.locked():  # by the toolbar's zoom or pan
+        """Hold the sample within reach of the left button, or add a sample if there is none."""
+        if not self._over_panel(event) or self._canvas.widgetlock.locked():  # the toolbar's zoom or pan is active
             return
         left, place, point = event.button == MouseButton.LEFT, (event.x, event.y), (event.xdata, event.ydata)
         distance = np.hypot(*(self._panel.axes.transData.transform(self._explorer.X) - place).T)
         if left and distance.min() <= REACH:
             self._held = int(distance.argmin())
         elif left or event.button == MouseButton.RIGHT:
-            self._edit(lambda: self._explorer.add_point(point, label=0 if left else 1))
+            self._change(lambda: self._explorer.add_point(point, label=0 if left else 1))
 
     def _move(self, event: MouseEvent) -> None:
-        """Draw the held sample under the mouse; the posterior follows when it is let go."""
+        """Draw the held sample under the mouse; the posterior changes when the sample is let go."""
         if self._held is not None and self._over_panel(event):
             X = self._explorer.X.copy()
             X[self._held] = event.xdata, event.ydata
@@ -154,14 +153,14 @@ class Hand:
             self._moved()
 
     def _release(self, event: MouseEvent) -> None:
-        """Leave the held sample where the mouse is, or take it out if that is outside."""
+        """Move the held sample to where the mouse is, or remove it if the mouse is outside of the panel."""
         held, self._held = self._held, None
         if held is None:
             return
         if self._over_panel(event):
-            self._edit(lambda: self._explorer.move_point(held, (event.xdata, event.ydata)))
+            self._change(lambda: self._explorer.move_point(held, (event.xdata, event.ydata)))
         else:
-            self._edit(lambda: self._explorer.remove_point(held))
+            self._change(lambda: self._explorer.remove_point(held))
 
     def _over_panel(self, event: MouseEvent) -> bool:
         return event.inaxes is self._panel.axes

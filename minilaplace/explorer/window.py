@@ -1,7 +1,7 @@
-"""Figure 3, *fine-tuning* by hand, in a window: sliders for prior and temperature, and data under the mouse.
+"""The explorer's window: sliders for prior and temperature, buttons, and data that the mouse can move.
 
-`explore` opens the window on an `Explorer` (`explorer.py`), which does the computing; here it is drawn. In a notebook
-call it after `%matplotlib widget`.
+`explore` opens a window on an `Explorer`, which computes what is drawn here. In a notebook call it after
+`%matplotlib widget`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from textwrap import fill
 from typing import Any
 
@@ -35,68 +36,67 @@ HELP = [
     "to where the evidence is largest at this theta.",
     "Click to add a point: left class 0, right class 1. Drag a point to move it, out of the picture to remove it.",
 ]
-SLIDERS, FACTS = (0.74, 0.76, 1.0, 0.96), (0.64, 0.2, 1.0, 0.385)  # where what changes beside the panel stands
-CHOICES = [  # the name over the buttons, the setting, the left edge, the options
+SLIDERS, FACTS = (0.74, 0.76, 1.0, 0.96), (0.64, 0.2, 1.0, 0.385)  # the places beside the panel that change
+CHOICES = [  # a group of radio buttons: its name, its setting, its left edge, its options
     ("structure", "hessian_structure", 0.645, list(STRUCTURES)),
     ("curvature", "curvature", 0.75, list(CURVATURES)),
     ("link", "link_approx", 0.89, list(Bernoulli.links)),
 ]
-WIDTH = 62  # letters in a line beside the panel
-PAUSE = 0.1  # seconds between two looks at the training
+WIDTH = 62  # characters in a line beside the panel
+PAUSE = 0.1  # seconds between two reports of the training
 
 
 class NoWindowError(RuntimeError):
-    """There is no screen to open a window on."""
+    """Matplotlib cannot open a window, because there is no screen or because its backend only writes files."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"matplotlib cannot open a window here: {why}. On a desktop, install Tk (python3-tk) or `pip install "
+            "pyside6`; over ssh, use `ssh -X`; in a notebook, `pip install ipympl` and `%matplotlib widget`. Without a "
+            "window an Explorer still answers, see help(minilaplace.explorer.Explorer)"
+        )
 
 
 class SupersededError(Exception):
-    """A change came in while training: what it was for is no longer asked."""
+    """The data or settings changed during a training, whose result is therefore not needed any more."""
 
 
 def explore(explorer: Explorer | None = None) -> Window:
-    """Open a window on an explorer, by default of Figure 3, and return it; `matplotlib.pyplot.show` waits for its end.
+    """Open a window on an explorer, by default that of Figure 3, and return the window.
 
-    Raises a `NoWindowError` where matplotlib has no window to open.
+    `matplotlib.pyplot.show` waits until it is closed. Raises a `NoWindowError` where matplotlib cannot open a window.
     """
-    if explorer is not None:
-        instance("explorer", explorer, Explorer, "an Explorer")
+    explorer = Explorer() if explorer is None else explorer
+    instance("explorer", explorer, Explorer, "an Explorer")
     try:
         figure = plt.figure(figsize=(11, 6.6))
-    except ImportError as error:  # a backend that was asked for and has no screen
-        raise NoWindowError(_no_window(str(error))) from None
+    except ImportError as error:  # the backend that was asked for needs a screen
+        raise NoWindowError(str(error)) from None
     manager = figure.canvas.manager
     if manager is None or type(manager).show is FigureManagerBase.show:
         plt.close(figure)
-        raise NoWindowError(_no_window(f"its backend {plt.get_backend()!r} only writes files"))
+        raise NoWindowError(f"its backend {plt.get_backend()!r} only writes files")
     manager.set_window_title("minilaplace: the Laplace approximation by hand")
-    return Window(explorer or Explorer(), figure)
-
-
-def _no_window(why: str) -> str:
-    return (
-        f"matplotlib cannot open a window here: {why}. On a desktop, install Tk (python3-tk) or `pip install pyside6`; "
-        "over ssh, use `ssh -X`; in a notebook, `pip install ipympl` and `%matplotlib widget`. Without a window an "
-        "Explorer still answers, see minilaplace/explorer.py"
-    )
+    return Window(explorer, figure)
 
 
 class Window:
-    """The panel, the controls beside it, and the mouse, all of which act on an explorer.
+    """A panel, the controls beside it and the mouse, all of which act on an explorer.
 
     Attributes
     ----------
     explorer, figure, panel
-        What is drawn, on what, and where.
+        The explorer that is shown, the figure, and its panel with the picture.
     sliders, radios, buttons
         The controls by name; all sliders but that of hidden units hold decimal logarithms.
     facts
-        The text that says how things stand.
+        The text with the numbers of the present state.
     """
 
     def __init__(self, explorer: Explorer, figure: Figure) -> None:
         self.explorer, self.figure, self.panel = explorer, figure, Panel(figure)
         self._training, self._superseded = False, False
-        self._shown, self._news = 0.0, ""  # when training was last seen, and what there is to warn of
+        self._shown, self._news = 0.0, ""  # when progress was last shown, and warnings to show
         self.sliders: dict[str, Slider] = {}
         self.radios: dict[str, RadioButtons] = {}
         self.buttons: dict[str, Button] = {}
@@ -106,29 +106,29 @@ class Window:
         self._add_sliders()
         for name, field, left, options in CHOICES:
             self._add_choice(name, field, left, options)
-        for name, act in [("train", self._train), ("new start", self._start_anew), ("tune prior", self._tune)]:
-            self._add_button(name, act)
+        self._add_button("train", self._train)
+        self._add_button("new start", lambda: self._change(explorer.start_anew))
+        self._add_button("tune prior", self._tune)
         places = [TransformedBbox(Bbox.from_extents(*at), figure.transFigure) for at in (SLIDERS, FACTS)]
         self._overlay = Overlay(figure, self._changing, [self.panel.axes.bbox, *places])
-        self.refresh(everything=True)
-        self.hand = Hand(explorer, self.panel, self._edit, self._overlay.draw)
+        self.refresh()
+        self.hand = Hand(explorer, self.panel, self._change, self._overlay.draw)
         figure.window = self  # type: ignore[attr-defined]  # matplotlib itself does not keep its widgets alive
 
     def _add_sliders(self) -> None:
         now, size = self.explorer.settings, np.log10(np.abs(self.explorer.X).max())
-        self._add_slider("prior precision", -4, 4, np.log10(now.prior_precision))
-        self._add_slider("temperature", -3, 3, np.log10(now.temperature))
-        self._add_slider("view", size - 0.5, size + 1.5, size + 0.04)
-        self._add_slider("hidden units", 0, 64, now.n_hidden, valstep=1)
-        self.sliders["prior precision"].on_changed(lambda v: self._set(prior_precision=10.0**v))
-        self.sliders["temperature"].on_changed(lambda v: self._set(temperature=10.0**v))
-        self.sliders["view"].on_changed(lambda v: self.refresh(everything=True))
-        self.sliders["hidden units"].on_changed(lambda v: self._set(n_hidden=int(v)))
-
-    def _add_slider(self, name: str, low: float, high: float, value: float, **options: Any) -> None:
-        axes = self.figure.add_axes((0.755, 0.915 - 0.045 * len(self.sliders), 0.17, 0.03))
-        self.sliders[name] = Slider(axes, name, low, high, valinit=value, **options)
-        self.sliders[name].drawon = False  # what it changes is drawn with it, once
+        rows: list[tuple[str, float, float, float, Callable[[float], None]]] = [
+            ("prior precision", -4, 4, np.log10(now.prior_precision), lambda v: self._set(prior_precision=10.0**v)),
+            ("temperature", -3, 3, np.log10(now.temperature), lambda v: self._set(temperature=10.0**v)),
+            ("view", size - 0.5, size + 1.5, size + 0.04, lambda v: self.refresh()),
+            ("hidden units", 0, 64, now.n_hidden, lambda v: self._set(n_hidden=int(v))),
+        ]
+        for row, (name, low, high, value, act) in enumerate(rows):
+            axes = self.figure.add_axes((0.755, 0.915 - 0.045 * row, 0.17, 0.03))
+            slider = Slider(axes, name, low, high, valinit=value, valstep=1 if name == "hidden units" else None)
+            slider.drawon = False  # it is drawn once, together with what it changes
+            slider.on_changed(act)
+            self.sliders[name] = slider
 
     def _add_choice(self, name: str, field: str, left: float, options: list[str]) -> None:
         axes = self.figure.add_axes((left, 0.49, 0.1, 0.22), frameon=False)
@@ -142,28 +142,30 @@ class Window:
         self.buttons[name].on_clicked(lambda event: act())
 
     def _changing(self) -> list[Artist]:
-        """Return what is drawn anew when a slider moves."""
+        """Return the artists that are drawn again when a slider moves."""
         knobs = [a for s in self.sliders.values() for a in (*s.ax.patches, *s.ax.lines, s.valtext)]
         return [*self.panel.artists, *knobs, self.facts]
 
-    def refresh(self, *, everything: bool = False) -> None:
-        """Draw the present state, trained first if data or network have changed."""
+    def refresh(self) -> None:
+        """Draw the present state, after a training if data or network have changed."""
         if self.explorer.needs_training:
-            self._train(everything=everything)
+            self._train()
         else:
-            self._show(everything=everything)
+            self._show()
 
-    def _show(self, *, everything: bool) -> None:
-        """Draw the prediction, or why there is none, and the data."""
-        self.panel.look(10.0 ** self.sliders["view"].val)
+    def _show(self) -> None:
+        """Draw the data, and the prediction or the reason why there is none."""
+        half = 10.0 ** self.sliders["view"].val
+        view_changed = half != self.panel.half
+        self.panel.look(half)
         if failed := self.explorer.needs_training:
             self.panel.refuse(self._news)
         self._say("none" if failed else self._predict())
         self.panel.show_data(self.explorer.X, self.explorer.y)
-        self._overlay.draw(everything=everything)
+        self._overlay.draw(everything=view_changed)
 
     def _predict(self) -> str:
-        """Draw the probabilities, or why there are none; return the log evidence in words."""
+        """Draw the probabilities, or the reason why there are none, and return the log evidence as text."""
         x = np.linspace(-self.panel.half, self.panel.half, 25 if self.explorer.settings.link_approx in SAMPLED else 51)
         points = np.stack(np.meshgrid(x, x), axis=-1).reshape(-1, 2)
         try:
@@ -174,7 +176,7 @@ class Window:
             return "none"
 
     def _say(self, evidence: str) -> None:
-        """Write how things stand beside the controls, and what the last training or tuning had to warn of."""
+        """Write the numbers of the present state beside the controls, and the last training's or tuning's warnings."""
         explorer, now = self.explorer, self.explorer.settings
         self.sliders["prior precision"].valtext.set_text(f"{now.prior_precision:.3g}")
         self.sliders["temperature"].valtext.set_text(f"{now.temperature:.3g}")
@@ -191,22 +193,17 @@ class Window:
         self.facts.set_text("\n".join([*lines, fill(self._news, WIDTH, max_lines=3, placeholder=" ...")]).strip())
 
     def _set(self, **changes: Any) -> None:
-        self._news = ""
-        self.explorer.set(**changes)
-        if "n_hidden" in changes:
-            self._train()
-        else:
-            self.refresh()
+        self._change(partial(self.explorer.set, **changes))
 
-    def _edit(self, edit: Callable[[], None]) -> None:
-        """Change the data, and train."""
+    def _change(self, change: Callable[[], None]) -> None:
+        """Make a change to the explorer, and draw the result."""
         with self._reporting():
-            edit()
+            change()
         self.refresh()
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
-        """Turn warnings and refusals into news."""
+        """Keep the texts of warnings and errors, to be shown beside the controls."""
         self._news = ""
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -216,8 +213,8 @@ class Window:
                 self._news = str(error)
         self._news = " ".join([self._news, *(str(warning.message) for warning in caught)]).strip()
 
-    def _train(self, *, everything: bool = False) -> None:
-        """Train and show how far that is, and then the state; a change that comes in meanwhile starts it again."""
+    def _train(self) -> None:
+        """Train with visible progress, again after each change that comes in meanwhile, and draw the result."""
         self._superseded = True
         if self._training:
             return
@@ -229,10 +226,10 @@ class Window:
                     self.explorer.train(self._progress)
         finally:
             self._training = False
-        self._show(everything=everything)
+        self._show()
 
     def _progress(self, step: int, theta: Array, loss: float) -> None:
-        """Show a training step, if the last one has been seen, and look whether something else is asked by now."""
+        """Show a training step from time to time, and end the training if a change has come in meanwhile."""
         if time.perf_counter() - self._shown > PAUSE:
             self.facts.set_text(f"training: step {step}, loss {loss:.2f} ...")
             self._overlay.draw()
@@ -241,11 +238,8 @@ class Window:
         if self._superseded:
             raise SupersededError
 
-    def _start_anew(self) -> None:
-        self.explorer.start_anew()
-        self._train()
-
     def _tune(self) -> None:
+        """Tune the prior and move its slider there, unless a training is under way."""
         if self._training:
             return
         with self._reporting():
