@@ -6,6 +6,8 @@ errors are judged by the effective sample size, at five standard errors; seeds a
 """
 
 import multiprocessing
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
@@ -308,12 +310,30 @@ def test_each_number_drawn_has_its_own():
         np.testing.assert_array_equal(statistic(draws), expected)
 
 
-# --- truth
+# --- chains
 
 
 def chains_of(samples):
     M = len(samples)
     return Chains(np.asarray(samples), np.full(M, 0.8), np.full(M, 0.1), np.zeros(M, dtype=int))
+
+
+def test_chains_say_in_one_line_how_many_they_are_and_how_they_went():
+    samples = np.zeros((3, 500, 129))
+    chains = Chains(samples, np.array([0.81, 0.795, 0.9]), np.full(3, 0.1), np.array([0, 2, 1]))
+    expected = "Chains(3 chains, 500 draws each, 129 parameters, acceptance 0.80 to 0.90, 3 divergences)"
+    assert repr(chains) == str(chains) == expected
+
+
+def test_scipys_statistics_are_loaded_by_r_hat_and_not_by_the_import():
+    code = (
+        "import sys, minilaplace\n"
+        "print('scipy.stats' in sys.modules)\n"
+        "minilaplace.model_average.split_r_hat([[1, 2, 3, 4], [2, 1, 4, 3]])\n"
+        "print('scipy.stats' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False", "True"]
 
 
 def test_truth_is_all_draws_where_the_chains_agree_and_refused_where_they_do_not():
