@@ -1,8 +1,9 @@
-"""*The case for Bayesian Deep Learning*: the average over many networks, by Laplace's rivals.
+"""*The case for Bayesian Deep Learning*: the average over many networks, by other methods than Laplace's.
 
-`average.py` averages predictions over any parameter vectors. The others draw some: `ensemble.py` trains several
-networks, `dropout.py` silences units, `hamiltonian.py` samples the posterior itself, with `warm_up.py` before and
-`chains.py` to tell whether its chains agree. `exact.py` takes the integral, for up to three parameters.
+`average.py` averages predictions over given parameter vectors. The other modules draw them: `ensemble.py` trains
+several networks, `dropout.py` silences units at random, and `hamiltonian.py` samples the posterior itself, with
+`warm_up.py` to tune it and `chains.py` to tell whether its chains agree. `exact.py` takes the integral over theta
+itself, for up to three parameters.
 """
 
 from .average import average

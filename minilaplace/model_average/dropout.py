@@ -1,13 +1,14 @@
-"""*The case for Bayesian Deep Learning*, dropout at test time: a network that loses units at random, and keeps on.
+"""Dropout in training and at test time, as samples of parameter vectors.
 
-A unit of a hidden layer is silent with probability `rate`; the others speak louder by 1 / (1 - rate), so that the next
-layer receives the same on average. Its weights into that layer are a column of W. A silent unit is a column of zeros,
-and so a mask is a vector of multipliers (P,), and mask * theta is a parameter vector like any other:
+Dropout silences each hidden unit with probability `rate`, and multiplies what the others send on by 1 / (1 - rate), so
+that the next layer receives the same on average. What a unit sends on is multiplied by its column of the next layer's
+W. A pattern of silent units is therefore a mask (P,) of multipliers, 0 for the columns of silent units, and
+mask * theta is a parameter vector like any other:
 
     train      argmin over theta of E[ sum_n nll_n(mask * theta) ] + 1/2 (theta - mu0)^T Lambda0 (theta - mu0)
     predict    the average over theta_s = mask_s * theta
 
-`fit_dropout` does the first by Adam, with one mask for each mini-batch, `mc_dropout` both.
+`fit_dropout` trains, by Adam with one mask for each mini-batch. `mc_dropout` trains, and returns S samples theta_s.
 
 Source: the post; Gal and Ghahramani (2016).
 """
@@ -35,9 +36,9 @@ def mc_dropout(
     model, X, y
         As for `fit_dropout`.
     n_samples
-        S.
+        The number S of masks.
     rate
-        The share of hidden units that a mask silences. At a rate of 0 all samples are the same theta: the plugin.
+        The probability that a mask silences a hidden unit. With 0 all samples are the same theta, the plugin.
     rng
         Seed or generator for the start, the training and the masks.
     **options
@@ -68,25 +69,25 @@ def fit_dropout(
     batch_size: int = 32,
     learning_rate: float = 0.01,
 ) -> Array:
-    """Return the theta (P,) that does well on average over masks, by Adam with a fresh mask for each mini-batch.
+    """Return the theta (P,) with the smallest expected loss over masks, by Adam with a new mask for each mini-batch.
 
-    By the chain rule the gradient of a batch's nll(mask * theta) is mask times the gradient at mask * theta; the
-    prior's pull is at theta itself. At a rate of 0 this is `fit_map` by `adam` with the same options.
+    By the chain rule the gradient of a batch's nll(mask * theta) is mask times the gradient at mask * theta. The
+    prior's gradient is taken at theta itself. With a rate of 0 this is `fit_map` by `adam` with the same options.
 
     Parameters
     ----------
     model, X, y
         The `BayesianModel`, with a hidden layer; inputs (N, D) and targets.
     rate
-        The probability, at least 0 and below 1, that a hidden unit is silent. Inputs never are.
+        The probability, at least 0 and below 1, that a hidden unit is silent. Inputs are never silent.
     theta0
-        Where to start, (P,); drawn by `network.init(rng)` if not given.
+        Where to start, (P,); by default a draw of `network.init(rng)`.
     rng
         Seed or generator for the start, the order of the data and the masks.
     callback
-        Called as `callback(epoch, theta, loss)`, the loss being the model's at theta, nothing silenced.
+        Called as `callback(epoch, theta, loss)` with the model's loss at theta, without a mask.
     epochs, batch_size, learning_rate
-        Adam's.
+        The options of Adam.
     """
     instance("model", model, BayesianModel, "a BayesianModel")
     adam = Adam(epochs, batch_size, learning_rate)
@@ -95,7 +96,7 @@ def fit_dropout(
     X, y = model.check_data(X, y)
     rng = sampler(rng)
     theta = model.network.init(rng) if theta0 is None else model.check_theta(theta0, "theta0")
-    masks = rng.spawn(1)[0]  # apart from the order of the data, which is then the same at every rate
+    masks = rng.spawn(1)[0]  # a generator of their own, so that the order of the data does not depend on the rate
 
     def gradient(theta: Array, batch: NDArray[np.intp]) -> Array:
         mask = _drawn(model.network, rate, 1, masks)[0]
@@ -114,12 +115,13 @@ def fit_dropout(
 
 
 def dropout_masks(network: MLP, rate: float, n_samples: int, rng: Seed = None) -> Array:
-    """Draw masks (S, P): 0 for what a silent unit sends on, 1 / (1 - rate) for what the others do, 1 for all else."""
+    """Return masks (S, P): 0 for the columns of silent units, 1 / (1 - rate) for those of others, and 1 elsewhere."""
     _check(network, rate)
     return _drawn(network, rate, whole_number("n_samples", n_samples, least=1), sampler(rng))
 
 
 def _drawn(network: MLP, rate: float, n_samples: int, rng: np.random.Generator) -> Array:
+    """Return masks (S, P), without checking the arguments."""
     masks = np.ones((n_samples, network.n_params))
     for mask in masks:
         for W, _ in network.layers(mask)[1:]:  # views into the mask
@@ -128,7 +130,7 @@ def _drawn(network: MLP, rate: float, n_samples: int, rng: np.random.Generator) 
 
 
 def _check(network: MLP, rate: float) -> None:
-    """Raise a ValueError unless the rate is one, and there is a unit to silence."""
+    """Raise a ValueError unless the rate is a probability below 1, and the network has a hidden layer."""
     instance("network", network, MLP, "an MLP")
     if not 0 <= real_number("rate", rate) < 1:
         raise ValueError(refusal("rate", "a probability of at least 0 and below 1", repr(rate)))

@@ -1,8 +1,7 @@
-"""A deep ensemble: the same model trained from several starts (Lakshminarayanan, Pritzel and Blundell, 2016)."""
+"""Deep ensembles: one model trained from several starts (Lakshminarayanan, Pritzel and Blundell, 2016)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from ..model.bayesian_model import BayesianModel
 from ..parallel import side_by_side
-from ..training import fit_map, optimizer_of
+from ..training import TrainingCallback, fit_map, optimizer_of
 from ..validation import Array, Seed, check_callback, check_executor, instance, refusal, sampler, whole_number
 
 
@@ -23,31 +22,31 @@ def deep_ensemble(
     *,
     rng: Seed = None,
     executor: Executor | None = None,
-    callback: Callable[[int, Array, float], object] | None = None,
+    callback: TrainingCallback | None = None,
     **options: Any,
 ) -> Array:
-    """Train the same model from independent starts and return where that ends, (S, P).
+    """Train the same model from S independent starts, and return the trained parameter vectors, (S, P).
 
     Parameters
     ----------
     model, X, y
         The `BayesianModel`, inputs (N, D) and targets.
     n_members
-        S; five often suffice.
+        The number S of starts; five are often enough.
     rng
-        Seed or generator, from which each member gets one of its own: the same seed gives the same members, wherever
-        they are trained.
+        Seed or generator, from which each member gets a generator of its own. The same seed gives the same members,
+        wherever they are trained.
     executor
-        Any `concurrent.futures.Executor`, to train members side by side.
+        Any `concurrent.futures.Executor`, to train the members in parallel.
     callback
-        Called here as `callback(member, theta, loss)` with each member, in order, from 1.
+        Called as `callback(member, theta, loss)` with the number of each member, from 1, and its theta.
     **options
-        `method` and the optimiser's options, as for `fit_map`.
+        `method` and the options of the optimiser, as for `fit_map`.
 
     Warns
     -----
     ConvergenceWarning
-        As `fit_map` does, for each member, where it is trained.
+        As `fit_map` does, for each member, in the process that trains it.
 
     Examples
     --------

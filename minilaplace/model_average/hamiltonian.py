@@ -1,18 +1,18 @@
-"""*Resources*, the Turing.jl tutorial on Bayesian deep learning: the posterior itself, by Hamiltonian Monte Carlo.
+"""Hamiltonian Monte Carlo, which samples the posterior itself at the price of thousands of gradients.
 
-What Laplace approximates can be sampled, at the price of thousands of gradients. theta is a particle in the potential
-U = loss(theta), minus the log posterior up to a constant. A random kick sends it along Hamilton's equations, which keep
-the energy, and where it arrives is the next draw, up to a Metropolis test for what the numerics lost:
+theta is the position of a particle in the potential U = loss(theta), which is minus the log posterior up to a constant.
+A random momentum p sends the particle along Hamilton's equations, which keep the energy. Where it arrives is the next
+draw, up to a Metropolis test for the error of the numerical solution:
 
     d theta / dt = v * p,   d p / dt = -dU / d theta,   energy = U(theta) + 1/2 sum v * p^2,   p ~ N(0, diag(v)^-1)
 
-`hmc` runs some such chains, each after a warm-up (`warm_up.py`); `chains.py` tells whether they agree.
+`hmc` runs several such chains, each after a warm-up (`warm_up.py`), and returns `Chains` (`chains.py`).
 
 | symbol | shape | meaning |
 |---|---|---|
 | p | (P,) | momentum, drawn anew for each trajectory |
-| v | (P,) | inverse masses: the variances of theta, as far as the warm-up has seen them |
-| step | | the time of one leapfrog step; a trajectory has up to `n_leapfrog` of them |
+| v | (P,) | inverse masses: the variances of theta, as estimated by the warm-up |
+| step | | the time of one leapfrog step; a trajectory has at most `n_leapfrog` of them |
 
 Source: Neal (2011); Hoffman and Gelman (2014).
 """
@@ -29,6 +29,7 @@ from scipy.linalg import cholesky, solve_triangular
 
 from ..model.bayesian_model import BayesianModel
 from ..parallel import side_by_side
+from ..training import TrainingCallback
 from ..validation import (
     Array,
     Seed,
@@ -44,9 +45,8 @@ from ..validation import (
 from .chains import Chains
 from .warm_up import Point, warm_up
 
-JITTER = 0.2  # of the step, up and down
-TOO_FAR = 1000.0  # an energy error that is no rounding of the path any more but another path
-
+JITTER = 0.2  # the share by which each step is randomly longer or shorter
+TOO_FAR = 1000.0  # the energy error above which a trajectory has left the true path and counts as a divergence
 
 Potential = Callable[[Array], "tuple[float, Array]"]
 
@@ -63,7 +63,7 @@ def hmc(
     theta0: Any = None,
     rng: Seed = None,
     executor: Executor | None = None,
-    callback: Callable[[int, Array, float], object] | None = None,
+    callback: TrainingCallback | None = None,
 ) -> Chains:
     """Draw parameter vectors from the posterior by Hamiltonian Monte Carlo.
 
@@ -72,25 +72,27 @@ def hmc(
     model, X, y
         The `BayesianModel`, inputs (N, D) and targets.
     n_samples, n_chains, n_warmup
-        Draws to keep from each chain, chains, and draws of each, at least 20, that only tune step and masses.
+        The number of draws to keep from each chain, the number of chains, and the number of draws of each chain, at
+        least 20, that only tune the step and the masses.
     n_leapfrog
-        The most steps, and so gradients, for each draw. How many there are is drawn from 1 to this: trajectories of
-        one length may all be half a period, and go to and fro between theta and its mirror image.
+        The largest number of steps, and so of gradients, for each draw. The number itself is drawn from 1 to
+        `n_leapfrog`: trajectories of equal lengths may all be half a period, and then a chain only alternates between
+        theta and its mirror image.
     theta0
-        Where to start: (P,) for all chains or (n_chains, P). If not given, each chain starts from a draw of the prior,
-        which is wider than the posterior: chains that agree later have found the same place from far apart.
+        Where to start, (P,) for all chains or (n_chains, P). By default each chain starts from a draw of the prior,
+        which is wider than the posterior, so that chains that agree have come from far apart.
     rng
-        Seed or generator, from which each chain gets one of its own: the same seed gives the same bits, wherever the
-        chains are run.
+        Seed or generator, from which each chain gets a generator of its own. The same seed gives the same bits,
+        wherever the chains are run.
     executor
-        Any `concurrent.futures.Executor`, to run chains side by side.
+        Any `concurrent.futures.Executor`, to run the chains in parallel.
     callback
-        Called here as `callback(chain, theta, loss)` with the last draw of each chain, in order, from 1.
+        Called as `callback(chain, theta, loss)` with the number of each chain, from 1, and its last draw.
 
     Returns
     -------
-    `Chains`: their `truth()` returns the draws (S, P) for `average(model, thetas, X)` if the chains agree; of a
-    network ask for agreement of its outputs, `truth(of=lambda theta: network.forward(theta, X))`.
+    `Chains`, whose `truth()` returns the draws (S, P) for `average(model, thetas, X)` if the chains agree. For a
+    network ask whether its outputs agree, by `truth(of=lambda theta: network.forward(theta, X))`.
 
     Examples
     --------
@@ -131,13 +133,10 @@ def _chain(
     start: Array | None,
     rng: np.random.Generator,
 ) -> tuple[Array, float, float, int]:
-    """Run one chain and return its draws (n_samples, P), average acceptance, step, and number of divergences."""
-
-    def potential(theta: Array) -> tuple[float, Array]:
-        return model.loss_and_gradient(theta, X, y)
-
+    """Run one chain, and return its draws (n_samples, P), average acceptance, step and number of divergences."""
+    potential = partial(model.loss_and_gradient, X=X, y=y)
     samples, accepted, divergences = np.empty((n_samples, model.network.n_params)), 0.0, 0
-    with np.errstate(all="ignore"):  # where a trajectory overflows, it is a divergence
+    with np.errstate(all="ignore"):  # a trajectory that overflows is a divergence
         here = _start(model, potential, rng) if start is None else Point(start, *potential(start))
         here, step, v = warm_up(partial(_move, potential, rng=rng), here, n_warmup, n_leapfrog)
         for s in range(n_samples):
@@ -147,10 +146,11 @@ def _chain(
 
 
 def leapfrog(potential: Potential, here: Point, p: Array, step: float, n_steps: int, v: Array) -> tuple[Point, Array]:
-    """Follow Hamilton's equations for n steps: half a kick, a drift, half a kick.
+    """Solve Hamilton's equations for n steps, and return the point and the momentum (P,) at the end.
 
-    It can be run back by turning p around, keeps volumes, and keeps the energy to O(step^2). It stops where the
-    potential is not finite.
+    Each step changes p by half a step, theta by a whole one, and p by another half. The solution is reversed by
+    changing the sign of p, preserves volumes, and keeps the energy to O(step^2). It ends where the potential is not
+    finite.
     """
     for _ in range(n_steps):
         p = p - step / 2 * here.gradient
@@ -165,24 +165,25 @@ def leapfrog(potential: Potential, here: Point, p: Array, step: float, n_steps: 
 def _move(
     potential: Potential, here: Point, step: float, n_leapfrog: int, v: Array, rng: np.random.Generator
 ) -> tuple[Point, float, bool]:
-    """Return the next point of the chain, the probability with which it was to be a new one, and whether it diverged.
+    """Return the next point of the chain, the acceptance probability, and whether the trajectory diverged.
 
-    Metropolis: accept with probability min(1, exp(-energy gained)).
+    The end of the trajectory is accepted with Metropolis's probability min(1, exp(-energy gained)).
     """
     p = rng.normal(size=len(v)) / np.sqrt(v)
     step = step * rng.uniform(1 - JITTER, 1 + JITTER)
     n_steps = int(rng.integers(1, n_leapfrog, endpoint=True))
     there, end = leapfrog(potential, here, p, step, n_steps, v)
     gained = float(there.loss - here.loss + 0.5 * (v @ end**2 - v @ p**2))
-    diverged = not gained <= TOO_FAR  # NaN is not
+    diverged = not gained <= TOO_FAR  # also if it is NaN
     probability = 0.0 if diverged else float(np.exp(-max(gained, 0.0)))
     return (there if rng.random() < probability else here), probability, diverged
 
 
 def _start(model: BayesianModel, potential: Potential, rng: np.random.Generator) -> Point:
-    """Draw from the prior, mu0 + R^-1 z with R^T R = Lambda0; nearer to mu0 if the loss has no number out there.
+    """Draw a start from the prior, mu0 + R^-1 z with R^T R = Lambda0.
 
-    Where it has none at a distance of 2^-100 either, the start is mu0.
+    While the loss or its gradient is not finite there, the distance to mu0 is halved, up to 100 times; after that the
+    start is mu0.
     """
     z, Lambda0 = rng.normal(size=model.network.n_params), np.asarray(model.prior_precision)
     away = solve_triangular(cholesky(Lambda0), z) if Lambda0.ndim == 2 else z / np.sqrt(Lambda0)
@@ -201,7 +202,7 @@ def _mean(model: BayesianModel) -> Array:
 
 
 def _given_starts(model: BayesianModel, theta0: Any, n_chains: int, X: Array, y: Any) -> list[Array]:
-    """Return where each chain is to start, or raise a ValueError if it cannot start from there."""
+    """Return the start (P,) of each chain, or raise a ValueError if the loss is not finite there."""
     P = model.network.n_params
     array = real_array("theta0", theta0, f"shape ({P},) or ({n_chains}, {P})")
     if array.ndim == 2 and len(array) != n_chains:
@@ -213,7 +214,7 @@ def _given_starts(model: BayesianModel, theta0: Any, n_chains: int, X: Array, y:
 
 
 def _check_start(name: str, expected: str, model: BayesianModel, theta: Array, X: Array, y: Any) -> None:
-    """Raise a ValueError that names the argument unless loss and gradient are finite at theta."""
+    """Raise a ValueError that names the argument unless the loss and its gradient are finite at theta (P,)."""
     with np.errstate(all="ignore"):
         loss, gradient = model.loss_and_gradient(theta, X, y)
         finite = np.isfinite(loss + gradient.sum())

@@ -1,8 +1,9 @@
-"""*Resources*, the Turing.jl tutorial, before the first draw: a step and masses, from draws that do not count.
+"""The warm-up of a Hamiltonian chain, which chooses its step and its masses by draws that are not kept.
 
-Steps too long lose the energy, and their draws are rejected; steps too short arrive nowhere. A parameter with a wide
-posterior wants longer steps than one with a narrow one, which is what inverse masses do. Both are found on the way from
-the start to where the posterior is, and then left alone: draws that count must not depend on what they are to tune.
+A step that is too long does not keep the energy, and its draws are rejected; with one that is too short the chain
+hardly moves. Parameters with a wide posterior need longer steps than those with a narrow one, and inverse masses give
+them that. Both are chosen while the chain moves from its start to the posterior, and are fixed from then on, because
+draws that count must not influence how they are drawn.
 
 Source: Hoffman and Gelman (2014).
 """
@@ -16,26 +17,26 @@ import numpy as np
 
 from ..validation import Array
 
-TARGET = 0.8  # acceptance that the warm-up aims at
+TARGET = 0.8  # the average acceptance that the warm-up aims at
 
 
 class Point(NamedTuple):
-    """A place in parameter space, with the loss and its gradient there."""
+    """A point in parameter space: theta (P,), and the loss and its gradient (P,) there."""
 
     theta: Array
     loss: float
     gradient: Array
 
 
-# (here, step, n_leapfrog, v) to the next point of the chain, its acceptance, and whether it diverged.
+# From (here, step, n_leapfrog, v) to the next point of the chain, its acceptance, and whether it diverged.
 Move = Callable[[Point, float, int, Array], tuple[Point, float, bool]]
 
 
 def warm_up(move: Move, here: Point, n_warmup: int, n_leapfrog: int) -> tuple[Point, float, Array]:
-    """Walk to where the posterior is, and return that point, a step, and inverse masses.
+    """Return a point in the posterior, the step and the inverse masses v (P,) that `n_warmup` moves have led to.
 
-    In four quarters: the first arrives, the second and the third each end with the variances of their draws as the
-    new inverse masses, the last tunes the step to them.
+    There are four quarters. The first one reaches the posterior. The second and the third each set the inverse masses
+    to the variances of their draws. The last one tunes the step for these masses.
     """
     v = np.ones(len(here.theta))
     step = _first_step(move, here, v)
@@ -47,19 +48,20 @@ def warm_up(move: Move, here: Point, n_warmup: int, n_leapfrog: int) -> tuple[Po
             draws[i] = here.theta
         step = tuned.average
         if quarter in (1, 2):
-            v = (n * draws.var(axis=0, ddof=1) + 5 * 1e-3) / (n + 5)  # few draws do not make a variance of 0
+            v = (n * draws.var(axis=0, ddof=1) + 5 * 1e-3) / (n + 5)  # few draws must not give a variance of 0
             step = _first_step(move, here, v)
     return here, step, v
 
 
 class DualAveraging:
-    """The step whose average acceptance is the target (Hoffman and Gelman, 2014, section 3.2).
+    """The search for the step whose average acceptance is the target (Hoffman and Gelman, 2014, section 3.2).
 
-    After m moves with acceptances a_1 .. a_m, g_m being a running average of the shortfalls target - a_i,
+    After m moves with acceptances a_1 .. a_m, and with g_m for a running average of the shortfalls target - a_i,
 
         log step = log(10 first) - sqrt(m) / gamma g_m,   gamma = 0.05
 
-    and `average` is a running average of log step, whose weights m^-0.75 forget the beginning.
+    is the logarithm of the next step to try. `average` is exp of a running average of log step with weights m^-0.75,
+    so that early steps are forgotten.
     """
 
     def __init__(self, first: float, target: float = TARGET) -> None:
@@ -67,7 +69,7 @@ class DualAveraging:
         self._centre, self._target, self._shortfall, self._m = np.log(10 * first), target, 0.0, 0
 
     def update(self, acceptance: float) -> None:
-        """Learn from one more move."""
+        """Change the step after one more move with this acceptance."""
         self._m += 1
         m, t0 = self._m, 10
         self._shortfall += (self._target - acceptance - self._shortfall) / (m + t0)
@@ -77,17 +79,17 @@ class DualAveraging:
 
 
 def _first_step(move: Move, here: Point, v: Array) -> float:
-    """Double or halve a step of 1 until the acceptance of a single one crosses 1/2.
+    """Return a step for a start: 1, doubled or halved until the acceptance of a single step crosses 1/2.
 
-    As algorithm 4 of Hoffman and Gelman (2014), but each trial draws a new momentum and jitters its step, like every
-    move here.
+    This is algorithm 4 of Hoffman and Gelman (2014), except that each trial draws a new momentum and jitters its step,
+    as every move here does.
     """
-    step, larger = 1.0, None
+    step, at_first = 1.0, None
     for _ in range(100):
-        fine = move(here, step, 1, v)[1] > 0.5
-        if larger is None:
-            larger = fine
-        if fine != larger:
+        accepted = move(here, step, 1, v)[1] > 0.5
+        if at_first is None:
+            at_first = accepted
+        if accepted != at_first:
             break
-        step *= 2.0 if larger else 0.5
+        step *= 2.0 if accepted else 0.5
     return step
