@@ -1,12 +1,12 @@
-"""Around the post: the command line. `python -m minilaplace` reproduces the post's three figures.
+"""Around the post: the command line, `python -m minilaplace`, which reproduces the post's three figures.
 
-`python -m minilaplace explore` opens a window in which prior, network and data can be moved (`window.py`).
+`python -m minilaplace explore` opens the window of the room `explorer`.
 
 Each figure is made twice:
 
-- *as published*: the listing's training (Adam, one sample at a time, lambda^2 |theta|^2 / 2 in every sample's loss),
-  then the empirical Fisher of the last layer and a prior precision of lambda;
-- *as it should be*: a true mode, one prior for training and posterior, the GGN of the whole network.
+- *as published*, with the listing's training (Adam, one sample at a time, lambda^2 |theta|^2 / 2 in every sample's
+  loss), then the empirical Fisher of the last layer and a prior precision of lambda;
+- *as it should be*, with a true mode, one prior for training and posterior, and the GGN of the whole network.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from textwrap import wrap
 
@@ -42,17 +42,17 @@ SQUARE_CENTRES = np.array([[2.75, 2.75], [-2.75, 2.75], [-2.75, -2.75], [2.75, -
 
 @dataclass(frozen=True)
 class Listing:
-    """One of the post's two listings, and the prior precision of its corrected form."""
+    """One of the post's two listings: its network, data and training, and the prior of its corrected form."""
 
     network: MLP
-    X: Array
-    y: NDArray[np.intp]
+    X: Array = field(repr=False)
+    y: NDArray[np.intp] = field(repr=False)
     lam: float  # the listing's lambda
     epochs: int
-    prior_precision: float
+    prior_precision: float  # of the corrected form
 
     def as_published(self, seed: int, progress: Progress) -> tuple[Laplace, BayesianModel]:
-        """Return the posterior, and the model it was trained under: their priors differ."""
+        """Return the Laplace approximation, and the model of its training, whose prior is another one."""
         trained = BayesianModel(self.network, Bernoulli(), prior_precision=len(self.X) * self.lam**2)
         theta = fit_map(
             trained, self.X, self.y, method="adam", epochs=self.epochs, batch_size=1, shuffle=False, rng=seed,
@@ -63,45 +63,45 @@ class Listing:
         return la.fit(self.X, self.y), trained
 
     def as_it_should_be(self, seed: int, progress: Progress) -> tuple[Laplace, BayesianModel]:
-        """Return the posterior, and the model it was trained under: the same."""
+        """Return the Laplace approximation, and the model of its training, whose prior is the same."""
         model = BayesianModel(self.network, Bernoulli(), prior_precision=self.prior_precision)
         theta = fit_map(model, self.X, self.y, rng=seed, callback=progress.training)
         return Laplace(model, theta).fit(self.X, self.y), model
 
 
 def listing_1(seed: int) -> Listing:
-    """Use logistic regression on linearly separable data."""
+    """Return the first listing: logistic regression on linearly separable data."""
     return Listing(MLP(2, 1), *toy_data_linear(100, rng=seed), lam=0.5, epochs=50, prior_precision=0.5)
 
 
 def listing_2(seed: int) -> Listing:
-    """Use an MLP on data that is not linearly separable, as the post's text says and its listing does not."""
+    """Return the second listing: an MLP, on the data of the post's text, which are not linearly separable."""
     network = MLP(2, 32, 1, activation="sigmoid")
     return Listing(network, *toy_data_non_linear(200, rng=seed), lam=0.01, epochs=200, prior_precision=0.1)
 
 
 VARIANTS = {"as published": Listing.as_published, "as it should be": Listing.as_it_should_be}
-# The listing behind each figure, and how far beyond the data the figure looks: Figure 3 is Figure 2 from further out.
+# The listing of each figure, and how far the figure reaches beyond the data: Figure 3 is a wider view of Figure 2.
 FIGURES = {1: (listing_1, 0.25), 2: (listing_2, 0.25), 3: (listing_2, 50.0)}
 
 
 class Progress:
-    """A line that says what is being done, written over while it changes, and closed with what it cost."""
+    """A line on stderr that names the present task, shows its progress, and ends with the time that it took."""
 
     def __init__(self) -> None:
         self.what, self.start, self.live = "", 0.0, sys.stderr.isatty()
 
     def begin(self, what: str) -> None:
-        """Open the line."""
+        """Begin a task."""
         self.what, self.start = what, time.perf_counter()
 
     def training(self, step: int, theta: Array, loss: float) -> None:
-        """Show how far the training is: the `callback` of `fit_map`."""
+        """Show a step of training; this is a `callback` of `fit_map`."""
         if self.live:
             print(f"\r{self.what}: training, step {step}, loss {loss:.2f} ", end="", file=sys.stderr, flush=True)
 
     def end(self, outcome: str) -> float:
-        """Close the line and return the seconds since it was opened."""
+        """Print the outcome of the task, and return the seconds that it took."""
         seconds = time.perf_counter() - self.start
         line = f"{self.what}: {outcome}, {seconds:.1f} s"
         print(f"\r{line:<79}" if self.live else line, file=sys.stderr, flush=True)
@@ -109,36 +109,39 @@ class Progress:
 
 
 def make_figures(numbers: Sequence[int], out: Path, seed: int) -> str:
-    """Write the figures in both variants into the folder `out` and return the closing table."""
+    """Write the figures in both variants into the folder `out`, and return a table of what they show."""
     out.mkdir(parents=True, exist_ok=True)
     progress, fitted, columns = Progress(), {}, []
     for variant, fit in VARIANTS.items():
-        published = variant == "as published"
+        suffix, n_grid = ("_as_published", 50) if variant == "as published" else ("", 200)
         for number in numbers:
             make_listing, margin = FIGURES[number]
-            path = out / f"figure_{number}{'_as_published' * published}.png"
             progress.begin(f"Figure {number} {variant}")
-            listing = make_listing(seed)
             if (make_listing, variant) not in fitted:
-                fitted[make_listing, variant] = fit(listing, seed, progress)
-            la, trained = fitted[make_listing, variant]
-            figure = plot_plugin_and_laplace(
-                la, listing.X, listing.y, margin=margin, n_grid=50 if published else 200, title=progress.what
-            )
-            with written_aside(path) as beside:
-                figure.savefig(beside, format="png", dpi=100, metadata={"Software": None})
+                listing = make_listing(seed)
+                fitted[make_listing, variant] = listing, *fit(listing, seed, progress)
+            listing, la, trained = fitted[make_listing, variant]
+            path = out / f"figure_{number}{suffix}.png"
+            write_figure(path, la, listing, margin, n_grid, title=progress.what)
             seconds = progress.end(f"wrote {path}")
             title = [f"Figure {number}", *wrap(variant, len("published"))]
             columns.append(facts(title, la, trained, listing, margin) | {"seconds": f"{seconds:.1f}"})
-            if number == 2 and not published:
+            if number == 2 and variant == "as it should be":
                 fisher = Laplace(la.model, la.theta, curvature="empirical_fisher").fit(listing.X, listing.y)
                 columns.append(facts(["same mode,", "empirical", "Fisher"], fisher, trained, listing, margin))
     lines = [[f"{row:<42}"] + [f"{column.get(row, ''):>13}" for column in columns] for row in columns[0]]
     return "\n".join("".join(line).rstrip() for line in lines)
 
 
+def write_figure(path: Path, la: Laplace, listing: Listing, margin: float, n_grid: int, title: str) -> None:
+    """Draw a figure and write it as a PNG, either the whole of it or nothing."""
+    figure = plot_plugin_and_laplace(la, listing.X, listing.y, margin=margin, n_grid=n_grid, title=title)
+    with written_aside(path) as beside:
+        figure.savefig(beside, format="png", dpi=100, metadata={"Software": None})
+
+
 def facts(title: list[str], la: Laplace, trained: BayesianModel, listing: Listing, margin: float) -> dict[str, str]:
-    """Return a column of the closing table: how sure the plugin and Laplace are on the data and away from it."""
+    """Return a column of the table: the confidence of plugin and Laplace on the data and away from them."""
     X, y = listing.X, listing.y
     (x1, x2), view = plane(X, margin, n_grid=50)
     corners = np.array([[x1[-1], x2[-1]], [x1[0], x2[-1]], [x1[0], x2[0]], [x1[-1], x2[0]]])
@@ -227,7 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def open_window(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """Open the explorer's window and wait until it is closed; exit with 1 and the reason where none can be opened."""
+    """Open the explorer's window and wait until it is closed; if there can be none, print why and exit with 1."""
     try:
         X, y = DATA[options.data](options.samples, options.seed)
         explorer = Explorer(X, y, seed=options.seed, n_hidden=options.hidden, prior_precision=options.prior)

@@ -28,6 +28,11 @@ def test_figure_1_as_published_has_the_published_probabilities():
     assert (trained.prior_precision, la.model.prior_precision) == (25, 0.5)
 
 
+def test_a_listing_shows_its_settings_and_not_its_data():
+    expected = "Listing(network=MLP(2, 1), lam=0.5, epochs=50, prior_precision=0.5)"
+    assert repr(listing_1(seed=0)).replace(", activation='tanh'", "") == expected
+
+
 def test_figure_2_as_published_is_unsure_on_its_data():
     la, _ = listing_2(seed=0).as_published(0, Progress())
     upper_right, upper_left, lower_left, lower_right = la.predict(SQUARE_CENTRES)
