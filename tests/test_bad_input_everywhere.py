@@ -109,6 +109,9 @@ INNER = {
     "plotting.contour.plane",
     "plotting.contour.add_colorbar",
     "plotting.contour.class_probabilities",
+    "plotting.contour.fill_contours",
+    "plotting.contour.scatter_class",
+    "plotting.style.panel",
 }
 for kind in (
     "model.classes.Bernoulli",
