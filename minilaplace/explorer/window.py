@@ -117,11 +117,12 @@ class Window:
 
     def _add_sliders(self) -> None:
         now, size = self.explorer.settings, np.log10(np.abs(self.explorer.X).max())
+        change = partial(self._change, self.explorer.set)
         rows: list[tuple[str, float, float, float, Callable[[float], None]]] = [
-            ("prior precision", -4, 4, np.log10(now.prior_precision), lambda v: self._set(prior_precision=10.0**v)),
-            ("temperature", -3, 3, np.log10(now.temperature), lambda v: self._set(temperature=10.0**v)),
+            ("prior precision", -4, 4, np.log10(now.prior_precision), lambda v: change(prior_precision=10.0**v)),
+            ("temperature", -3, 3, np.log10(now.temperature), lambda v: change(temperature=10.0**v)),
             ("view", size - 0.5, size + 1.5, size + 0.04, lambda v: self.refresh()),
-            ("hidden units", 0, 64, now.n_hidden, lambda v: self._set(n_hidden=int(v))),
+            ("hidden units", 0, 64, now.n_hidden, lambda v: change(n_hidden=int(v))),
         ]
         for row, (name, low, high, value, act) in enumerate(rows):
             axes = self.figure.add_axes((0.755, 0.915 - 0.045 * row, 0.17, 0.03))
@@ -134,7 +135,7 @@ class Window:
         axes = self.figure.add_axes((left, 0.49, 0.1, 0.22), frameon=False)
         axes.set_title(name, loc="left", fontsize=10)
         self.radios[name] = RadioButtons(axes, options, active=options.index(getattr(self.explorer.settings, field)))
-        self.radios[name].on_clicked(lambda chosen: self._set(**{field: str(chosen)}))
+        self.radios[name].on_clicked(lambda chosen: self._change(self.explorer.set, **{field: str(chosen)}))
 
     def _add_button(self, name: str, act: Callable[[], None]) -> None:
         axes = self.figure.add_axes((0.645 + 0.115 * len(self.buttons), 0.405, 0.105, 0.055))
@@ -192,13 +193,10 @@ class Window:
         ]
         self.facts.set_text("\n".join([*lines, fill(self._news, WIDTH, max_lines=3, placeholder=" ...")]).strip())
 
-    def _set(self, **changes: Any) -> None:
-        self._change(partial(self.explorer.set, **changes))
-
-    def _change(self, change: Callable[[], None]) -> None:
+    def _change(self, change: Callable[..., None], **settings: Any) -> None:
         """Make a change to the explorer, and draw the result."""
         with self._reporting():
-            change()
+            change(**settings)
         self.refresh()
 
     @contextmanager
