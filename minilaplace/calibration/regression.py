@@ -26,7 +26,7 @@ def gaussian_nll(mean: ArrayLike, variance: ArrayLike, y: ArrayLike) -> float:
 
     For one sample it is 1/2 sum_c (z_nc^2 + log(2 pi variance_nc)) with z = (y - mean) / sd.
     """
-    mean, variance, y = (array.reshape(len(array), -1) for array in _checked(mean, variance, y))  # (N, C) each
+    mean, variance, y = _columns(mean, variance, y)
     return float(-gaussian_log_density(mean, variance, y).mean())
 
 
@@ -63,7 +63,7 @@ def pit(mean: ArrayLike, variance: ArrayLike, y: ArrayLike) -> Array:
 
     Its values are uniform on [0, 1] where predictions are calibrated. Source: Dawid (1984).
     """
-    return ndtr(_standardised(mean, variance, y)[0])
+    return ndtr(_standardised(mean, variance, y)[0]).reshape(np.shape(mean))
 
 
 def pit_histogram(mean: ArrayLike, variance: ArrayLike, y: ArrayLike, n_bins: int = 10) -> NDArray[np.intp]:
@@ -90,19 +90,19 @@ def regression_sharpness(variance: ArrayLike) -> float:
 
 
 def _standardised(mean: ArrayLike, variance: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
-    """Return z = (y - mean) / sd and sd, both in the shape of the mean, after checking the arguments."""
-    mean, variance, y = _checked(mean, variance, y)
+    """Return z = (y - mean) / sd and sd, (N, C) each, after checking the arguments."""
+    mean, variance, y = _columns(mean, variance, y)
     sd = np.sqrt(variance)
     return (y - mean) / sd, sd
 
 
-def _checked(mean: ArrayLike, variance: ArrayLike, y: ArrayLike) -> tuple[Array, Array, Array]:
-    """Return means, variances and targets, all in the shape of the mean, (N,) or (N, C), after checking them."""
+def _columns(mean: ArrayLike, variance: ArrayLike, y: ArrayLike) -> tuple[Array, Array, Array]:
+    """Return means, variances and targets, (N, C) each, after checking them."""
     mean, variance = numbers("mean", mean, {1: "(N,)", 2: "(N, C)"}), _variances(variance)
     if variance.shape != mean.shape:
         raise ValueError(refusal("variance", f"shape {mean.shape}, as the mean", f"shape {variance.shape}"))
-    N, C = mean.reshape(len(mean), -1).shape
-    return mean, variance, real_targets("y", y, N, C).reshape(mean.shape)
+    N, C = len(mean), mean[0].size
+    return mean.reshape(N, C), variance.reshape(N, C), real_targets("y", y, N, C)
 
 
 def _variances(value: ArrayLike) -> Array:

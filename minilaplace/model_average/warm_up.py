@@ -84,12 +84,11 @@ def _first_step(move: Move, here: Point, v: Array) -> float:
     This is algorithm 4 of Hoffman and Gelman (2014), except that each trial draws a new momentum and jitters its step,
     as every move here does.
     """
-    step, at_first = 1.0, None
+    step, factor = 1.0, 0.0
     for _ in range(100):
-        accepted = move(here, step, 1, v)[1] > 0.5
-        if at_first is None:
-            at_first = accepted
-        if accepted != at_first:
+        wanted = 2.0 if move(here, step, 1, v)[1] > 0.5 else 0.5
+        factor = factor or wanted
+        if wanted != factor:
             break
-        step *= 2.0 if accepted else 0.5
+        step *= factor
     return step
