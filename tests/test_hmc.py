@@ -9,6 +9,7 @@ import multiprocessing
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from problems import random_problem
 from scipy.special import expit, ndtri
 from scipy.stats import rankdata
 
+import minilaplace
 from minilaplace import MLP, BayesianModel, Bernoulli, Gaussian, HeteroscedasticGaussian, average, hmc
 from minilaplace.model_average.chains import Chains, _autocovariance, _normal_scores, effective_sample_size, split_r_hat
 from minilaplace.model_average.exact import exact_posterior
@@ -332,7 +334,8 @@ def test_scipys_statistics_are_loaded_by_r_hat_and_not_by_the_import():
         "minilaplace.model_average.split_r_hat([[1, 2, 3, 4], [2, 1, 4, 3]])\n"
         "print('scipy.stats' in sys.modules)"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    root = Path(minilaplace.__file__).parents[1]
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert run.stdout.split() == ["False", "True"]
 
 

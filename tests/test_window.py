@@ -5,6 +5,7 @@ The mouse is matplotlib's own events, sent to a canvas that has no screen.
 
 import subprocess
 import sys
+from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -15,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.testing import assert_array_equal
 
+import minilaplace
 from minilaplace import toy_data_non_linear
 from minilaplace.explorer import window
 from minilaplace.explorer.explorer import Explorer
@@ -354,5 +356,6 @@ def test_only_the_names_of_the_window_load_matplotlib():
         "from minilaplace.explorer import explore\n"
         "print('matplotlib' in sys.modules)"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    root = Path(minilaplace.__file__).parents[1]
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert run.stdout.split() == ["False", "True"]
