@@ -70,16 +70,22 @@ def _add_bending(
     """Add sum_n (B_l T_lk) (x) a_{l-1} a_{k-1}^T to the block of every l >= k, from the top layer down."""
     passed = top  # B_l without its diagonal c_l; None stands for zeros
     for l in reversed(range(len(shapes))):
-        B = passed
-        if l < len(bends):
-            add_block(lower, shapes, l, l, diagonal_outer_sum(bends[l], a[l]))
-            B = bends[l][:, :, None] * np.eye(shapes[l][0]) + (0.0 if passed is None else passed)
         if passed is not None:
             add_symmetric_block(lower, shapes, l, passed, a[l])
+        if l < len(bends):
+            add_block(lower, shapes, l, l, diagonal_outer_sum(bends[l], a[l]))
+        if l == 0:
+            return
+        B = passed if l == len(bends) else _with_diagonal(passed, bends[l])
         if B is not None:
             for k in range(l):
                 add_block(lower, shapes, l, k, outer_sum(B @ T[l, k], a[l], a[k]))
-            passed = S[l - 1].transpose(0, 2, 1) @ B @ S[l - 1] if l else None
+            passed = S[l - 1].transpose(0, 2, 1) @ B @ S[l - 1]
+
+
+def _with_diagonal(B: Array | None, c: Array) -> Array:
+    """Return B_n + diag(c_n), (N, H, H), where None stands for zeros."""
+    return c[:, :, None] * np.eye(c.shape[1]) + (0.0 if B is None else B)
 
 
 def _add_bilinear(
