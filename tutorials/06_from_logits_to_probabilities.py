@@ -52,7 +52,7 @@ from minilaplace import (
     toy_data_non_linear,
 )
 from minilaplace.checks import check_equal
-from minilaplace.predictive import LINKS, plugin, probit, quadrature
+from minilaplace.predictive import LINKS, bridge, plugin, probit, quadrature
 
 plt.style.use("minilaplace.course")
 STYLES = {
@@ -83,7 +83,7 @@ for place, mean, variance in zip(places, m[:, 0], V[:, 0, 0], strict=True):
 # `la.predict` takes the name of a link. Here are all that one logit has:
 
 # %%
-for link in LINKS[Bernoulli]:
+for link in Bernoulli.links:
     p = la.predict(places, link, n_samples=2000, rng=0)
     print(f"{link:10} amid class 1 {p[0]:.2f}   between {p[1]:.2f}   far away {p[2]:.2f}")
 
@@ -265,7 +265,7 @@ shared = Logits(m_three, (10 * np.ones((3, 3)) + 0.1 * np.eye(3))[None])
 draws = np.random.default_rng(0).multivariate_normal(m_three[0], shared.cov[0], size=40_000)  # (S, C)
 print("Monte Carlo", softmax(draws, axis=1).mean(axis=0).round(2))
 for link in ("plugin", "probit"):
-    print(f"{link:11}", LINKS[Categorical][link](Categorical(), shared)[0].round(2))
+    print(f"{link:11}", LINKS[link](Categorical(), shared)[0].round(2))
 p_mc, p_probit = softmax(draws, axis=1).mean(axis=0), probit(Categorical(), shared)[0]
 assert p_mc[0] - p_probit[0] > 0.15
 assert np.abs(p_mc - plugin(Categorical(), shared)[0]).max() < 0.015
@@ -292,7 +292,7 @@ for ax, (name, shape) in zip(panels, shapes.items(), strict=True):
     coloured = white @ np.linalg.cholesky(shape).T
     judge = np.array([softmax(m_three + np.sqrt(s) * coloured, axis=1).mean(axis=0) for s in scales])
     for link in ("plugin", "probit", "bridge", "bridge_norm"):
-        p = np.array([LINKS[Categorical][link](Categorical(), Logits(m_three, s * shape[None]))[0] for s in scales])
+        p = np.array([LINKS[link](Categorical(), Logits(m_three, s * shape[None]))[0] for s in scales])
         off = np.abs(p - judge).max(axis=1)
         worst[link, name] = off.max()
         ax.semilogx(scales, off, **STYLES[link], label=link)
@@ -310,7 +310,7 @@ for (link, name), value in worst.items():
 
 # %%
 certain = Logits(m_three, 1e-6 * np.eye(3)[None])
-off = np.abs(LINKS[Categorical]["bridge"](Categorical(), certain) - plugin(Categorical(), certain)).max()
+off = np.abs(bridge(Categorical(), certain) - plugin(Categorical(), certain)).max()
 print(f"the bridge where V is next to nothing: off by {off:.2f}")
 assert round(off, 1) == 0.1
 assert worst["probit", "independent logits"] < 0.06
@@ -469,7 +469,7 @@ m_zero, C = np.array([1.0, 0.5, -1.5]), 3
 v = np.full(C, 0.8 * (1 - 1 / C))
 dirichlet_mean = ...
 certain_sum = Logits(m_zero[None], 0.8 * (np.eye(C) - 1 / C)[None] + 1e-12)
-expected = LINKS[Categorical]["bridge"](Categorical(), certain_sum)[0]
+expected = bridge(Categorical(), certain_sum)[0]
 exercise_6_3 = check_equal("mean of the Dirichlet", dirichlet_mean, expected, rtol=1e-6)
 print(exercise_6_3)
 

@@ -208,7 +208,7 @@ v = np.full(C, 0.8 * (1 - 1 / C))
 alpha = (1 - 2 / C + np.exp(m_zero) * np.exp(-m_zero).sum() / C**2) / v
 dirichlet_mean = alpha / alpha.sum()
 certain_sum = Logits(m_zero[None], 0.8 * (np.eye(C) - 1 / C)[None] + 1e-12)
-expected = LINKS[Categorical]["bridge"](Categorical(), certain_sum)[0]
+expected = bridge(Categorical(), certain_sum)[0]
 
 # %% 6.4
 ray = np.array([-0.6, 0.8])

@@ -196,7 +196,7 @@ class Trace:
         for l in reversed(range(first, L - 1)):
             n, K, H = rows[0].shape
             back = (rows[0].reshape(n * K, H) @ self.weights[l + 1]).reshape(n, K, -1)
-            back *= self._slope(l)[:, None, :]
+            back *= self.slope(l)[:, None, :]
             rows.insert(0, back)
         return FactoredRows(self.inputs[first:], rows, columns)
 
@@ -208,14 +208,14 @@ class Trace:
         deltas, L = self.deltas(G, n_layers), len(self.weights)
         first = L - len(deltas)
         W, hidden = self.weights[first:], range(first, L - 1)
-        slopes = [self._slope(l) for l in hidden]
-        bends = [self._bend(l) * (delta @ w) for l, delta, w in zip(hidden, deltas[1:], W[1:], strict=True)]
+        slopes = [self.slope(l) for l in hidden]
+        bends = [self.bend(l) * (delta @ w) for l, delta, w in zip(hidden, deltas[1:], W[1:], strict=True)]
         return second_order(W, self.inputs[first:], slopes, bends, deltas, top)
 
-    def _slope(self, l: int) -> Array:
+    def slope(self, l: int) -> Array:
         """Return act'(z_l), (N, H)."""
         return self.act.slope(self.hidden[l], self.inputs[l + 1])
 
-    def _bend(self, l: int) -> Array:
+    def bend(self, l: int) -> Array:
         """Return act''(z_l), (N, H)."""
         return self.act.bend(self.hidden[l], self.inputs[l + 1])
