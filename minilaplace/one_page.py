@@ -1,14 +1,14 @@
 """*Truly effortless Bayesian Deep Learning in Julia*: the whole method on one page, by its textbook definitions.
 
 A network with sigmoid hidden units, sizes = (D, units, ..., 1), tells two classes apart by one logit. Run as
-`python -m minilaplace.one_page`, the page prints how sure plugin and Laplace are, and draws Figure 2.
+`python -m minilaplace.one_page`, it prints how sure plugin and Laplace are, and draws Figure 2 into one_page.png.
 
 N, D, P   how many samples, inputs, parameters         theta     all parameters (P,): W_1 by rows, b_1, W_2, ...
 X, y      inputs x_n (N, D), labels 0 or 1 (N,)        a_l       a_0 = x, then a_l = sigmoid(z_l), (N, out)
 W_l, b_l  (out, in), (out,): z_l = W_l a_{l-1} + b_l   delta_l   df / dz_l, (N, out)
-f, p      the last z (N,), p = sigmoid(f) = p(y = 1)   Lambda_n  p_n (1 - p_n) = d2 -log p(y_n | f_n) / df_n2
+f, p      logit: the last z; p(y = 1) = sigmoid(f)     Lambda_n  p_n (1 - p_n) = d2 -log p(y_n | f_n) / df_n2
 J_n       df_n / dtheta (P,), a row of J (N, P)        G         generalised Gauss-Newton matrix, the GGN (P, P)
-lam       lambda: the prior is theta ~ N(0, I / lam)   L, Sigma  G + lam I = L L^T = Sigma^-1, (P, P)
+lam       lambda: the prior is theta ~ N(0, I / lam)   L, Sigma  L L^T = G + lam I, Sigma its inverse
 """
 
 from itertools import pairwise
@@ -38,7 +38,7 @@ def forward(theta: Array, X: Array, sizes: tuple[int, ...]) -> tuple[list[Array]
     a = [X]
     for W, b in layers(theta, sizes):
         z = a[-1] @ W.T + b  # (N, out)
-        a.append(sigmoid(z))
+        a.append(sigmoid(z))  # the last one is p, and does not go into a layer
     return a[:-1], z[:, 0]
 
 
@@ -48,7 +48,7 @@ def jacobian(theta: Array, X: Array, sizes: tuple[int, ...]) -> Array:
     delta, J = np.ones((len(X), 1)), np.empty((len(X), 0))
     for (W, _), a_in in zip(layers(theta, sizes)[::-1], a[::-1], strict=True):
         J = np.hstack([(delta[:, :, None] * a_in[:, None, :]).reshape(len(X), -1), delta, J])
-        delta = delta @ W * a_in * (1 - a_in)  # delta_{l-1} (N, in); delta_0 is not needed
+        delta = (delta @ W) * a_in * (1 - a_in)  # delta_{l-1} (N, in); delta_0 is not needed
     return J
 
 
@@ -101,7 +101,8 @@ def probit(theta: Array, Sigma: Array, X: Array, sizes: tuple[int, ...]) -> Arra
 
 def log_evidence(theta: Array, L: Array, X: Array, y: Array, lam: float, sizes: tuple[int, ...]) -> float:
     """Return log p(y) = -loss + P/2 log lam - 1/2 log det(L L^T); the 2 pi of prior and integral cancel."""
-    return -loss(theta, X, y, lam, sizes) + len(theta) / 2 * np.log(lam) - np.sum(np.log(np.diag(L)))
+    half_log_det = np.sum(np.log(np.diag(L)))
+    return -loss(theta, X, y, lam, sizes) + len(theta) / 2 * np.log(lam) - half_log_det
 
 
 if __name__ == "__main__":  # Figure 2
