@@ -34,15 +34,16 @@ def mc_dropout(
     Parameters
     ----------
     model, X, y
-        As for `fit_dropout`.
+        The `BayesianModel`, with a hidden layer; inputs (N, D) and targets.
     n_samples
         The number S of masks.
     rate
-        The probability that a mask silences a hidden unit. With 0 all samples are the same theta, the plugin.
+        The probability, at least 0 and below 1, that a mask silences a hidden unit; inputs are never silent. With 0
+        all samples are the same theta, the plugin.
     rng
-        Seed or generator for the start, the training and the masks.
+        Seed or generator for the start, the order of the data and the masks.
     **options
-        As for `fit_dropout`.
+        The other options of `fit_dropout`: `theta0`, `callback`, `epochs`, `batch_size` and `learning_rate`.
 
     Examples
     --------
@@ -74,20 +75,9 @@ def fit_dropout(
     By the chain rule the gradient of a batch's nll(mask * theta) is mask times the gradient at mask * theta. The
     prior's gradient is taken at theta itself. With a rate of 0 this is `fit_map` by `adam` with the same options.
 
-    Parameters
-    ----------
-    model, X, y
-        The `BayesianModel`, with a hidden layer; inputs (N, D) and targets.
-    rate
-        The probability, at least 0 and below 1, that a hidden unit is silent. Inputs are never silent.
-    theta0
-        Where to start, (P,); by default a draw of `network.init(rng)`.
-    rng
-        Seed or generator for the start, the order of the data and the masks.
-    callback
-        Called as `callback(epoch, theta, loss)` with the model's loss at theta, without a mask.
-    epochs, batch_size, learning_rate
-        The options of Adam.
+    The first arguments are those of `mc_dropout`. Training starts at `theta0` (P,), by default a draw of
+    `network.init(rng)`. After each epoch, `callback(epoch, theta, loss)` receives the model's loss at theta, without
+    a mask. The last three are the options of Adam.
     """
     instance("model", model, BayesianModel, "a BayesianModel")
     adam = Adam(epochs, batch_size, learning_rate)
