@@ -89,7 +89,7 @@ def fit_dropout(
     masks = rng.spawn(1)[0]  # a generator of their own, so that the order of the data does not depend on the rate
 
     def gradient(theta: Array, batch: NDArray[np.intp]) -> Array:
-        mask = _drawn(model.network, rate, 1, masks)[0]
+        mask = _mask(model.network, rate, masks)
         of_nll = model.loss_and_gradient(mask * theta, X[batch], y[batch], share=0.0)[1]
         return mask * of_nll + len(batch) / len(X) * model.pull(theta)
 
@@ -105,18 +105,18 @@ def fit_dropout(
 
 
 def dropout_masks(network: MLP, rate: float, n_samples: int, rng: Seed = None) -> Array:
-    """Return masks (S, P): 0 for the columns of silent units, 1 / (1 - rate) for those of others, and 1 elsewhere."""
+    """Draw masks (S, P): 0 for the columns of silent units, 1 / (1 - rate) for those of others, and 1 elsewhere."""
     _check(network, rate)
-    return _drawn(network, rate, whole_number("n_samples", n_samples, least=1), sampler(rng))
+    n_samples, rng = whole_number("n_samples", n_samples, least=1), sampler(rng)
+    return np.array([_mask(network, rate, rng) for _ in range(n_samples)])
 
 
-def _drawn(network: MLP, rate: float, n_samples: int, rng: np.random.Generator) -> Array:
-    """Return masks (S, P), without checking the arguments."""
-    masks = np.ones((n_samples, network.n_params))
-    for mask in masks:
-        for W, _ in network.layers(mask)[1:]:  # views into the mask
-            W *= rng.binomial(1, 1 - rate, size=W.shape[1]) / (1 - rate)  # (H, I) times (I,)
-    return masks
+def _mask(network: MLP, rate: float, rng: np.random.Generator) -> Array:
+    """Draw one mask (P,), without checking the arguments."""
+    mask = np.ones(network.n_params)
+    for W, _ in network.layers(mask)[1:]:  # views into the mask
+        W *= rng.binomial(1, 1 - rate, size=W.shape[1]) / (1 - rate)  # (H, I) times (I,)
+    return mask
 
 
 def _check(network: MLP, rate: float) -> None:

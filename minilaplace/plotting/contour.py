@@ -76,10 +76,13 @@ def plot_contour(
     'Laplace'
     """
     boolean("colorbar", colorbar)
-    X, y = _checked_data(la, X, y)
-    margin = real_number("margin", margin)
-    n_grid = whole_number("n_grid", n_grid, least=2)
-    n_classes = max(2, la.model.network.n_outputs)
+    instance("la", la, Laplace, "a Laplace")
+    network, likelihood = la.model.network, la.model.likelihood
+    if network.n_inputs != 2 or likelihood.has_noise or not network.factored:
+        raise ValueError(refusal("la", "a classifier of two inputs", f"{network} with {likelihood}"))
+    X, y = la.model.check_data(X, y)
+    margin, n_grid = real_number("margin", margin), whole_number("n_grid", n_grid, least=2)
+    n_classes = max(2, network.n_outputs)
     if whole_number("target", target, least=0) >= n_classes:
         raise ValueError(refusal("target", f"a class below {n_classes}", target))
     (x1, x2), points = plane(X, margin, n_grid)
@@ -112,7 +115,6 @@ def plot_plugin_and_laplace(
     The parameters are those of `plot_contour`, but `ax` holds two panels. A figure that is made here has no window of
     pyplot's; `figure.savefig` writes it.
     """
-    instance("la", la, Laplace, "a Laplace")
     panels: Any = Figure(figsize=(10, 4.8), layout="constrained").subplots(1, 2) if ax is None else ax
     if np.shape(panels) != (2,):
         raise ValueError(refusal("ax", "two panels", f"shape {np.shape(panels)}"))
@@ -156,15 +158,6 @@ def scatter_class(ax: Axes, c: int, points: Array, size: float) -> PathCollectio
     """Draw the samples (M, 2) of class c in its colour and with its marker, each of size points^2."""
     (colour, marker), (x1, x2) = CLASS_STYLES[c % len(CLASS_STYLES)], points.T
     return ax.scatter(x1, x2, s=size, c=colour, marker=marker, edgecolors="black", linewidths=0.5, label=f"y = {c}")
-
-
-def _checked_data(la: Laplace, X: Any, y: Any) -> tuple[Array, NDArray[np.intp]]:
-    """Return the data after checking it, and that `la` is a classifier of two inputs."""
-    instance("la", la, Laplace, "a Laplace")
-    network, likelihood = la.model.network, la.model.likelihood
-    if network.n_inputs != 2 or likelihood.has_noise or not network.factored:
-        raise ValueError(refusal("la", "a classifier of two inputs", f"{network} with {likelihood}"))
-    return la.model.check_data(X, y)
 
 
 def _draw_data(ax: Axes, X: Array, y: NDArray[np.intp], n_classes: int) -> None:

@@ -90,9 +90,8 @@ class LaplaceMLP(BaseEstimator):
         -----
         The usual values of `alpha`, 1e-4 by default, correspond to priors so flat that the averaged predictions are far
         too unsure. Tuning by the evidence improves that only in part, because the MLP's theta is not a mode under the
-        tuned prior. With `subset_of_weights="last_layer"` and `tune_on_held_out`, an over-confident MLP, such as one
-        that L-BFGS has trained until it converged, gives held-out data a higher likelihood than before, and other MLPs
-        about the same. The README has a table of the numbers.
+        tuned prior. With `subset_of_weights="last_layer"` and `tune_on_held_out`, held-out data become more likely than
+        before if the MLP was over-confident, and about as likely if it was not. The README has a table of the numbers.
         """
         instance("mlp", mlp, cls._peer, f"a trained {cls._peer.__name__}")
         check_is_fitted(mlp)
@@ -118,7 +117,6 @@ class LaplaceMLP(BaseEstimator):
         return self
 
     def __sklearn_is_fitted__(self) -> bool:
-        """Return whether there is a posterior."""
         return hasattr(self, "laplace_")
 
     def _fit(self, X: Array, y: Any, theta0: Array | None = None) -> None:
