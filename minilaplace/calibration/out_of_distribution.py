@@ -13,7 +13,7 @@ from scipy.stats import mannwhitneyu
 
 from ..predictive.links import entropies
 from ..validation import Array, numbers, real_number, refusal
-from .probabilities import probabilities
+from .classes import probabilities
 
 
 def max_probability_score(p: ArrayLike) -> Array:
@@ -55,7 +55,7 @@ def fpr_at_recall(inside_scores: ArrayLike, outside_scores: ArrayLike, recall: f
     inside, outside = _both_groups(inside_scores, outside_scores)
     if not 0 < (recall := real_number("recall", recall)) <= 1:
         raise ValueError(refusal("recall", "a number above 0 and at most 1", recall))
-    recalls = np.arange(1, len(outside) + 1) / len(outside)  # of the k highest scores; recall * N would be rounded
+    recalls = np.arange(1, len(outside) + 1) / len(outside)  # of the k highest scores: recall * N would be rounded
     threshold = np.sort(outside)[::-1][np.searchsorted(recalls, recall)]
     return float((inside >= threshold).mean())
 

@@ -27,7 +27,7 @@ WEIGHTS = 14.0  # sum of the absolute weights of a central difference of 8th ord
 
 
 def reference(f: Function, theta: Array, second: bool = False) -> tuple[Array, Array, Array]:
-    """Return the derivatives of n outputs, (n, P), or the Hessian of one, their errors, and errors small enough.
+    """Return the derivatives of n outputs, (n, P), or the Hessian of one, their errors, and the errors to reach.
 
     The function is differentiated in u, `theta + scale * u`, so that one step suits parameters of all sizes. The
     steps become smaller until every error is small enough. Each entry is the value with the smallest error of all

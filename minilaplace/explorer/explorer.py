@@ -3,13 +3,13 @@
 | what changes | what is computed again | theta |
 |---|---|---|
 | `link_approx` | the prediction | stays |
-| `prior_precision`, `temperature` | the Gaussian, by one factorisation | stays, but is no longer the prior's mode |
+| `prior_precision`, `temperature` | the posterior, by one factorisation | stays, but is not the new prior's mode |
 | `curvature`, `hessian_structure` | the curvature, summed over the data | stays |
 | a sample of the data | theta, starting from where it is | moves to the new mode |
 | `n_hidden` | theta, from a new start | has another length |
 
-Nothing is computed before it is asked for. Settings without an answer (an exact Hessian that is indefinite, or that is
-to be a Kronecker product) can therefore be passed through, and only asking for the answer raises.
+Nothing is computed before it is asked for. Some settings have no posterior, such as an exact Hessian that is
+indefinite. They can be set on the way to others, because an error is raised only if their posterior is asked for.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The picture in the explorer's window, and the mouse over it.
 
-A `Panel` shows P(y = 1) and the data, in the colours of `plot_contour`. An `Overlay` draws what changes on top of a
-stored picture of what does not, which is quick. A `Hand` adds, moves and removes samples by the mouse.
+A `Panel` shows P(y = 1) and the data, in the colours of `plot_contour`. An `Overlay` draws the artists that change on
+top of a stored picture of all others, which is quick. A `Hand` adds, moves and removes samples by the mouse.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ WHITE: dict[str, Any] = {"colors": "white", "linestyles": ["--", "-", "--"], "li
 
 
 class Overlay:
-    """Artists that are drawn on top of a stored picture of all others, so that changing them draws them alone.
+    """Artists that are drawn alone when they change, on top of a stored picture of all others.
 
     Matplotlib calls this blitting. Where a backend does not support it, the whole figure is drawn each time.
     """
@@ -42,7 +42,7 @@ class Overlay:
             self._canvas.mpl_connect("draw_event", self._drawn)
 
     def draw(self, *, everything: bool = False) -> None:
-        """Draw the artists again now, or let the whole figure be drawn soon."""
+        """Draw the artists again; with `everything`, or before a picture is stored, ask for the whole figure."""
         for artist in self._artists():
             artist.set_animated(self._canvas.supports_blit)  # an animated artist is left out of the stored picture
         if everything or self._behind is None:
@@ -94,7 +94,7 @@ class Panel:
         self.contours = [fill_contours(self.axes, x, x, p, zorder=0), lines]
 
     def refuse(self, why: str) -> None:
-        """Write why there are no probabilities in their place."""
+        """Remove the probabilities, and write in their place why there are none."""
         self._clear()
         self.refusal.set(text=fill(why, 60), visible=True)
 

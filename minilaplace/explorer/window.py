@@ -58,7 +58,7 @@ class NoWindowError(RuntimeError):
 
 
 class SupersededError(Exception):
-    """The data or settings changed during a training, whose result is therefore not needed any more."""
+    """The data or settings have changed during a training, so that its result is not needed."""
 
 
 def explore(explorer: Explorer | None = None) -> Window:
@@ -206,7 +206,7 @@ class Window:
         self._news = " ".join([self._news, *(str(warning.message) for warning in caught)]).strip()
 
     def _train(self) -> None:
-        """Train with visible progress, again after each change that comes in meanwhile, and draw the result."""
+        """Train and show the progress, start again after each change that comes in meanwhile, and draw the result."""
         self._superseded = True
         if self._training:
             return

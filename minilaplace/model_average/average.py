@@ -1,4 +1,4 @@
-"""*The case for Bayesian Deep Learning*, the model average: many networks, and what they say together.
+"""The average of the predictions of many networks, which stand for the posterior.
 
     p(y | x, data)  =  integral of p(y | x, theta) p(theta | data)  ~  1/S sum_s p(y | x, theta_s)
 

@@ -3,7 +3,7 @@
 A step that is too long does not keep the energy, and its draws are rejected; with one that is too short the chain
 hardly moves. Parameters with a wide posterior need longer steps than those with a narrow one, and inverse masses give
 them that. Both are chosen while the chain moves from its start to the posterior, and are fixed from then on, because
-draws that count must not influence how they are drawn.
+draws that are kept must not influence how later ones are drawn.
 
 Source: Hoffman and Gelman (2014).
 """

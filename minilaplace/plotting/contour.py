@@ -26,7 +26,7 @@ from .style import CLASS_STYLES, panel
 
 LEVELS = np.linspace(0, 1, 21)
 LABELLED = [0.25, 0.5, 0.75]
-MARKER = 20.0  # points^2 of a sample, where the view is as wide as the data
+MARKER = 20.0  # the area of a sample's marker in points^2, if the view is as wide as the data
 
 
 def plot_contour(
@@ -112,8 +112,8 @@ def plot_plugin_and_laplace(
 ) -> Figure:
     """Draw the plugin's panel beside Laplace's with one colour scale, as in the post's Figures 1-3; return the figure.
 
-    The parameters are those of `plot_contour`, but `ax` holds two panels. A figure that is made here has no window of
-    pyplot's; `figure.savefig` writes it.
+    The parameters are those of `plot_contour`, but `ax` holds two panels. By default they are those of a new figure,
+    which `figure.savefig` writes, and which pyplot does not show.
     """
     panels: Any = Figure(figsize=(10, 4.8), layout="constrained").subplots(1, 2) if ax is None else ax
     if np.shape(panels) != (2,):
@@ -140,7 +140,7 @@ def plane(X: Array, margin: float, n_grid: int) -> tuple[tuple[Array, Array], Ar
 
 
 def class_probabilities(la: Laplace, X: Array, link_approx: str | None = None) -> Array:
-    """Return the probabilities of every class, (N, max(2, C)), from one logit as from many."""
+    """Return the probabilities of every class, (N, max(2, C)); one logit has the classes 0 and 1."""
     return every_class(np.asarray(la.predict(X, link_approx)))
 
 

@@ -1,8 +1,8 @@
-"""The common base class of the two scikit-learn estimators, which has all but their targets and predictions.
+"""The common base class of the two scikit-learn estimators.
 
 `LaplaceMLP` puts `fit_map`, `Laplace` and the evidence behind scikit-learn's interface. A subclass reads the targets
-(`_read`), chooses the number of outputs and the likelihood (`_outputs`), and takes prior and noise from a trained MLP
-of scikit-learn (`_take_over`).
+(`_read`), chooses the number of outputs and the likelihood (`_outputs`), takes prior and noise from a trained MLP of
+scikit-learn (`_take_over`), and predicts.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ class LaplaceMLP(BaseEstimator):
     def _as_a_whole(self) -> Iterator[None]:
         """Restore the attributes that the estimator had if the block fails or is interrupted.
 
-        A warning that training has not converged has scikit-learn's own category, by which its users filter.
+        A warning that training has not converged is raised in scikit-learn's own category, by which its users filter.
         """
         before = self.__dict__.copy()
         try:
