@@ -1,8 +1,4 @@
-"""Scores that should be larger for inputs unlike the data, and how well such a score separates the two.
-
-`max_probability_score`, `entropy_score` and `mutual_information_score` are scores of one prediction each. `auroc` and
-`fpr_at_recall` compare the scores of inputs inside and outside of the data's distribution.
-"""
+"""Scores of predictions that should be larger at inputs outside of the data, and how well they separate the two."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""The picture in the explorer's window, and the mouse over it.
-
-A `Panel` shows P(y = 1) and the data, in the colours of `plot_contour`. An `Overlay` draws the artists that change on
-top of a stored picture of all others, which is quick. A `Hand` adds, moves and removes samples by the mouse.
-"""
+"""The picture in the explorer's window, in the colours of `plot_contour`, and the mouse over it."""
 
 from __future__ import annotations
 
@@ -29,7 +25,7 @@ WHITE: dict[str, Any] = {"colors": "white", "linestyles": ["--", "-", "--"], "li
 
 
 class Overlay:
-    """Artists that are drawn alone when they change, on top of a stored picture of all others.
+    """Artists that are drawn alone when they change, on top of a stored picture of all others, which is quick.
 
     Matplotlib calls this blitting. Where a backend does not support it, the whole figure is drawn each time.
     """

@@ -8,8 +8,6 @@ mask * theta is a parameter vector like any other:
     train      argmin over theta of E[ sum_n nll_n(mask * theta) ] + 1/2 (theta - mu0)^T Lambda0 (theta - mu0)
     predict    the average over theta_s = mask_s * theta
 
-`fit_dropout` trains, by Adam with one mask for each mini-batch. `mc_dropout` trains, and returns S samples theta_s.
-
 Source: the post; Gal and Ghahramani (2016).
 """
 

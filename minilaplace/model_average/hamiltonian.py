@@ -6,8 +6,6 @@ draw, up to a Metropolis test for the error of the numerical solution:
 
     d theta / dt = v * p,   d p / dt = -dU / d theta,   energy = U(theta) + 1/2 sum v * p^2,   p ~ N(0, diag(v)^-1)
 
-`hmc` runs several such chains, each after a warm-up (`warm_up.py`), and returns `Chains` (`chains.py`).
-
 | symbol | shape | meaning |
 |---|---|---|
 | p | (P,) | momentum, drawn anew for each trajectory |

@@ -1,9 +1,7 @@
 """A posterior predictive over the plane of two inputs, as in the post's Figures 1-3.
 
-- `plot_contour` draws the probability of one class over the plane, with the data on top: one panel of the figures.
-- `plot_plugin_and_laplace` draws the plugin's panel beside Laplace's with one colour scale: a whole figure.
-
-Probabilities are drawn in viridis from 0 to 1 everywhere, and classes in the colours and markers of `style.py`.
+`plot_contour` draws one panel of the figures, and `plot_plugin_and_laplace` a whole figure. Probabilities are drawn in
+viridis from 0 to 1 everywhere, and classes in the colours and markers of `style.py`.
 """
 
 from __future__ import annotations

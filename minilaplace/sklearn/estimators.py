@@ -1,7 +1,6 @@
 """A classifier and a regressor for scikit-learn's pipelines, searches and displays.
 
-`LaplaceClassifier` and `LaplaceRegressor` train an MLP and tune its prior. Their `from_fitted` takes over a trained
-`MLPClassifier` or `MLPRegressor` instead, with its point predictions.
+Their `fit` trains an MLP and tunes its prior. Their `from_fitted` takes over a trained MLP of scikit-learn instead.
 """
 
 from __future__ import annotations

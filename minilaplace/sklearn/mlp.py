@@ -1,8 +1,4 @@
-"""The network, parameters, prior and noise of this library that correspond to a trained scikit-learn MLP.
-
-`carried` returns the network and its parameters. `matching_precision` returns the prior precision that corresponds to
-the MLP's penalty, and `residual_noise` the standard deviation of its residuals.
-"""
+"""The network, parameters, prior and noise of this library that correspond to a trained scikit-learn MLP."""
 
 from __future__ import annotations
 
