@@ -72,7 +72,7 @@ class Explorer:
     """
 
     def __init__(self, X: Any = None, y: Any = None, *, seed: int = 0, **settings: Any) -> None:
-        self.settings = Settings(**_known(settings))
+        self.settings = Settings()
         self.seed = whole_number("seed", seed, least=0)
         if X is None and y is None:
             X, y = toy_data_non_linear(200, self.seed)
@@ -80,6 +80,7 @@ class Explorer:
         self.trained_under: float | None = None
         self._theta: Array | None = None  # (P,), the next training starts from it; None: from the seed
         self._la: Laplace | None = None
+        self.set(**settings)
 
     @property
     def model(self) -> BayesianModel:
@@ -113,8 +114,10 @@ class Explorer:
 
     def set(self, **changes: Any) -> None:
         """Change some settings; if one is unknown or out of range, raise and change nothing."""
-        before, self.settings = self.settings, replace(self.settings, **_known(changes))
-        after = self.settings
+        for name in changes:
+            option("setting", name, [field.name for field in fields(Settings)])
+        before, after = self.settings, replace(self.settings, **changes)
+        self.settings = after
         if after.n_hidden != before.n_hidden:
             self._theta = self._la = self.trained_under = None
         elif (after.curvature, after.hessian_structure) != (before.curvature, before.hessian_structure):
@@ -165,10 +168,3 @@ class Explorer:
     def _set_data(self, X: Array, y: NDArray[np.intp]) -> None:
         self.X, self.y = X, y
         self._la = self.trained_under = None
-
-
-def _known(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings, or raise a ValueError that lists the known names if one is not among them."""
-    for name in settings:
-        option("setting", name, [field.name for field in fields(Settings)])
-    return settings

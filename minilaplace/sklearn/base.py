@@ -126,8 +126,13 @@ class LaplaceMLP(BaseEstimator):
             model, theta = marglik_training(model, X, y, theta0=theta, **self._tuning(), **self._options())
         self._keep(self._posterior(model, theta, X, y), n_iter)
 
-    def _update(self, X: Array, y: Any) -> None:
-        """Train on more data, with the posterior of the earlier data as the prior."""
+    def _learn_more(self, X: Any, y: Any, **read: Any) -> None:
+        """Fit the first data, and train on later data with the posterior of the earlier data as the prior."""
+        first = not self.__sklearn_is_fitted__()
+        X, y = self._read(X, y, reset=first, **read)
+        if first:
+            self._fit(X, y)
+            return
         if self.subset_of_weights != "all":
             expected = "'all' with partial_fit, which trains all weights and would forget those without a posterior"
             raise ValueError(refusal("subset_of_weights", expected, repr(self.subset_of_weights)))

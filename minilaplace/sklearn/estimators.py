@@ -89,9 +89,7 @@ class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
         priors.
         """
         with self._as_a_whole():
-            first = not self.__sklearn_is_fitted__()
-            X, y = self._read(X, y, reset=first, classes=classes)
-            (self._fit if first else self._update)(X, y)
+            self._learn_more(X, y, classes=classes)
         return self
 
     def predict_proba(self, X: Any) -> Array:
@@ -181,9 +179,7 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
     def partial_fit(self, X: Any, y: Any) -> LaplaceRegressor:
         """Learn from more data as `LaplaceClassifier.partial_fit` does, with the same noise, and return self."""
         with self._as_a_whole():
-            first = not self.__sklearn_is_fitted__()
-            X, y = self._read(X, y, reset=first)
-            (self._fit if first else self._update)(X, y)
+            self._learn_more(X, y)
         return self
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
