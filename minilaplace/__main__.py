@@ -33,7 +33,7 @@ from .model.classes import Bernoulli
 from .network.mlp import MLP
 from .plotting.contour import class_probabilities, plane, plot_plugin_and_laplace
 from .storage import written_aside
-from .training import fit_map
+from .training import TrainingCallback, fit_map
 from .validation import Array
 
 SIDES = ["upper right", "upper left", "lower left", "lower right"]
@@ -51,21 +51,21 @@ class Listing:
     epochs: int
     prior_precision: float  # of the corrected form
 
-    def as_published(self, seed: int, progress: Progress) -> tuple[Laplace, BayesianModel]:
+    def as_published(self, seed: int, callback: TrainingCallback | None = None) -> tuple[Laplace, BayesianModel]:
         """Return the Laplace approximation, and the model of its training, whose prior is another one."""
         trained = BayesianModel(self.network, Bernoulli(), prior_precision=len(self.X) * self.lam**2)
         theta = fit_map(
             trained, self.X, self.y, method="adam", epochs=self.epochs, batch_size=1, shuffle=False, rng=seed,
-            callback=progress.training,
+            callback=callback,
         )  # fmt: skip
         model = replace(trained, prior_precision=self.lam)
         la = Laplace(model, theta, curvature="empirical_fisher", subset_of_weights="last_layer")
         return la.fit(self.X, self.y), trained
 
-    def as_it_should_be(self, seed: int, progress: Progress) -> tuple[Laplace, BayesianModel]:
+    def as_it_should_be(self, seed: int, callback: TrainingCallback | None = None) -> tuple[Laplace, BayesianModel]:
         """Return the Laplace approximation, and the model of its training, whose prior is the same."""
         model = BayesianModel(self.network, Bernoulli(), prior_precision=self.prior_precision)
-        theta = fit_map(model, self.X, self.y, rng=seed, callback=progress.training)
+        theta = fit_map(model, self.X, self.y, rng=seed, callback=callback)
         return Laplace(model, theta).fit(self.X, self.y), model
 
 
@@ -86,14 +86,10 @@ FIGURES = {1: (listing_1, 0.25), 2: (listing_2, 0.25), 3: (listing_2, 50.0)}
 
 
 class Progress:
-    """A line on stderr that names the present task, shows its progress, and ends with the time that it took."""
+    """A line on stderr that names a task, shows its progress on a terminal, and ends with the time that it took."""
 
-    def __init__(self) -> None:
-        self.what, self.start, self.live = "", 0.0, sys.stderr.isatty()
-
-    def begin(self, what: str) -> None:
-        """Begin a task."""
-        self.what, self.start = what, time.perf_counter()
+    def __init__(self, what: str) -> None:
+        self.what, self.start, self.live = what, time.perf_counter(), sys.stderr.isatty()
 
     def training(self, step: int, theta: Array, loss: float) -> None:
         """Show a step of training; this is a `callback` of `fit_map`."""
@@ -111,15 +107,15 @@ class Progress:
 def make_figures(numbers: Sequence[int], out: Path, seed: int) -> str:
     """Write the figures in both variants into the folder `out`, and return a table of what they show."""
     out.mkdir(parents=True, exist_ok=True)
-    progress, fitted, columns = Progress(), {}, []
+    fitted, columns = {}, []
     for variant, fit in VARIANTS.items():
         suffix, n_grid = ("_as_published", 50) if variant == "as published" else ("", 200)
         for number in numbers:
             make_listing, margin = FIGURES[number]
-            progress.begin(f"Figure {number} {variant}")
+            progress = Progress(f"Figure {number} {variant}")
             if (make_listing, variant) not in fitted:
                 listing = make_listing(seed)
-                fitted[make_listing, variant] = listing, *fit(listing, seed, progress)
+                fitted[make_listing, variant] = listing, *fit(listing, seed, progress.training)
             listing, la, trained = fitted[make_listing, variant]
             path = out / f"figure_{number}{suffix}.png"
             write_figure(path, la, listing, margin, n_grid, title=progress.what)
@@ -216,17 +212,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = make_parser()
     options = parser.parse_args(arguments)
     if options.seed < 0:
-        parser.error("argument --seed: expected a whole number of at least 0, received " + str(options.seed))
+        parser.error(f"argument --seed: expected a whole number of at least 0, received {options.seed}")
     if options.command == "explore":
-        return open_window(parser, options)
-    if options.out.exists() and not options.out.is_dir():
+        open_window(parser, options)
+    elif options.out.exists() and not options.out.is_dir():
         parser.error(f"argument --out: expected a folder, received the file {options.out}")
-    numbers = list(FIGURES) if options.figure is None else [options.figure]
-    try:
-        print(make_figures(numbers, options.out, options.seed))
-    except KeyboardInterrupt:
-        parser.exit(130, "\nminilaplace: interrupted; the figures that are written are whole\n")
-    return None
+    else:
+        numbers = list(FIGURES) if options.figure is None else [options.figure]
+        try:
+            print(make_figures(numbers, options.out, options.seed))
+        except KeyboardInterrupt:
+            parser.exit(130, "\nminilaplace: interrupted; the figures that are written are whole\n")
 
 
 def open_window(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:

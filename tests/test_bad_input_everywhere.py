@@ -38,7 +38,7 @@ FITTED_REGRESSION = Laplace(REGRESSION, THETA).fit(X, TARGETS)
 # What is not an entrance: it computes with what has been checked, and looks at shapes at most (DESIGN: inner loops).
 INNER = {
     "one_page",  # to be read, without checks
-    "calibration.probabilities",
+    "calibration.classes.probabilities",
     "network.pairs",
     "network.second_order",
     "parallel",

@@ -323,9 +323,9 @@ def test_rtol_is_the_relative_error_that_is_let_through() -> None:
 @pytest.mark.parametrize(
     ("theta", "error", "message"),
     [
-        (1.0, ValueError, r"theta: expected shape \(P,\) with P >= 1, received shape \(\)"),
-        ([[1.0, 2.0]], ValueError, r"theta: expected shape \(P,\) with P >= 1, received shape \(1, 2\)"),
-        ([], ValueError, r"theta: expected shape \(P,\) with P >= 1, received shape \(0,\)"),
+        (1.0, ValueError, r"theta: expected shape \(P,\) with nothing empty, received shape \(\)"),
+        ([[1.0, 2.0]], ValueError, r"theta: expected shape \(P,\) with nothing empty, received shape \(1, 2\)"),
+        ([], ValueError, r"theta: expected shape \(P,\) with nothing empty, received shape \(0,\)"),
         ([1.0, np.nan], ValueError, r"theta: expected finite numbers, received nan at index \(1,\)"),
         ([-np.inf, 1.0], ValueError, r"theta: expected finite numbers, received -inf at index \(0,\)"),
         ([1j, 1.0], TypeError, "theta: expected real numbers, .*, received dtype complex128"),

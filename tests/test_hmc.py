@@ -445,7 +445,11 @@ BAD = [
         "n_warmup: expected a whole number of at least 20, received 19",
     ),
     (lambda: hmc(MODEL, X, Y, n_leapfrog=1.5), TypeError, "n_leapfrog: expected a whole number"),
-    (lambda: hmc(MODEL, X, Y, theta0=np.ones(12)), ValueError, "theta0: expected shape (13,), received shape (12,)"),
+    (
+        lambda: hmc(MODEL, X, Y, theta0=np.ones(12)),
+        ValueError,
+        "theta0: expected shape (13,) or (4, 13), received shape (12,)",
+    ),
     (lambda: hmc(MODEL, X, Y, theta0=np.ones((3, 13))), ValueError, "theta0: expected shape (13,) or (4, 13)"),
     (lambda: hmc(MODEL, X, Y, theta0=np.full((4, 13), np.inf)), ValueError, "theta0: expected finite numbers"),
     (lambda: hmc(MODEL, X, Y, executor=2), TypeError, "executor: expected a concurrent.futures.Executor"),

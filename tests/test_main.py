@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minilaplace import Laplace, __main__
-from minilaplace.__main__ import SQUARE_CENTRES, Progress, listing_1, listing_2, main
+from minilaplace.__main__ import SQUARE_CENTRES, listing_1, listing_2, main
 from minilaplace.plotting.contour import class_probabilities
 
 CORNERS = np.array([[5.0, 5.0], [-5.0, 5.0], [-5.0, -5.0], [5.0, -5.0]])  # counter-clockwise from upper right
@@ -15,11 +15,11 @@ CORNERS = np.array([[5.0, 5.0], [-5.0, 5.0], [-5.0, -5.0], [5.0, -5.0]])  # coun
 @pytest.fixture(scope="module")
 def mlp_as_it_should_be():
     listing = listing_2(seed=0)
-    return listing, listing.as_it_should_be(0, Progress())[0]
+    return listing, listing.as_it_should_be(0)[0]
 
 
 def test_figure_1_as_published_has_the_published_probabilities():
-    la, trained = listing_1(seed=0).as_published(0, Progress())
+    la, trained = listing_1(seed=0).as_published(0)
     upper_right, upper_left, lower_left, lower_right = la.predict(CORNERS)
     assert upper_right == pytest.approx(0.91, abs=0.02)
     assert lower_left == pytest.approx(0.08, abs=0.02)
@@ -34,7 +34,7 @@ def test_a_listing_shows_its_settings_and_not_its_data():
 
 
 def test_figure_2_as_published_is_unsure_on_its_data():
-    la, _ = listing_2(seed=0).as_published(0, Progress())
+    la, _ = listing_2(seed=0).as_published(0)
     upper_right, upper_left, lower_left, lower_right = la.predict(SQUARE_CENTRES)
     assert 0.79 < min(upper_right, lower_left) < max(upper_right, lower_left) < 0.91
     assert 0.13 < min(upper_left, lower_right) < max(upper_left, lower_right) < 0.22

@@ -1,8 +1,7 @@
 """*Wrapping up*, "systems that need to be trustworthy": scores that say whether predictions can be relied on.
 
 `classes.py` scores probabilities of classes, and `regression.py` means and variances. `out_of_distribution.py` holds
-scores of how unlike the data an input is, and measures how well they separate. `probabilities.py` checks the argument
-of the first and the third.
+scores of how unlike the data an input is, and measures how well they separate the two.
 """
 
 from .classes import (

@@ -16,11 +16,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..model.likelihood import class_log_probability
-from ..validation import Array, class_labels, option, refusal, whole_number
-from .probabilities import probabilities
+from ..model.likelihood import class_log_probability, every_class
+from ..validation import Array, class_labels, numbers, option, refusal, refuse_where, whole_number
 
 Integers = NDArray[np.intp]
+ROUNDING = 1e-6  # a float32 softmax of 1000 classes sums to 1 within 3e-7; a larger error is a mistake
 
 
 class BrierDecomposition(NamedTuple):
@@ -124,13 +124,14 @@ def expected_calibration_error(p: ArrayLike, y: ArrayLike, n_bins: int = 10, str
     calibrated predictions, because the frequency among n_b labels varies by about 1 / sqrt(n_b).
     Source: Naeini et al. (2015).
     """
-    gap, count = _calibration_gaps(p, y, n_bins, strategy)
-    return float(gap @ count / count.sum())
+    _, confidence, frequency, count = reliability_diagram(p, y, n_bins, strategy)
+    return float(np.nansum(count * np.abs(frequency - confidence)) / count.sum())
 
 
 def maximum_calibration_error(p: ArrayLike, y: ArrayLike, n_bins: int = 10, strategy: str = "uniform") -> float:
     """Return max_b |frequency_b - confidence_b| over the bins that are not empty. Source: Naeini et al. (2015)."""
-    return float(_calibration_gaps(p, y, n_bins, strategy)[0].max())
+    _, confidence, frequency, _ = reliability_diagram(p, y, n_bins, strategy)
+    return float(np.nanmax(np.abs(frequency - confidence)))
 
 
 def sharpness(p: ArrayLike) -> float:
@@ -139,6 +140,20 @@ def sharpness(p: ArrayLike) -> float:
     Sharpness is a property of the predictions alone (Gneiting, Balabdaoui and Raftery, 2007), so there is no y.
     """
     return float(probabilities("p", p).max(axis=1).mean())
+
+
+def probabilities(name: str, value: ArrayLike, *, sampled: bool = False) -> Array:
+    """Return probabilities of every class, (N, C), or (S, N, C) of samples; P(y = 1) becomes the columns 1 - p, p."""
+    array = numbers(name, value, {2: "(S, N)", 3: "(S, N, C)"} if sampled else {1: "(N,)", 2: "(N, C)"})
+    refuse_where(name, np.abs(array - 0.5) > 0.5 + ROUNDING, "probabilities in [0, 1]", array)
+    array = np.clip(array, 0, 1)
+    if array.ndim == 1 + sampled:
+        return every_class(array, 1 + sampled)
+    if array.shape[-1] < 2:
+        raise ValueError(refusal(name, "at least two classes, or one axis less", f"shape {array.shape}"))
+    total = array.sum(axis=-1)
+    refuse_where(name, np.abs(total - 1) > ROUNDING, "rows that sum to 1", total)
+    return array
 
 
 def _checked(p: ArrayLike, y: ArrayLike) -> tuple[Array, Integers]:
@@ -155,10 +170,3 @@ def _group_means(
     sums = [np.bincount(group, weights=values, minlength=n_groups) for values in (confidence, right)]
     with np.errstate(invalid="ignore"):
         return sums[0] / count, sums[1] / count, count
-
-
-def _calibration_gaps(p: ArrayLike, y: ArrayLike, n_bins: int, strategy: str) -> tuple[Array, Integers]:
-    """Return |frequency - confidence| and the count of each bin that is not empty."""
-    _, confidence, frequency, count = reliability_diagram(p, y, n_bins, strategy)
-    filled = count > 0
-    return np.abs(frequency - confidence)[filled], count[filled]

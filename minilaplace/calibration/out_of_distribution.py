@@ -1,8 +1,4 @@
-"""Scores that should be larger for inputs unlike the data, and how well such a score separates the two.
-
-`max_probability_score`, `entropy_score` and `mutual_information_score` are scores of one prediction each. `auroc` and
-`fpr_at_recall` compare the scores of inputs inside and outside of the data's distribution.
-"""
+"""Scores of predictions that should be larger at inputs outside of the data, and how well they separate the two."""
 
 from __future__ import annotations
 
@@ -13,7 +9,7 @@ from scipy.stats import mannwhitneyu
 
 from ..predictive.links import entropies
 from ..validation import Array, numbers, real_number, refusal
-from .probabilities import probabilities
+from .classes import probabilities
 
 
 def max_probability_score(p: ArrayLike) -> Array:
@@ -55,7 +51,7 @@ def fpr_at_recall(inside_scores: ArrayLike, outside_scores: ArrayLike, recall: f
     inside, outside = _both_groups(inside_scores, outside_scores)
     if not 0 < (recall := real_number("recall", recall)) <= 1:
         raise ValueError(refusal("recall", "a number above 0 and at most 1", recall))
-    recalls = np.arange(1, len(outside) + 1) / len(outside)  # of the k highest scores; recall * N would be rounded
+    recalls = np.arange(1, len(outside) + 1) / len(outside)  # of the k highest scores: recall * N would be rounded
     threshold = np.sort(outside)[::-1][np.searchsorted(recalls, recall)]
     return float((inside >= threshold).mean())
 

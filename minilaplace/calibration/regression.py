@@ -31,10 +31,10 @@ def gaussian_nll(mean: ArrayLike, variance: ArrayLike, y: ArrayLike) -> float:
 
 
 def crps(mean: ArrayLike, variance: ArrayLike, y: ArrayLike) -> float:
-    """Return the mean continuous ranked probability score, in units of y: 0 is best, and certainty has |y - mean|.
+    """Return the mean continuous ranked probability score, in units of y; a perfect prediction has 0.
 
-    The score is the integral over t of (F(t) - [y <= t])^2 for the distribution function F of N(mean, sd^2). With
-    z = (y - mean) / sd it is
+    The score is the integral over t of (F(t) - [y <= t])^2 for the distribution function F of N(mean, sd^2), and
+    becomes |y - mean| as sd goes to 0. With z = (y - mean) / sd it is
 
         sd (z (2 Phi(z) - 1) + 2 phi(z) - 1 / sqrt(pi))
 

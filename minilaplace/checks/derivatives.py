@@ -23,8 +23,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..validation import Array, finite, instance, real_array, refusal
-from .differences import SAFETY, Function, reference
+from ..validation import Array, instance, numbers, real_array, refusal
+from .differences import SAFETY, reference
 from .verdict import Check, judge, still_open, tolerances_off, usual_cause, wrong_shape
 
 UserFunction: TypeAlias = Callable[[Array], Any]
@@ -80,7 +80,7 @@ def check_hessian(fun: UserFunction, hess: UserFunction, theta: ArrayLike, *, rt
     >>> print(check_hessian(lambda t: t[0] * t[1], lambda t: [[0, 1], [0, 0]], np.array([1.0, 3.0])))
     Hessian is wrong at (1, 0): expected 1, received 0 (reference error 4e-11); a missing term?
     """
-    return _check_derivative("Hessian", fun, ("hess", hess), theta, rtol, second=True)
+    return _check_derivative("Hessian", fun, ("hess", hess), theta, rtol)
 
 
 def check_equal(name: str, received: ArrayLike, expected: ArrayLike, *, rtol: float = 1e-9) -> Check:
@@ -115,32 +115,28 @@ def check_equal(name: str, received: ArrayLike, expected: ArrayLike, *, rtol: fl
     return judge(name, tolerances_off(r, e, rtol), r, e, np.zeros(e.shape), usual_cause(r, e, rtol))
 
 
-class _OpenGapError(Exception):
-    """Raised if a function under test still is the gap `...`, or returns it."""
-
-
 def _check_derivative(
-    name: str,
-    fun: UserFunction,
-    under_test: tuple[str, UserFunction],
-    theta: ArrayLike,
-    rtol: float,
-    second: bool = False,
+    name: str, fun: UserFunction, under_test: tuple[str, UserFunction], theta: ArrayLike, rtol: float
 ) -> Check:
     """Compare a derivative with finite differences of `fun`, which must return one number unless it is a Jacobian."""
     _check_rtol(rtol)
-    point = _parameters(theta)
-    try:
-        f, derivative = _real(fun, "fun", scalar=name != "Jacobian"), _real(under_test[1], under_test[0])
-        received, value = derivative(point), f(point)
-    except _OpenGapError:
-        return still_open(name)
+    scalar, second = name != "Jacobian", name == "Hessian"
+    point, answers = numbers("theta", theta, {1: "(P,)"}).copy(), []
+    for argument, function, one in [(*under_test, False), ("fun", fun, scalar)]:
+        if not _is_open(function) and not callable(function):
+            raise TypeError(refusal(argument, "a function of theta", repr(function)))
+        answer = ... if _is_open(function) else function(point.copy())
+        if _is_open(answer):
+            return still_open(name)
+        answers.append(_returned(argument, answer, one))
+    received, value = answers
     shape = 2 * point.shape if second else value.shape + point.shape
     if 0 in shape:
         raise ValueError(refusal("fun(theta)", "at least one number", f"shape {value.shape}"))
     if received.shape != shape:
         return wrong_shape(name, shape, received.shape)
-    expected, error, enough = (array.reshape(shape) for array in reference(f, point, second))
+    derivatives = reference(lambda t: _returned("fun", fun(t.copy()), scalar), point, second)
+    expected, error, enough = (array.reshape(shape) for array in derivatives)
     with np.errstate(all="ignore"):
         tolerance = rtol * np.abs(expected) + SAFETY * error + np.finfo(float).tiny
         off = np.abs(received - expected) / tolerance
@@ -162,30 +158,9 @@ def _check_rtol(rtol: float) -> None:
         raise ValueError(refusal("rtol", "a number in [0, 1)", rtol))
 
 
-def _real(function: UserFunction, name: str, scalar: bool = False) -> Function:
-    """Return a user's function with checks: it receives a copy of theta, and a copy of its real numbers is returned."""
-    if _is_open(function):
-        raise _OpenGapError
-    if not callable(function):
-        raise TypeError(refusal(name, "a function of theta", repr(function)))
-    returned = f"{name}(theta)"
-
-    def guarded(theta: Array) -> Array:
-        answer = function(theta.copy())
-        if _is_open(answer):
-            raise _OpenGapError
-        result = real_array(returned, answer, "one number" if scalar else "an array")
-        if scalar and result.shape != ():
-            raise ValueError(refusal(returned, "one number", f"shape {result.shape}"))
-        return result.copy()
-
-    return guarded
-
-
-def _parameters(theta: ArrayLike) -> Array:
-    """Return a copy of `theta` in float64, or raise an error if it is not a finite vector with P >= 1."""
-    wanted = "shape (P,) with P >= 1"
-    array = real_array("theta", theta, wanted)
-    if array.ndim != 1 or array.size == 0:
-        raise ValueError(refusal("theta", wanted, f"shape {array.shape}"))
-    return finite("theta", array).copy()
+def _returned(name: str, answer: Any, scalar: bool) -> Array:
+    """Return a copy of what a user's function has returned, real numbers of any shape, or if `scalar` only one."""
+    result = real_array(f"{name}(theta)", answer, "one number" if scalar else "an array")
+    if scalar and result.shape != ():
+        raise ValueError(refusal(f"{name}(theta)", "one number", f"shape {result.shape}"))
+    return result.copy()

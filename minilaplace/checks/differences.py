@@ -1,9 +1,5 @@
 """Finite differences with an estimate of their error, for the checks to compare with.
 
-`reference` differentiates a function of one vector, (P,) -> (n,), once, or twice if n = 1. Beside each entry of the
-derivative it returns an estimate of the entry's error, and the error that is small enough for a check. At a kink or a
-pole, and if the function is noisy, the first is larger than the second.
-
 | symbol | shape | meaning |
 |---|---|---|
 | theta | (P,) | where the function is differentiated |
@@ -27,11 +23,12 @@ WEIGHTS = 14.0  # sum of the absolute weights of a central difference of 8th ord
 
 
 def reference(f: Function, theta: Array, second: bool = False) -> tuple[Array, Array, Array]:
-    """Return the derivatives of n outputs, (n, P), or the Hessian of one, their errors, and errors small enough.
+    """Return the derivatives of f: (P,) -> (n,), an estimate of each one's error, and the error that is small enough.
 
-    The function is differentiated in u, `theta + scale * u`, so that one step suits parameters of all sizes. The
-    steps become smaller until every error is small enough. Each entry is the value with the smallest error of all
-    steps, or NaN with an infinite error if no step gave a number.
+    All three are (n, P), or (P, P) for the second derivatives of one output. The function is differentiated in u,
+    `theta + scale * u`, so that one step suits parameters of all sizes. The steps become smaller until every error is
+    small enough. It never is at a kink or a pole, or if the function is noisy. Each entry is the value with the
+    smallest error of all steps, or NaN with an infinite error if no step gave a number.
     """
     scale = np.maximum(1.0, np.sqrt(np.abs(theta)))  # steps of one size would be too small for large parameters
     units = np.outer(scale, scale) if second else scale

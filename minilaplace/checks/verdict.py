@@ -1,9 +1,4 @@
-"""The verdict of a check: whether all entries agree, which is the worst, and what usually causes such a mistake.
-
-`judge` makes a `Check` from the number of tolerances by which each entry is off. For numbers that are known exactly,
-`tolerances_off` computes it and `usual_cause` looks for the mistake. `wrong_shape` and `still_open` make the `Check` if
-there are no entries to compare.
-"""
+"""The verdict of a check: whether all entries agree, which is the worst, and what usually causes such a mistake."""
 
 from dataclasses import dataclass
 
@@ -13,12 +8,8 @@ from ..validation import Array
 
 SMALL = 1e-3  # an entry below this part of the largest one has the tolerance of an entry of just this size
 ROUNDED = 1e-2  # a smaller relative difference looks like rounding or an approximation
-HINTS = {  # by the ratio of received to expected
-    -1.0: "wrong sign?",
-    0.0: "a missing term?",
-    0.5: "a missing factor 2?",
-    2.0: "a missing factor 1/2?",
-}
+# What usually causes a mistake, by the ratio of the received number to the expected one.
+HINTS = {-1.0: "wrong sign?", 0.0: "a missing term?", 0.5: "a missing factor 2?", 2.0: "a missing factor 1/2?"}
 
 
 @dataclass(frozen=True)

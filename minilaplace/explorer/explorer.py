@@ -3,13 +3,13 @@
 | what changes | what is computed again | theta |
 |---|---|---|
 | `link_approx` | the prediction | stays |
-| `prior_precision`, `temperature` | the Gaussian, by one factorisation | stays, but is no longer the prior's mode |
+| `prior_precision`, `temperature` | the posterior, by one factorisation | stays, but is not the new prior's mode |
 | `curvature`, `hessian_structure` | the curvature, summed over the data | stays |
 | a sample of the data | theta, starting from where it is | moves to the new mode |
 | `n_hidden` | theta, from a new start | has another length |
 
-Nothing is computed before it is asked for. Settings without an answer (an exact Hessian that is indefinite, or that is
-to be a Kronecker product) can therefore be passed through, and only asking for the answer raises.
+Nothing is computed before it is asked for. Some settings have no posterior, such as an exact Hessian that is
+indefinite. They can be set on the way to others, because an error is raised only if their posterior is asked for.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ..validation import Array, class_labels, option, real_number, refusal, vect
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of an explorer, checked; the defaults are those of Figure 3 as it should be."""
+    """The settings of an explorer, which are checked; the defaults are those of Figure 3 as it should be."""
 
     prior_precision: float = 0.1
     temperature: float = 1.0
@@ -59,8 +59,8 @@ class Explorer:
     X, y
         The data, (N, 2) and (N,) of 0 and 1; by default 200 samples of the post's four squares.
     seed
-        The seed of where training starts, and of the data where they are drawn: equal seeds give equal pictures.
-    settings
+        The seed of the theta that training starts from, and of the data if they are drawn.
+    **settings
         The fields of `Settings`; `n_hidden=0` is logistic regression.
 
     Attributes
@@ -68,19 +68,19 @@ class Explorer:
     X, y, settings, seed
         The present values.
     trained_under
-        The prior precision whose mode theta is; None before training.
+        The prior precision under which theta is the mode for these data; None if theta has yet to be trained.
     """
 
     def __init__(self, X: Any = None, y: Any = None, *, seed: int = 0, **settings: Any) -> None:
-        self.settings = Settings(**_known(settings))
+        self.settings = Settings()
         self.seed = whole_number("seed", seed, least=0)
         if X is None and y is None:
             X, y = toy_data_non_linear(200, self.seed)
         self.X, self.y = BayesianModel(MLP(2, 1), Bernoulli()).check_data(X, y)
         self.trained_under: float | None = None
-        self._start: Array | None = None  # where training starts; drawn from the seed if None
-        self._theta: Array | None = None
+        self._theta: Array | None = None  # (P,), the next training starts from it; None: from the seed
         self._la: Laplace | None = None
+        self.set(**settings)
 
     @property
     def model(self) -> BayesianModel:
@@ -90,17 +90,17 @@ class Explorer:
 
     @property
     def needs_training(self) -> bool:
-        """Whether data or network have changed since theta was found."""
-        return self._theta is None
+        """Whether data or network have changed since theta was trained."""
+        return self.trained_under is None
 
     @property
     def at_mode(self) -> bool:
         """Whether theta is the mode under the present prior, as the Laplace approximation assumes."""
-        return self._theta is not None and self.trained_under == self.settings.prior_precision
+        return self.trained_under == self.settings.prior_precision
 
     def laplace(self) -> Laplace:
-        """Return the approximation of the present settings; trains and fits it first where that is needed."""
-        if self._theta is None:
+        """Return the Laplace approximation under the present settings, after training and fitting where needed."""
+        if self.needs_training:
             self.train()
         if self._la is None:
             names = ("temperature", "curvature", "hessian_structure")
@@ -114,11 +114,12 @@ class Explorer:
 
     def set(self, **changes: Any) -> None:
         """Change some settings; if one is unknown or out of range, raise and change nothing."""
-        before, self.settings = self.settings, replace(self.settings, **_known(changes))
-        after = self.settings
+        for name in changes:
+            option("setting", name, [field.name for field in fields(Settings)])
+        before, after = self.settings, replace(self.settings, **changes)
+        self.settings = after
         if after.n_hidden != before.n_hidden:
-            self._start = None
-            self._forget_theta()
+            self._theta = self._la = self.trained_under = None
         elif (after.curvature, after.hessian_structure) != (before.curvature, before.hessian_structure):
             self._la = None
         elif self._la is not None and after != replace(before, link_approx=after.link_approx):
@@ -127,13 +128,13 @@ class Explorer:
     def train(self, callback: TrainingCallback | None = None) -> None:
         """Move theta to the mode of the present prior; if the callback raises, nothing is changed."""
         prior_precision = self.settings.prior_precision
-        theta = fit_map(self.model, self.X, self.y, theta0=self._start, rng=self.seed, callback=callback)
-        self._theta, self._la, self._start, self.trained_under = theta, None, theta, prior_precision
+        theta = fit_map(self.model, self.X, self.y, theta0=self._theta, rng=self.seed, callback=callback)
+        self._theta, self._la, self.trained_under = theta, None, prior_precision
 
     def start_anew(self) -> None:
         """Let the next training start from the next seed's theta, which may lead to another mode."""
-        self.seed, self._start = self.seed + 1, None
-        self._forget_theta()
+        self.seed += 1
+        self._theta = self._la = self.trained_under = None
 
     def tune_prior(self) -> None:
         """Set the prior precision to the one with the largest evidence at this theta; theta itself stays."""
@@ -166,14 +167,4 @@ class Explorer:
 
     def _set_data(self, X: Array, y: NDArray[np.intp]) -> None:
         self.X, self.y = X, y
-        self._forget_theta()
-
-    def _forget_theta(self) -> None:
-        self._theta = self._la = self.trained_under = None
-
-
-def _known(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings, or raise a ValueError that lists the known names if one is not among them."""
-    for name in settings:
-        option("setting", name, [field.name for field in fields(Settings)])
-    return settings
+        self._la = self.trained_under = None

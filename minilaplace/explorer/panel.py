@@ -1,8 +1,4 @@
-"""The picture in the explorer's window, and the mouse over it.
-
-A `Panel` shows P(y = 1) and the data, in the colours of `plot_contour`. An `Overlay` draws what changes on top of a
-stored picture of what does not, which is quick. A `Hand` adds, moves and removes samples by the mouse.
-"""
+"""The picture in the explorer's window, in the colours of `plot_contour`, and the mouse over it."""
 
 from __future__ import annotations
 
@@ -29,20 +25,20 @@ WHITE: dict[str, Any] = {"colors": "white", "linestyles": ["--", "-", "--"], "li
 
 
 class Overlay:
-    """Artists that are drawn on top of a stored picture of all others, so that changing them draws them alone.
+    """Artists that are drawn alone when they change, on top of a stored picture of all others, which is quick.
 
     Matplotlib calls this blitting. Where a backend does not support it, the whole figure is drawn each time.
     """
 
     def __init__(self, figure: Figure, artists: Callable[[], list[Artist]], regions: list[BboxBase]) -> None:
-        self._figure, self._artists, self._regions = figure, artists, regions
         self._canvas: Any = figure.canvas
+        self._artists, self._regions = artists, regions
         self._behind: list[Any] | None = None
         if self._canvas.supports_blit:
             self._canvas.mpl_connect("draw_event", self._drawn)
 
     def draw(self, *, everything: bool = False) -> None:
-        """Draw the artists again now, or let the whole figure be drawn soon."""
+        """Draw the artists again; with `everything`, or before a picture is stored, ask for the whole figure."""
         for artist in self._artists():
             artist.set_animated(self._canvas.supports_blit)  # an animated artist is left out of the stored picture
         if everything or self._behind is None:
@@ -61,7 +57,7 @@ class Overlay:
 
     def _draw_artists(self) -> None:
         for artist in self._artists():
-            self._figure.draw_artist(artist)
+            self._canvas.figure.draw_artist(artist)
 
 
 class Panel:
@@ -94,7 +90,7 @@ class Panel:
         self.contours = [fill_contours(self.axes, x, x, p, zorder=0), lines]
 
     def refuse(self, why: str) -> None:
-        """Write why there are no probabilities in their place."""
+        """Remove the probabilities, and write in their place why there are none."""
         self._clear()
         self.refusal.set(text=fill(why, 60), visible=True)
 
@@ -120,7 +116,7 @@ class Panel:
 class Hand:
     """The mouse over a panel, which adds, moves and removes samples of an explorer.
 
-    `change` is called with a function that makes the change, and `moved` whenever a held sample has followed the mouse.
+    It calls `change` with a function that makes a change, and `moved` when a held sample has followed the mouse.
     """
 
     def __init__(
@@ -135,7 +131,7 @@ class Hand:
 
     def _press(self, event: MouseEvent) -> None:
         """Hold the sample within reach of the left button, or add a sample if there is none."""
-        if not self._over_panel(event) or self._canvas.widgetlock.locked():  # the toolbar's zoom or pan is active
+        if event.inaxes is not self._panel.axes or self._canvas.widgetlock.locked():  # locked: the toolbar zooms, pans
             return
         left, place, point = event.button == MouseButton.LEFT, (event.x, event.y), (event.xdata, event.ydata)
         distance = np.hypot(*(self._panel.axes.transData.transform(self._explorer.X) - place).T)
@@ -146,7 +142,7 @@ class Hand:
 
     def _move(self, event: MouseEvent) -> None:
         """Draw the held sample under the mouse; the posterior changes when the sample is let go."""
-        if self._held is not None and self._over_panel(event):
+        if self._held is not None and event.inaxes is self._panel.axes:
             X = self._explorer.X.copy()
             X[self._held] = event.xdata, event.ydata
             self._panel.show_data(X, self._explorer.y)
@@ -157,10 +153,7 @@ class Hand:
         held, self._held = self._held, None
         if held is None:
             return
-        if self._over_panel(event):
+        if event.inaxes is self._panel.axes:
             self._change(lambda: self._explorer.move_point(held, (event.xdata, event.ydata)))
         else:
             self._change(lambda: self._explorer.remove_point(held))
-
-    def _over_panel(self, event: MouseEvent) -> bool:
-        return event.inaxes is self._panel.axes

@@ -58,7 +58,7 @@ class NoWindowError(RuntimeError):
 
 
 class SupersededError(Exception):
-    """The data or settings changed during a training, whose result is therefore not needed any more."""
+    """The data or settings have changed during a training, so that its result is not needed."""
 
 
 def explore(explorer: Explorer | None = None) -> Window:
@@ -81,16 +81,10 @@ def explore(explorer: Explorer | None = None) -> Window:
 
 
 class Window:
-    """A panel, the controls beside it and the mouse, all of which act on an explorer.
+    """A panel with the picture, the controls beside it and the mouse, all of which act on an explorer.
 
-    Attributes
-    ----------
-    explorer, figure, panel
-        The explorer that is shown, the figure, and its panel with the picture.
-    sliders, radios, buttons
-        The controls by name; all sliders but that of hidden units hold decimal logarithms.
-    facts
-        The text with the numbers of the present state.
+    `sliders`, `radios` and `buttons` hold the controls by name; all sliders but that of the hidden units hold decimal
+    logarithms. `facts` is the text with the numbers of the present state.
     """
 
     def __init__(self, explorer: Explorer, figure: Figure) -> None:
@@ -182,16 +176,16 @@ class Window:
         self.sliders["prior precision"].valtext.set_text(f"{now.prior_precision:.3g}")
         self.sliders["temperature"].valtext.set_text(f"{now.temperature:.3g}")
         self.sliders["view"].valtext.set_text(rf"$\pm${self.panel.half:.3g}")
-        theta = "none"
-        if explorer.trained_under is not None:
-            theta = f"the mode of prior {explorer.trained_under:.3g}"
-            theta += f", not of {now.prior_precision:.3g}" * (not explorer.at_mode)
+        theta = "none" if explorer.trained_under is None else f"the mode of prior {explorer.trained_under:.3g}"
+        if not (explorer.at_mode or explorer.needs_training):
+            theta += f", not of {now.prior_precision:.3g}"
         lines = [
             f"{len(explorer.X)} samples, {explorer.model.network.n_params} parameters, start {explorer.seed}",
             f"theta: {theta}",
             f"log evidence: {evidence}",
+            fill(self._news, WIDTH, max_lines=3, placeholder=" ..."),
         ]
-        self.facts.set_text("\n".join([*lines, fill(self._news, WIDTH, max_lines=3, placeholder=" ...")]).strip())
+        self.facts.set_text("\n".join(lines).strip())
 
     def _change(self, change: Callable[..., None], **settings: Any) -> None:
         """Make a change to the explorer, and draw the result."""
@@ -212,7 +206,7 @@ class Window:
         self._news = " ".join([self._news, *(str(warning.message) for warning in caught)]).strip()
 
     def _train(self) -> None:
-        """Train with visible progress, again after each change that comes in meanwhile, and draw the result."""
+        """Train and show the progress, start again after each change that comes in meanwhile, and draw the result."""
         self._superseded = True
         if self._training:
             return

@@ -1,8 +1,8 @@
-"""*The case for Bayesian Deep Learning*, the model average: many networks, and what they say together.
+"""The average of the predictions of many networks, which stand for the posterior.
 
     p(y | x, data)  =  integral of p(y | x, theta) p(theta | data)  ~  1/S sum_s p(y | x, theta_s)
 
-Every method is a way to draw parameter vectors theta_s, an array (S, P). `average` does the rest, for all of them:
+Each method draws parameter vectors theta_s, an array (S, P), in another way; `average` is the same for all of them:
 
 | method | theta_s |
 |---|---|
@@ -12,7 +12,7 @@ Every method is a way to draw parameter vectors theta_s, an array (S, P). `avera
 | `mc_dropout` | one theta with random units silenced (Gal and Ghahramani, 2016), see `dropout.py` |
 | `hmc` | draws from the posterior itself, where the chains agree (Neal, 2011), see `hamiltonian.py` |
 
-Where theta has no more than three dimensions, `exact_average` takes the integral itself, see `exact_posterior.py`.
+Where theta has no more than three dimensions, `exact_average` computes the integral itself, see `exact.py`.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def average(model: BayesianModel, thetas: Any, X: Any) -> Array | Prediction:
     thetas
         Parameter vectors, (S, P).
     X
-        Inputs, (N, D). The work goes batch by batch of them and one theta after the other: beside the result, memory
-        does not grow with S or N.
+        Inputs, (N, D). They are read in batches, for one theta after the other, so that memory does not grow with S,
+        nor with N beyond the result.
 
     Returns
     -------
     What `Laplace.predict` returns. Bernoulli: P(y = 1), (N,). Categorical: class probabilities, (N, C). Gaussian:
-    `Prediction(mean, variance)`, each (N, C), the variance being the average noise plus the variance of the means
-    over the samples, divided by S - 1 as an estimate of the posterior's (and 0 for a single theta).
+    `Prediction(mean, variance)`, each (N, C), whose variance is the average noise plus the variance of the samples'
+    means, sum_s (mean_s - mean)^2 / (S - 1), which is 0 for a single theta.
 
     Examples
     --------
@@ -56,8 +56,4 @@ def average(model: BayesianModel, thetas: Any, X: Any) -> Array | Prediction:
     thetas = matrix("thetas", thetas, (network.n_params,))
     X = network.check_readable(X)
     floats = 4 * sum(network.sizes) + 8 * network.n_outputs
-    return in_batches(
-        lambda some: sample_average(likelihood, (network.forward(theta, some) for theta in thetas)),
-        X,
-        floats,
-    )
+    return in_batches(lambda some: sample_average(likelihood, (network.forward(t, some) for t in thetas)), X, floats)

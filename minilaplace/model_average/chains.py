@@ -7,8 +7,8 @@ this, for each parameter or for any function of theta, when several chains start
 - `effective_sample_size` is the number of independent draws whose average would be as accurate as that of these draws.
 
 Hidden units of a network can be exchanged, or their signs reversed, without changing its outputs. Its posterior
-therefore has many equal modes, and two chains need not agree on theta. They must agree on the outputs, see
-`Chains.evaluate`.
+therefore has many equal modes, and two chains need not agree on theta. They must agree on the outputs, which
+`Chains.evaluate` computes.
 
 Source: Vehtari, Gelman, Simpson, Carpenter and Buerkner (2021); Geyer (1992).
 """
@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.fft import irfft, next_fast_len, rfft
+from scipy.fft import irfft, rfft
 from scipy.special import ndtri
 
 from ..validation import Array, finite, real_array, real_number, refusal
@@ -32,24 +32,12 @@ MOST_DIVERGENT = 0.01  # the largest share of a chain's draws that may diverge
 
 @dataclass(frozen=True, eq=False)
 class Chains:
-    """Draws from a posterior by several Markov chains, without their warm-ups.
+    """Draws from a posterior by several Markov chains, without their warm-ups."""
 
-    Attributes
-    ----------
-    samples
-        The draws of theta, (n_chains, n_samples, P).
-    acceptance
-        The average probability with which each chain accepted a proposal, (n_chains,).
-    step_size
-        The step that each chain's warm-up has chosen, (n_chains,).
-    divergences
-        The number of trajectories of each chain that did not keep their energy, (n_chains,); each is a rejection.
-    """
-
-    samples: Array
-    acceptance: Array
-    step_size: Array
-    divergences: NDArray[np.intp]
+    samples: Array  # (n_chains, n_samples, P), the draws of theta
+    acceptance: Array  # (n_chains,), the average probability with which a chain accepted its proposals
+    step_size: Array  # (n_chains,), the step that a chain's warm-up has chosen
+    divergences: NDArray[np.intp]  # (n_chains,), how many trajectories did not keep their energy; each is rejected
 
     def __repr__(self) -> str:
         (n_chains, n_samples, P), divergences = self.samples.shape, int(self.divergences.sum())
@@ -64,7 +52,7 @@ class Chains:
 
     def evaluate(self, function: Callable[[Array], Any]) -> Array:
         """Return function(theta) for every draw, (n_chains, n_samples, ...)."""
-        values = np.array([np.asarray(function(theta)) for theta in self.thetas])
+        values = np.array([function(theta) for theta in self.thetas])
         return values.reshape(*self.samples.shape[:2], *values.shape[1:])
 
     def r_hat(self) -> Array:
@@ -79,21 +67,10 @@ class Chains:
         """Return all draws (S, P) if the chains agree, and raise a ValueError if they do not.
 
         Chains agree if R-hat is at most `limit`, if the effective sample size is at least 50 for each half of a chain,
-        as Vehtari et al. (2021) recommend, and if no chain diverged in more than 1% of its draws.
-
-        Parameters
-        ----------
-        limit
-            The largest R-hat that counts as agreement.
-        of
-            The function of theta (P,) on which the chains must agree, such as
-            `lambda theta: network.forward(theta, X)`; by default theta itself.
-
-        Raises
-        ------
-        ValueError
-            If there is only one chain, or if the chains do not agree; the error then names the worst R-hat or
-            effective sample size and its index, or the number of divergences, and what to do.
+        as Vehtari et al. (2021) recommend, and if no chain diverged in more than 1% of its draws. One chain alone
+        agrees with nothing. R-hat and effective sample size are those of the function `of` theta (P,), such as
+        `lambda theta: network.forward(theta, X)`, by default of theta itself. The error names the worst of them and
+        its index, or the number of divergences, and says what to do.
         """
         limit = real_number("limit", limit, above=1.0)
         if of is not None and not callable(of):
@@ -106,7 +83,12 @@ class Chains:
             raise self._disagreement(f"R-hat of at most {limit:g}", r_hat, r_hat.argmax(), of)
         if not size.min() >= least:
             raise self._disagreement(f"an effective sample size of at least {least}", size, size.argmin(), of)
-        self._check_divergences()
+        worst, n_draws = int(np.argmax(self.divergences)), self.samples.shape[1]
+        if self.divergences[worst] > MOST_DIVERGENT * n_draws:  # some parts of the posterior cannot be reached
+            expected = f"divergences in at most {MOST_DIVERGENT:.0%} of each chain's draws"
+            received = f"{self.divergences[worst]} in {n_draws} draws of the chain at index {worst}"
+            advice = "warm up longer (n_warmup), or make the prior stronger"
+            raise ValueError(refusal("truth", expected, f"{received}; {advice}"))
         return self.thetas
 
     def _disagreement(self, expected: str, values: Array, worst: np.intp, of: object) -> ValueError:
@@ -119,22 +101,13 @@ class Chains:
             advice += "; for a network ask whether its outputs agree: of=lambda theta: network.forward(theta, X)"
         return ValueError(refusal("truth", f"{expected} everywhere", f"{received}, {advice}"))
 
-    def _check_divergences(self) -> None:
-        """Raise a ValueError if a chain diverged too often, which means that it cannot reach parts of the posterior."""
-        worst, n_draws = int(np.argmax(self.divergences)), self.samples.shape[1]
-        if self.divergences[worst] > MOST_DIVERGENT * n_draws:
-            received = f"{self.divergences[worst]} in {n_draws} draws of the chain at index {worst}"
-            advice = "warm up longer (n_warmup), or make the prior stronger"
-            expected = f"divergences in at most {MOST_DIVERGENT:.0%} of each chain's draws"
-            raise ValueError(refusal("truth", expected, f"{received}; {advice}"))
-
 
 def split_r_hat(draws: ArrayLike) -> Array:
     """Return the rank-normalised split R-hat of draws (n_chains, T, ...), of shape (...).
 
-    Each chain is cut into two halves of n = T // 2 draws, without the middle one if T is odd; that makes
-    S = 2 n_chains n draws in all. The draws are replaced by their normal scores, Phi^-1((rank - 3/8) / (S + 1/4)),
-    which have moments even where the draws have none. Then
+    Each chain is cut into two halves of n = T // 2 draws, without the middle one if T is odd, which leaves
+    S = 2 n_chains n draws. They are replaced by their normal scores, Phi^-1((rank - 3/8) / (S + 1/4)), which have a
+    mean and a variance even where the distribution of the draws has none. Then
 
         R-hat = sqrt(total / within),   total = (n - 1) / n within + between
 
@@ -144,7 +117,11 @@ def split_r_hat(draws: ArrayLike) -> Array:
 
     Source: Vehtari et al. (2021), equations 1-4 and 14, and section 3.
     """
-    return _for_each_number(_rank_normalised_r_hat, draws)
+
+    def rank_normalised(x: Array) -> float:
+        return max(_r_hat(_normal_scores(x)), _r_hat(_normal_scores(np.abs(x - np.median(x)))))
+
+    return _for_each_number(rank_normalised, draws)
 
 
 def effective_sample_size(draws: ArrayLike) -> Array:
@@ -174,11 +151,6 @@ def _for_each_number(statistic: Callable[[Array], float], draws: ArrayLike) -> A
     columns = halves.reshape(*halves.shape[:2], -1)  # (2 n_chains, n, K)
     values = [statistic(columns[:, :, k]) for k in range(columns.shape[2])]
     return np.reshape(values, draws.shape[2:])
-
-
-def _rank_normalised_r_hat(x: Array) -> float:
-    """Return the larger R-hat of the normal scores of x (M, n) and of |x - median|."""
-    return max(_r_hat(_normal_scores(x)), _r_hat(_normal_scores(np.abs(x - np.median(x)))))
 
 
 def _r_hat(x: Array) -> float:
@@ -220,6 +192,5 @@ def _effective_sample_size(x: Array) -> float:
 def _autocovariance(x: Array) -> Array:
     """Return 1 / n sum_i (x_i - mean) (x_i+t - mean) of each chain, (M, n), by FFT of chains padded with zeros."""
     n = x.shape[1]
-    size = next_fast_len(2 * n, real=True)
-    spectrum = rfft(x - x.mean(axis=1, keepdims=True), size, axis=1)
-    return irfft(np.abs(spectrum) ** 2, size, axis=1)[:, :n] / n
+    spectrum = rfft(x - x.mean(axis=1, keepdims=True), 2 * n)
+    return irfft(np.abs(spectrum) ** 2, 2 * n)[:, :n] / n

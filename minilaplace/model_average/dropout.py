@@ -8,8 +8,6 @@ mask * theta is a parameter vector like any other:
     train      argmin over theta of E[ sum_n nll_n(mask * theta) ] + 1/2 (theta - mu0)^T Lambda0 (theta - mu0)
     predict    the average over theta_s = mask_s * theta
 
-`fit_dropout` trains, by Adam with one mask for each mini-batch. `mc_dropout` trains, and returns S samples theta_s.
-
 Source: the post; Gal and Ghahramani (2016).
 """
 
@@ -34,15 +32,16 @@ def mc_dropout(
     Parameters
     ----------
     model, X, y
-        As for `fit_dropout`.
+        The `BayesianModel`, with a hidden layer; inputs (N, D) and targets.
     n_samples
         The number S of masks.
     rate
-        The probability that a mask silences a hidden unit. With 0 all samples are the same theta, the plugin.
+        The probability, at least 0 and below 1, that a mask silences a hidden unit; inputs are never silent. With 0
+        all samples are the same theta, the plugin.
     rng
-        Seed or generator for the start, the training and the masks.
+        Seed or generator for the start, the order of the data and the masks.
     **options
-        As for `fit_dropout`.
+        The other options of `fit_dropout`: `theta0`, `callback`, `epochs`, `batch_size` and `learning_rate`.
 
     Examples
     --------
@@ -74,20 +73,9 @@ def fit_dropout(
     By the chain rule the gradient of a batch's nll(mask * theta) is mask times the gradient at mask * theta. The
     prior's gradient is taken at theta itself. With a rate of 0 this is `fit_map` by `adam` with the same options.
 
-    Parameters
-    ----------
-    model, X, y
-        The `BayesianModel`, with a hidden layer; inputs (N, D) and targets.
-    rate
-        The probability, at least 0 and below 1, that a hidden unit is silent. Inputs are never silent.
-    theta0
-        Where to start, (P,); by default a draw of `network.init(rng)`.
-    rng
-        Seed or generator for the start, the order of the data and the masks.
-    callback
-        Called as `callback(epoch, theta, loss)` with the model's loss at theta, without a mask.
-    epochs, batch_size, learning_rate
-        The options of Adam.
+    The first arguments are those of `mc_dropout`. Training starts at `theta0` (P,), by default a draw of
+    `network.init(rng)`. After each epoch, `callback(epoch, theta, loss)` receives the model's loss at theta, without
+    a mask. The last three are the options of Adam.
     """
     instance("model", model, BayesianModel, "a BayesianModel")
     adam = Adam(epochs, batch_size, learning_rate)
@@ -99,7 +87,7 @@ def fit_dropout(
     masks = rng.spawn(1)[0]  # a generator of their own, so that the order of the data does not depend on the rate
 
     def gradient(theta: Array, batch: NDArray[np.intp]) -> Array:
-        mask = _drawn(model.network, rate, 1, masks)[0]
+        mask = _mask(model.network, rate, masks)
         of_nll = model.loss_and_gradient(mask * theta, X[batch], y[batch], share=0.0)[1]
         return mask * of_nll + len(batch) / len(X) * model.pull(theta)
 
@@ -115,18 +103,18 @@ def fit_dropout(
 
 
 def dropout_masks(network: MLP, rate: float, n_samples: int, rng: Seed = None) -> Array:
-    """Return masks (S, P): 0 for the columns of silent units, 1 / (1 - rate) for those of others, and 1 elsewhere."""
+    """Draw masks (S, P): 0 for the columns of silent units, 1 / (1 - rate) for those of others, and 1 elsewhere."""
     _check(network, rate)
-    return _drawn(network, rate, whole_number("n_samples", n_samples, least=1), sampler(rng))
+    n_samples, rng = whole_number("n_samples", n_samples, least=1), sampler(rng)
+    return np.array([_mask(network, rate, rng) for _ in range(n_samples)])
 
 
-def _drawn(network: MLP, rate: float, n_samples: int, rng: np.random.Generator) -> Array:
-    """Return masks (S, P), without checking the arguments."""
-    masks = np.ones((n_samples, network.n_params))
-    for mask in masks:
-        for W, _ in network.layers(mask)[1:]:  # views into the mask
-            W *= rng.binomial(1, 1 - rate, size=W.shape[1]) / (1 - rate)  # (H, I) times (I,)
-    return masks
+def _mask(network: MLP, rate: float, rng: np.random.Generator) -> Array:
+    """Draw one mask (P,), without checking the arguments."""
+    mask = np.ones(network.n_params)
+    for W, _ in network.layers(mask)[1:]:  # views into the mask
+        W *= rng.binomial(1, 1 - rate, size=W.shape[1]) / (1 - rate)  # (H, I) times (I,)
+    return mask
 
 
 def _check(network: MLP, rate: float) -> None:

@@ -64,10 +64,10 @@ def deep_ensemble(
     check_executor(executor)
     check_callback(callback, "(member, theta, loss)")
     X, y = model.check_data(X, y)
-    thetas = np.empty((n_members, model.network.n_params))
     jobs = [partial(fit_map, model, X, y, rng=own, **options) for own in sampler(rng).spawn(n_members)]
-    for s, theta in enumerate(side_by_side(jobs, executor)):
-        thetas[s] = theta
+    thetas = []
+    for theta in side_by_side(jobs, executor):
+        thetas.append(theta)
         if callback is not None:
-            callback(s + 1, theta.copy(), model.loss(theta, X, y))
-    return thetas
+            callback(len(thetas), theta.copy(), model.loss(theta, X, y))
+    return np.array(thetas)

@@ -6,8 +6,6 @@ draw, up to a Metropolis test for the error of the numerical solution:
 
     d theta / dt = v * p,   d p / dt = -dU / d theta,   energy = U(theta) + 1/2 sum v * p^2,   p ~ N(0, diag(v)^-1)
 
-`hmc` runs several such chains, each after a warm-up (`warm_up.py`), and returns `Chains` (`chains.py`).
-
 | symbol | shape | meaning |
 |---|---|---|
 | p | (P,) | momentum, drawn anew for each trajectory |
@@ -35,8 +33,8 @@ from ..validation import (
     Seed,
     check_callback,
     check_executor,
+    finite,
     instance,
-    matrix,
     real_array,
     refusal,
     sampler,
@@ -75,9 +73,9 @@ def hmc(
         The number of draws to keep from each chain, the number of chains, and the number of draws of each chain, at
         least 20, that only tune the step and the masses.
     n_leapfrog
-        The largest number of steps, and so of gradients, for each draw. The number itself is drawn from 1 to
-        `n_leapfrog`: trajectories of equal lengths may all be half a period, and then a chain only alternates between
-        theta and its mirror image.
+        The largest number of leapfrog steps, and so of gradients, for each draw. The number is drawn from 1 to
+        `n_leapfrog`, because trajectories of equal lengths may all be half a period, and then a chain only alternates
+        between theta and its mirror image.
     theta0
         Where to start, (P,) for all chains or (n_chains, P). By default each chain starts from a draw of the prior,
         which is wider than the posterior, so that chains that agree have come from far apart.
@@ -108,11 +106,13 @@ def hmc(
     check_executor(executor)
     check_callback(callback, "(chain, theta, loss)")
     X, y = model.check_data(X, y)
+    potential = partial(model.loss_and_gradient, X=X, y=y)
     if theta0 is None:
-        _check_start("y", "targets whose loss is finite at the prior mean, and its gradient", model, _mean(model), X, y)
-    starts = [None] * n_chains if theta0 is None else _given_starts(model, theta0, n_chains, X, y)
+        _point("y", "targets whose loss is finite at the prior mean, and its gradient", potential, _mean(model))
+    given = [] if theta0 is None else _given_starts(model, potential, theta0, n_chains)
     generators = sampler(rng).spawn(n_chains)
-    run = partial(_chain, model, X, y, n_samples, n_warmup, n_leapfrog)
+    starts = given or [_start(model, potential, own) for own in generators]
+    run = partial(_chain, potential, n_samples, n_warmup, n_leapfrog)
     chains = []
     for chain in side_by_side([partial(run, *own) for own in zip(starts, generators, strict=True)], executor):
         chains.append(chain)
@@ -124,21 +124,12 @@ def hmc(
 
 
 def _chain(
-    model: BayesianModel,
-    X: Array,
-    y: Any,
-    n_samples: int,
-    n_warmup: int,
-    n_leapfrog: int,
-    start: Array | None,
-    rng: np.random.Generator,
+    potential: Potential, n_samples: int, n_warmup: int, n_leapfrog: int, start: Point, rng: np.random.Generator
 ) -> tuple[Array, float, float, int]:
     """Run one chain, and return its draws (n_samples, P), average acceptance, step and number of divergences."""
-    potential = partial(model.loss_and_gradient, X=X, y=y)
-    samples, accepted, divergences = np.empty((n_samples, model.network.n_params)), 0.0, 0
+    samples, accepted, divergences = np.empty((n_samples, len(start.theta))), 0.0, 0
     with np.errstate(all="ignore"):  # a trajectory that overflows is a divergence
-        here = _start(model, potential, rng) if start is None else Point(start, *potential(start))
-        here, step, v = warm_up(partial(_move, potential, rng=rng), here, n_warmup, n_leapfrog)
+        here, step, v = warm_up(partial(_move, potential, rng=rng), start, n_warmup, n_leapfrog)
         for s in range(n_samples):
             here, probability, diverged = _move(potential, here, step, n_leapfrog, v, rng)
             samples[s], accepted, divergences = here.theta, accepted + probability, divergences + diverged
@@ -146,11 +137,11 @@ def _chain(
 
 
 def leapfrog(potential: Potential, here: Point, p: Array, step: float, n_steps: int, v: Array) -> tuple[Point, Array]:
-    """Solve Hamilton's equations for n steps, and return the point and the momentum (P,) at the end.
+    """Solve Hamilton's equations for `n_steps` steps, and return the point and the momentum (P,) at the end.
 
-    Each step changes p by half a step, theta by a whole one, and p by another half. The solution is reversed by
-    changing the sign of p, preserves volumes, and keeps the energy to O(step^2). It ends where the potential is not
-    finite.
+    Each step changes p by half a step, theta by a whole one, and p by another half. Changing the sign of p reverses
+    the trajectory; the solution preserves volumes, and keeps the energy to O(step^2). It stops early where the
+    potential is not finite.
     """
     for _ in range(n_steps):
         p = p - step / 2 * here.gradient
@@ -188,12 +179,13 @@ def _start(model: BayesianModel, potential: Potential, rng: np.random.Generator)
     z, Lambda0 = rng.normal(size=model.network.n_params), np.asarray(model.prior_precision)
     away = solve_triangular(cholesky(Lambda0), z) if Lambda0.ndim == 2 else z / np.sqrt(Lambda0)
     mean = _mean(model)
-    for halvings in range(100):
-        theta = mean + away / 2**halvings
-        here = Point(theta, *potential(theta))
-        if np.isfinite(here.loss) and np.isfinite(here.gradient).all():
-            return here
-    return Point(mean, *potential(mean))
+    with np.errstate(all="ignore"):
+        for halvings in range(100):
+            theta = mean + away / 2**halvings
+            here = Point(theta, *potential(theta))
+            if np.isfinite(here.loss) and np.isfinite(here.gradient).all():
+                return here
+        return Point(mean, *potential(mean))
 
 
 def _mean(model: BayesianModel) -> Array:
@@ -201,22 +193,21 @@ def _mean(model: BayesianModel) -> Array:
     return np.array(model.prior_mean_over(np.arange(model.network.n_params)))
 
 
-def _given_starts(model: BayesianModel, theta0: Any, n_chains: int, X: Array, y: Any) -> list[Array]:
-    """Return the start (P,) of each chain, or raise a ValueError if the loss is not finite there."""
+def _given_starts(model: BayesianModel, potential: Potential, theta0: Any, n_chains: int) -> list[Point]:
+    """Return the start of each chain, or raise a ValueError if the loss or its gradient is not finite there."""
     P = model.network.n_params
-    array = real_array("theta0", theta0, f"shape ({P},) or ({n_chains}, {P})")
-    if array.ndim == 2 and len(array) != n_chains:
-        raise ValueError(refusal("theta0", f"shape ({P},) or ({n_chains}, {P})", f"shape {array.shape}"))
-    starts = matrix("theta0", array, (P,)) if array.ndim == 2 else model.check_theta(array, "theta0")[None]
-    for start in starts:
-        _check_start("theta0", "a start where the loss is finite, and its gradient", model, start, X, y)
-    return list(np.broadcast_to(starts, (n_chains, P)).copy())
+    expected = f"shape ({P},) or ({n_chains}, {P})"
+    thetas = finite("theta0", real_array("theta0", theta0, expected))
+    if thetas.shape not in [(P,), (n_chains, P)]:
+        raise ValueError(refusal("theta0", expected, f"shape {thetas.shape}"))
+    wanted = "a start where the loss is finite, and its gradient"
+    return [_point("theta0", wanted, potential, theta) for theta in np.array(np.broadcast_to(thetas, (n_chains, P)))]
 
 
-def _check_start(name: str, expected: str, model: BayesianModel, theta: Array, X: Array, y: Any) -> None:
-    """Raise a ValueError that names the argument unless the loss and its gradient are finite at theta (P,)."""
+def _point(name: str, expected: str, potential: Potential, theta: Array) -> Point:
+    """Return the point at theta (P,); if its loss or gradient is not finite, raise a ValueError about `name`."""
     with np.errstate(all="ignore"):
-        loss, gradient = model.loss_and_gradient(theta, X, y)
-        finite = np.isfinite(loss + gradient.sum())
-    if not finite:
-        raise ValueError(refusal(name, expected, f"a loss of {loss:g}"))
+        here = Point(theta, *potential(theta))
+        if not np.isfinite(here.loss + here.gradient.sum()):
+            raise ValueError(refusal(name, expected, f"a loss of {here.loss:g}"))
+    return here

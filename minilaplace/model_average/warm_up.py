@@ -3,7 +3,7 @@
 A step that is too long does not keep the energy, and its draws are rejected; with one that is too short the chain
 hardly moves. Parameters with a wide posterior need longer steps than those with a narrow one, and inverse masses give
 them that. Both are chosen while the chain moves from its start to the posterior, and are fixed from then on, because
-draws that count must not influence how they are drawn.
+draws that are kept must not influence how later ones are drawn.
 
 Source: Hoffman and Gelman (2014).
 """
@@ -54,9 +54,9 @@ def warm_up(move: Move, here: Point, n_warmup: int, n_leapfrog: int) -> tuple[Po
 
 
 class DualAveraging:
-    """The search for the step whose average acceptance is the target (Hoffman and Gelman, 2014, section 3.2).
+    """The search for the step whose average acceptance is TARGET (Hoffman and Gelman, 2014, section 3.2).
 
-    After m moves with acceptances a_1 .. a_m, and with g_m for a running average of the shortfalls target - a_i,
+    After m moves with acceptances a_1 .. a_m, and with g_m for a running average of the shortfalls TARGET - a_i,
 
         log step = log(10 first) - sqrt(m) / gamma g_m,   gamma = 0.05
 
@@ -64,22 +64,22 @@ class DualAveraging:
     so that early steps are forgotten.
     """
 
-    def __init__(self, first: float, target: float = TARGET) -> None:
+    def __init__(self, first: float) -> None:
         self.step = self.average = first
-        self._centre, self._target, self._shortfall, self._m = np.log(10 * first), target, 0.0, 0
+        self._centre, self._shortfall, self._m = np.log(10 * first), 0.0, 0
 
     def update(self, acceptance: float) -> None:
         """Change the step after one more move with this acceptance."""
         self._m += 1
         m, t0 = self._m, 10
-        self._shortfall += (self._target - acceptance - self._shortfall) / (m + t0)
+        self._shortfall += (TARGET - acceptance - self._shortfall) / (m + t0)
         log_step = self._centre - np.sqrt(m) / 0.05 * self._shortfall
         log_average = m**-0.75 * log_step + (1 - m**-0.75) * np.log(self.average)
         self.step, self.average = float(np.exp(log_step)), float(np.exp(log_average))
 
 
 def _first_step(move: Move, here: Point, v: Array) -> float:
-    """Return a step for a start: 1, doubled or halved until the acceptance of a single step crosses 1/2.
+    """Return a first step: 1, doubled or halved until the acceptance of a single leapfrog step crosses 1/2.
 
     This is algorithm 4 of Hoffman and Gelman (2014), except that each trial draws a new momentum and jitters its step,
     as every move here does.

@@ -5,15 +5,7 @@ the scores of the room `calibration`. `style.py` holds the colours and markers o
 """
 
 from .calibration import plot_coverage, plot_ood, plot_pit, plot_reliability
-from .contour import (
-    LABELLED,
-    LEVELS,
-    add_colorbar,
-    class_probabilities,
-    plane,
-    plot_contour,
-    plot_plugin_and_laplace,
-)
+from .contour import LABELLED, LEVELS, add_colorbar, class_probabilities, plane, plot_contour, plot_plugin_and_laplace
 from .style import CLASS_STYLES
 
 __all__ = [

@@ -1,11 +1,7 @@
 """Pictures of the scores of the room `calibration`, each beside what calibrated predictions would look like.
 
-- `plot_reliability` draws how often class predictions are right against how often they claim to be.
-- `plot_coverage` and `plot_pit` draw the same for a regression, as the coverage of quantiles and as the PIT.
-- `plot_ood` draws the distribution of a score inside and outside of the data.
-
-Each draws on `ax`, by default that of a new figure, and returns it. The first two can be called again with the same
-`ax`: every curve has a colour and a marker of its own, those of `style.py`.
+Each function draws on `ax`, by default that of a new figure, and returns it. `plot_reliability` and `plot_coverage` can
+be called again with the same `ax`: every curve has a colour and a marker of its own.
 """
 
 from __future__ import annotations
@@ -32,8 +28,7 @@ def plot_reliability(
     """Draw the `reliability_diagram` of p (N,) or (N, C), with the expected calibration error in the legend.
 
     The steps are the share of the predictions in each bin. If the predictions were calibrated, the frequency of bin b
-    would be on its vertical line with probability .95, by Binomial(n_b, confidence_b); the line is long where n_b is
-    small.
+    would be on its vertical line with probability .95, by Binomial(n_b, confidence_b).
     """
     edges, confidence, frequency, count = reliability_diagram(p, y, n_bins)
     error = f"ECE = {expected_calibration_error(p, y, n_bins):.3f}"

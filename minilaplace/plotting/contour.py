@@ -1,9 +1,7 @@
 """A posterior predictive over the plane of two inputs, as in the post's Figures 1-3.
 
-- `plot_contour` draws the probability of one class over the plane, with the data on top: one panel of the figures.
-- `plot_plugin_and_laplace` draws the plugin's panel beside Laplace's with one colour scale: a whole figure.
-
-Probabilities are drawn in viridis from 0 to 1 everywhere, and classes in the colours and markers of `style.py`.
+`plot_contour` draws one panel of the figures, and `plot_plugin_and_laplace` a whole figure. Probabilities are drawn in
+viridis from 0 to 1 everywhere, and classes in the colours and markers of `style.py`.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ from .style import CLASS_STYLES, panel
 
 LEVELS = np.linspace(0, 1, 21)
 LABELLED = [0.25, 0.5, 0.75]
-MARKER = 20.0  # points^2 of a sample, where the view is as wide as the data
+MARKER = 20.0  # the area of a sample's marker in points^2, if the view is as wide as the data
 
 
 def plot_contour(
@@ -76,10 +74,13 @@ def plot_contour(
     'Laplace'
     """
     boolean("colorbar", colorbar)
-    X, y = _checked_data(la, X, y)
-    margin = real_number("margin", margin)
-    n_grid = whole_number("n_grid", n_grid, least=2)
-    n_classes = max(2, la.model.network.n_outputs)
+    instance("la", la, Laplace, "a Laplace")
+    network, likelihood = la.model.network, la.model.likelihood
+    if network.n_inputs != 2 or likelihood.has_noise or not network.factored:
+        raise ValueError(refusal("la", "a classifier of two inputs", f"{network} with {likelihood}"))
+    X, y = la.model.check_data(X, y)
+    margin, n_grid = real_number("margin", margin), whole_number("n_grid", n_grid, least=2)
+    n_classes = max(2, network.n_outputs)
     if whole_number("target", target, least=0) >= n_classes:
         raise ValueError(refusal("target", f"a class below {n_classes}", target))
     (x1, x2), points = plane(X, margin, n_grid)
@@ -109,10 +110,9 @@ def plot_plugin_and_laplace(
 ) -> Figure:
     """Draw the plugin's panel beside Laplace's with one colour scale, as in the post's Figures 1-3; return the figure.
 
-    The parameters are those of `plot_contour`, but `ax` holds two panels. A figure that is made here has no window of
-    pyplot's; `figure.savefig` writes it.
+    The parameters are those of `plot_contour`, but `ax` holds two panels. By default they are those of a new figure,
+    which `figure.savefig` writes, and which pyplot does not show.
     """
-    instance("la", la, Laplace, "a Laplace")
     panels: Any = Figure(figsize=(10, 4.8), layout="constrained").subplots(1, 2) if ax is None else ax
     if np.shape(panels) != (2,):
         raise ValueError(refusal("ax", "two panels", f"shape {np.shape(panels)}"))
@@ -138,7 +138,7 @@ def plane(X: Array, margin: float, n_grid: int) -> tuple[tuple[Array, Array], Ar
 
 
 def class_probabilities(la: Laplace, X: Array, link_approx: str | None = None) -> Array:
-    """Return the probabilities of every class, (N, max(2, C)), from one logit as from many."""
+    """Return the probabilities of every class, (N, max(2, C)); one logit has the classes 0 and 1."""
     return every_class(np.asarray(la.predict(X, link_approx)))
 
 
@@ -156,15 +156,6 @@ def scatter_class(ax: Axes, c: int, points: Array, size: float) -> PathCollectio
     """Draw the samples (M, 2) of class c in its colour and with its marker, each of size points^2."""
     (colour, marker), (x1, x2) = CLASS_STYLES[c % len(CLASS_STYLES)], points.T
     return ax.scatter(x1, x2, s=size, c=colour, marker=marker, edgecolors="black", linewidths=0.5, label=f"y = {c}")
-
-
-def _checked_data(la: Laplace, X: Any, y: Any) -> tuple[Array, NDArray[np.intp]]:
-    """Return the data after checking it, and that `la` is a classifier of two inputs."""
-    instance("la", la, Laplace, "a Laplace")
-    network, likelihood = la.model.network, la.model.likelihood
-    if network.n_inputs != 2 or likelihood.has_noise or not network.factored:
-        raise ValueError(refusal("la", "a classifier of two inputs", f"{network} with {likelihood}"))
-    return la.model.check_data(X, y)
 
 
 def _draw_data(ax: Axes, X: Array, y: NDArray[np.intp], n_classes: int) -> None:

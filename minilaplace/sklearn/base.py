@@ -1,8 +1,8 @@
-"""The common base class of the two scikit-learn estimators, which has all but their targets and predictions.
+"""The common base class of the two scikit-learn estimators.
 
 `LaplaceMLP` puts `fit_map`, `Laplace` and the evidence behind scikit-learn's interface. A subclass reads the targets
-(`_read`), chooses the number of outputs and the likelihood (`_outputs`), and takes prior and noise from a trained MLP
-of scikit-learn (`_take_over`).
+(`_read`), chooses the number of outputs and the likelihood (`_outputs`), takes prior and noise from a trained MLP of
+scikit-learn (`_take_over`), and predicts.
 """
 
 from __future__ import annotations
@@ -90,9 +90,8 @@ class LaplaceMLP(BaseEstimator):
         -----
         The usual values of `alpha`, 1e-4 by default, correspond to priors so flat that the averaged predictions are far
         too unsure. Tuning by the evidence improves that only in part, because the MLP's theta is not a mode under the
-        tuned prior. With `subset_of_weights="last_layer"` and `tune_on_held_out`, an over-confident MLP, such as one
-        that L-BFGS has trained until it converged, gives held-out data a higher likelihood than before, and other MLPs
-        about the same. The README has a table of the numbers.
+        tuned prior. With `subset_of_weights="last_layer"` and `tune_on_held_out`, held-out data become more likely than
+        before if the MLP was over-confident, and about as likely if it was not. The README has a table of the numbers.
         """
         instance("mlp", mlp, cls._peer, f"a trained {cls._peer.__name__}")
         check_is_fitted(mlp)
@@ -118,7 +117,6 @@ class LaplaceMLP(BaseEstimator):
         return self
 
     def __sklearn_is_fitted__(self) -> bool:
-        """Return whether there is a posterior."""
         return hasattr(self, "laplace_")
 
     def _fit(self, X: Array, y: Any, theta0: Array | None = None) -> None:
@@ -128,8 +126,13 @@ class LaplaceMLP(BaseEstimator):
             model, theta = marglik_training(model, X, y, theta0=theta, **self._tuning(), **self._options())
         self._keep(self._posterior(model, theta, X, y), n_iter)
 
-    def _update(self, X: Array, y: Any) -> None:
-        """Train on more data, with the posterior of the earlier data as the prior."""
+    def _learn_more(self, X: Any, y: Any, **read: Any) -> None:
+        """Fit the first data, and train on later data with the posterior of the earlier data as the prior."""
+        first = not self.__sklearn_is_fitted__()
+        X, y = self._read(X, y, reset=first, **read)
+        if first:
+            self._fit(X, y)
+            return
         if self.subset_of_weights != "all":
             expected = "'all' with partial_fit, which trains all weights and would forget those without a posterior"
             raise ValueError(refusal("subset_of_weights", expected, repr(self.subset_of_weights)))
@@ -181,7 +184,7 @@ class LaplaceMLP(BaseEstimator):
     def _as_a_whole(self) -> Iterator[None]:
         """Restore the attributes that the estimator had if the block fails or is interrupted.
 
-        A warning that training has not converged has scikit-learn's own category, by which its users filter.
+        A warning that training has not converged is raised in scikit-learn's own category, by which its users filter.
         """
         before = self.__dict__.copy()
         try:

@@ -1,7 +1,6 @@
 """A classifier and a regressor for scikit-learn's pipelines, searches and displays.
 
-`LaplaceClassifier` and `LaplaceRegressor` train an MLP and tune its prior. Their `from_fitted` takes over a trained
-`MLPClassifier` or `MLPRegressor` instead, with its point predictions.
+Their `fit` trains an MLP and tunes its prior. Their `from_fitted` takes over a trained MLP of scikit-learn instead.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
     log_marginal_likelihood_
         The evidence; after `partial_fit`, the evidence of the last data given the earlier data.
     classes_, n_features_in_, feature_names_in_, n_iter_
-        As in scikit-learn; `n_iter_` counts the training before any tuning.
+        As in scikit-learn; `n_iter_` is the number of training steps before any tuning.
 
     Examples
     --------
@@ -84,16 +83,13 @@ class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> LaplaceClassifier:
         """Learn from more data, with the posterior of the earlier data as the prior, and return self.
 
-        The first call is a `fit`, where `classes` are the labels of all data to come, by default those in y. A later
-        call trains on its own data alone, with the posterior so far as the prior, and its posterior is a Gaussian
-        around the new MAP estimate. (If it only added the curvature of the new data at the old theta, variances would
-        shrink while the MAP estimate stayed where it was.) Only the first call tunes the prior. A later call needs a
-        `hessian_structure` of `"full"`, `"lowrank"`, `"gp"` or `"diag"`, whose posteriors can be priors.
+        The first call is a `fit`, where `classes` are the labels of all data to come, by default those in y. It alone
+        tunes the prior. A later call trains on its own data, and its posterior is a Gaussian around the new MAP
+        estimate. It needs a `hessian_structure` of `"full"`, `"lowrank"`, `"gp"` or `"diag"`, whose posteriors can be
+        priors.
         """
         with self._as_a_whole():
-            first = not self.__sklearn_is_fitted__()
-            X, y = self._read(X, y, reset=first, classes=classes)
-            (self._fit if first else self._update)(X, y)
+            self._learn_more(X, y, classes=classes)
         return self
 
     def predict_proba(self, X: Any) -> Array:
@@ -183,9 +179,7 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
     def partial_fit(self, X: Any, y: Any) -> LaplaceRegressor:
         """Learn from more data as `LaplaceClassifier.partial_fit` does, with the same noise, and return self."""
         with self._as_a_whole():
-            first = not self.__sklearn_is_fitted__()
-            X, y = self._read(X, y, reset=first)
-            (self._fit if first else self._update)(X, y)
+            self._learn_more(X, y)
         return self
 
     def predict(self, X: Any, return_std: bool = False) -> Any:

@@ -1,8 +1,4 @@
-"""The network, parameters, prior and noise of this library that correspond to a trained scikit-learn MLP.
-
-`carried` returns the network and its parameters. `matching_precision` returns the prior precision that corresponds to
-the MLP's penalty, and `residual_noise` the standard deviation of its residuals.
-"""
+"""The network, parameters, prior and noise of this library that correspond to a trained scikit-learn MLP."""
 
 from __future__ import annotations
 
@@ -31,20 +27,19 @@ def carried(mlp: Any) -> tuple[MLP, Array]:
 
 
 def matching_precision(mlp: Any, n_samples: int) -> float:
-    """Return the prior precision of the weights that corresponds to the penalty `alpha` of a scikit-learn MLP.
+    """Return the prior precision that corresponds to the penalty `alpha` of a scikit-learn MLP.
 
-    It belongs to the MLP's loss summed over the N training samples. scikit-learn adds alpha |W|^2 / (2 B) to the mean
-    loss of a batch of B samples. With `lbfgs` there is one batch, B = N, and the precision is alpha. With `sgd` and
-    `adam` it is N mean(1 / B) alpha, the mean taken over the batches of an epoch; it is N / B alpha if all batches have
-    one size, which is 200 by default. With `early_stopping`, N leaves out the samples that are held back. If alpha is
-    0, the result is FLATTEST.
+    scikit-learn adds alpha |W|^2 / (2 B) to the mean loss of a batch of B samples. For the loss summed over all N
+    training samples, the precision of the weights W is therefore N mean(1 / B) alpha, the mean taken over the batches
+    of an epoch. With `lbfgs` there is one batch, B = N, and it is alpha. With `sgd` and `adam`, batches have 200
+    samples by default, and the last one has the rest. With `early_stopping`, N leaves out the samples that are held
+    back. If alpha is 0, the result is FLATTEST.
 
     For several regression outputs, scikit-learn's `lbfgs` receives the loss as a mean over the outputs, but its
     gradient as a sum, and stops where neither is at its optimum. Here alpha is taken to belong to the gradient.
 
-    scikit-learn does not penalise biases. But a flat prior is not a Gaussian, and there is no evidence under it, so
-    biases have the precision of the weights here, as in the rest of this library. At scikit-learn's optimum the
-    gradient of our loss in a bias b is therefore precision * b.
+    scikit-learn does not penalise biases. But there is no evidence under a flat prior, so here biases have the
+    precision of the weights. At scikit-learn's optimum the gradient of our loss in a bias b is then precision * b.
 
     Examples
     --------
