@@ -22,17 +22,7 @@ from .predictive.links import SAMPLED, Prediction, Uncertainty, decompose, link_
 from .predictive.outputs import NO_SAMPLES, LinearisedNetwork, Outputs, in_batches
 from .storage import load, save
 from .structures.fit import Options, add_up, merged
-from .validation import (
-    Array,
-    Seed,
-    StoredSamples,
-    boolean,
-    check_callback,
-    check_executor,
-    instance,
-    sampler,
-    whole_number,
-)
+from .validation import Array, Readable, Seed, boolean, check_callback, check_executor, instance, sampler, whole_number
 
 
 class Laplace(TunableFit):
@@ -209,13 +199,13 @@ class Laplace(TunableFit):
         la._fit = fit
         return la
 
-    def _checked(self, X: Any, n_samples: Any, rng: Seed) -> tuple[Array | StoredSamples, int, np.random.Generator]:
+    def _checked(self, X: Any, n_samples: Any, rng: Seed) -> tuple[Readable, int, np.random.Generator]:
         """Return what a prediction is asked with, all of it checked before a number is drawn."""
         self._fitted()
         X = self.model.network.check_readable(X)
         return X, whole_number("n_samples", n_samples, least=1), sampler(rng)
 
-    def _ask(self, link: Callable[[Outputs], Any], X: Array | StoredSamples, thetas: Array = NO_SAMPLES) -> Any:
+    def _ask(self, link: Callable[[Outputs], Any], X: Readable, thetas: Array = NO_SAMPLES) -> Any:
         """Return link(outputs(X)), in batches of X: what the Gaussian over the outputs answers."""
         outputs = LinearisedNetwork(self.model.network, self.theta, self.posterior, self.subset)
         floats = outputs.floats_each(len(thetas))

@@ -143,7 +143,10 @@ class StoredSamples:
         return real_array(self._name, self._source[which], _expected_samples(self._each))
 
 
-def readable(name: str, value: Any, each: tuple[int, ...]) -> Array | StoredSamples:
+Readable: TypeAlias = Array | StoredSamples  # samples (N, ...) that are read by slices
+
+
+def readable(name: str, value: Any, each: tuple[int, ...]) -> Readable:
     """Return `value` as finite (N, *each) samples: an array where it is float64 in memory, else `StoredSamples`."""
     elsewhere = isinstance(getattr(value, "dtype", None), np.dtype) and hasattr(value, "shape")
     if not elsewhere or (isinstance(value, np.ndarray) and value.dtype == np.float64):

@@ -18,7 +18,7 @@ from ..network.jacobian import FactoredRows, batches
 from ..network.mlp import MLP, Trace
 from ..network.subset import Subset
 from ..posterior.gaussian import Posterior
-from ..validation import Array, StoredSamples, refusal
+from ..validation import Array, Readable, refusal
 
 NO_SAMPLES = np.empty((0, 0))
 
@@ -79,7 +79,7 @@ class Outputs:
         return self.trace.pull_back(R, self.at.subset.n_layers, self.at.subset.columns)
 
 
-def in_batches(function: Callable[[Array], Any], X: Array | StoredSamples, floats_each: int, room: int = 0) -> Any:
+def in_batches(function: Callable[[Array], Any], X: Readable, floats_each: int, room: int = 0) -> Any:
     """Return function(X), an array or a tuple of arrays, joined over batches so that memory does not grow with N.
 
     Raises a ValueError if some of it is not finite.
