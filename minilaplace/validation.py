@@ -13,7 +13,7 @@ names the argument, what was expected and what was received.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from typing import Any, TypeAlias
 
@@ -45,9 +45,8 @@ def boolean(name: str, value: object) -> bool:
     return bool(value)
 
 
-def option(name: str, value: object, known: Iterable[str]) -> str:
+def option(name: str, value: object, known: Collection[str]) -> str:
     """Return `value` if it is one of the `known` names."""
-    known = list(known)
     if not isinstance(value, str) or value not in known:
         raise ValueError(refusal(name, f"one of {', '.join(map(repr, known))}", repr(value)))
     return value
