@@ -65,15 +65,12 @@ __all__ = [
     "toy_data_regression",
 ]
 
-# Names that would pull in matplotlib, fetched from their module on first use.
-_LAZY = {"plot_contour": "plotting"}
-
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    if name == "plot_contour":  # imported on first use, because it imports matplotlib
+        return import_module(".plotting", __name__).plot_contour
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_LAZY])
+    return sorted([*globals(), "plot_contour"])

@@ -1,14 +1,7 @@
-"""*Toy data*: small data sets to see a posterior on.
+"""*Toy data*: small data sets on which to look at a posterior.
 
-Every function draws `n` samples from `rng` and returns `(X, y)`, X of shape (n, D). Class data is sorted by class,
-as the post's is. Two-class squares are uniform of side 4.5; their corners nearest the origin are half a unit away.
-
-| function | y | where |
-|---|---|---|
-| `toy_data_linear` | {0, 1} | class 1 in the upper right square, class 0 in the lower left |
-| `toy_data_non_linear` | {0, 1} | class 1 there and there, class 0 in the two other squares (XOR) |
-| `toy_data_multi` | {0, 1, 2, 3} | one class a square, counter-clockwise from the upper right |
-| `toy_data_regression` | real | sin(x) plus noise, x uniform on [0, 8] |
+Every function draws `n` samples from `rng` and returns `(X, y)`, X of shape (n, D). Samples of classes are uniform in
+squares of side 4.5, one in each quadrant, half a unit away from both axes, and sorted by class, as in the post.
 """
 
 from __future__ import annotations
@@ -18,13 +11,13 @@ from numpy.typing import NDArray
 
 from .validation import Array, Seed, real_number, refusal, sampler, whole_number
 
-# Lower left corners of the squares, counter-clockwise from the upper right.
+# The lower left corners of the squares.
 UPPER_RIGHT, UPPER_LEFT, LOWER_LEFT, LOWER_RIGHT = (0.5, 0.5), (-5.0, 0.5), (-5.0, -5.0), (0.5, -5.0)
 SIDE = 4.5
 
 
 def toy_data_linear(n: int = 100, rng: Seed = None) -> tuple[Array, NDArray[np.intp]]:
-    """Draw two linearly separable classes, (n, 2) and (n,) of 1 then 0.
+    """Draw class 1 in the upper right square and class 0 in the lower left, (n, 2) and (n,): linearly separable.
 
     Examples
     --------
@@ -36,7 +29,7 @@ def toy_data_linear(n: int = 100, rng: Seed = None) -> tuple[Array, NDArray[np.i
 
 
 def toy_data_non_linear(n: int = 200, rng: Seed = None) -> tuple[Array, NDArray[np.intp]]:
-    """Draw two classes in opposite pairs of squares (XOR), (n, 2) and (n,) of 1 then 0.
+    """Draw class 1 in the upper right and lower left squares and class 0 in the others (XOR), (n, 2) and (n,).
 
     Examples
     --------
@@ -48,7 +41,7 @@ def toy_data_non_linear(n: int = 200, rng: Seed = None) -> tuple[Array, NDArray[
 
 
 def toy_data_multi(n: int = 200, rng: Seed = None) -> tuple[Array, NDArray[np.intp]]:
-    """Draw four classes, one in each square, (n, 2) and (n,) of 0..3 in order.
+    """Draw classes 0 to 3, one a square, counter-clockwise from the upper right, (n, 2) and (n,).
 
     Examples
     --------
@@ -78,7 +71,7 @@ def toy_data_regression(n: int = 100, noise: float = 0.3, rng: Seed = None) -> t
 
 
 def _squares(n: int, rng: Seed, squares: list[tuple[tuple[float, float], int]]) -> tuple[Array, NDArray[np.intp]]:
-    """Share n samples among (corner, label) squares as evenly as n allows, the first ones taking what is over."""
+    """Draw n samples in squares (corner, label), as many in each; the first ones get one more if n is no multiple."""
     n = whole_number("n", n, least=len(squares))
     corners = np.array([corner for corner, _ in squares])
     labels = np.array([label for _, label in squares], dtype=np.intp)

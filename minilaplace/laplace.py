@@ -1,8 +1,7 @@
 """*Laplace approximation*: a Gaussian posterior around the MAP estimate, and what one asks it.
 
-`Laplace` ties the rooms together. `fit` adds up the curvature of the data (`structures`), the Gaussian is factored
-when it is first asked for (`posterior`), `predict` averages over it (`predictive`), and its evidence chooses the prior
-(`evidence`).
+`Laplace` joins the rooms. `fit` adds up the curvature of the data (room `structures`), the Gaussian is factored on first
+use (`posterior`), `predict` averages over it (`predictive`), and its evidence can choose the prior (`evidence`).
 """
 
 from __future__ import annotations
@@ -22,17 +21,7 @@ from .predictive.links import SAMPLED, Prediction, Uncertainty, decompose, link_
 from .predictive.outputs import NO_SAMPLES, LinearisedNetwork, Outputs, in_batches
 from .storage import load, save
 from .structures.fit import Options, add_up, merged
-from .validation import (
-    Array,
-    Seed,
-    StoredSamples,
-    boolean,
-    check_callback,
-    check_executor,
-    instance,
-    sampler,
-    whole_number,
-)
+from .validation import Array, Readable, Seed, boolean, check_callback, check_executor, instance, sampler, whole_number
 
 
 class Laplace(TunableFit):
@@ -41,22 +30,22 @@ class Laplace(TunableFit):
     Parameters
     ----------
     model, theta
-        The `BayesianModel` that theta (P,) is the MAP estimate of; its prior is the posterior's.
+        The `BayesianModel`, and its MAP estimate theta (P,).
     temperature
-        Divides the curvature: below 1 the data counts more than once, above 1 less.
+        Divides the curvature: below 1 every sample counts more than once, above 1 less.
     curvature, hessian_structure
         `"ggn"`, `"hessian"` or `"empirical_fisher"`, see `curvature`; in the form `"full"`, `"kron"`, `"diag"`,
-        `"blockdiag"`, `"lowrank"` (of this `rank`, 10 if not given) or `"gp"`, see `structures`.
+        `"blockdiag"`, `"lowrank"` or `"gp"`, see `structures`.
     subset_of_weights, subnetwork_indices
         `"all"`, `"last_layer"` or `"subnetwork"`, with positions in theta, which functions in `structures` choose: the
         other parameters stay at the MAP.
     rank
-        How many eigenvalues `"lowrank"` keeps.
+        The number of eigenvalues that `"lowrank"` keeps, 10 if not given.
 
     Attributes
     ----------
     model, theta, options, subset
-        What the posterior is made from; `subset.indices` are the positions of its parameters in theta.
+        The arguments; `subset.indices` are the positions in theta of the parameters that are uncertain.
 
     Notes
     -----
@@ -109,18 +98,17 @@ class Laplace(TunableFit):
     ) -> Laplace:
         """Forget earlier data, add up the curvature of X (N, D) and y, and return self: changes this object.
 
-        With `override=False` this data is added to the earlier data. X may be anything that gives rows by slices
-        (`numpy.memmap`, h5py, zarr). The sum does not depend on how it is cut: into batches of `batch_size` samples, by
-        default as many as a fixed amount of memory has room for, and, on an `executor`
-        (`concurrent.futures.Executor`: threads, processes, machines), into one shard for each core of this machine.
-        BLAS has threads of its own: give workers `OPENBLAS_NUM_THREADS=1`. `callback(done, n_samples)` is called after
-        each batch or shard.
+        With `override=False` this data is added to the earlier data. X may be any array that is read by slices
+        (`numpy.memmap`, h5py, zarr). It is cut into batches of `batch_size` samples, by default as many as a fixed
+        amount of memory has room for, and, on an `executor` (`concurrent.futures.Executor`: threads, processes,
+        machines), into one shard for each core of this machine; the sum does not depend on it. BLAS has threads of its
+        own: give workers `OPENBLAS_NUM_THREADS=1`. `callback(done, n_samples)` is called after each batch or shard.
         """
         model, network = self.model, self.model.network
         X = network.check_readable(X)
         y = model.likelihood.check_targets(y, len(X), network.n_outputs)
         if batch_size is not None:
-            batch_size = whole_number("batch_size", batch_size, least=1)
+            whole_number("batch_size", batch_size, least=1)
         check_executor(executor)
         check_callback(callback, "(done, n_samples)")
         keep = not boolean("override", override) and self.n_data > 0
@@ -148,9 +136,9 @@ class Laplace(TunableFit):
         Bernoulli: P(y = 1), (N,). Categorical: class probabilities, (N, C). Gaussian: `Prediction(mean, variance)`,
         each (N, C), the variance including the noise.
 
-        `link_approx` is one of `model.likelihood.links`, the first if not given: of `"probit"`, `"plugin"`,
-        `"quadrature"`, `"bridge"`, `"bridge_norm"`, `"exact"`, `"mc"` and `"nn"` those that it has, see `predictive`.
-        The last two average over `n_samples` samples, drawn from `rng`.
+        `link_approx` is one of `model.likelihood.links`, by default the first: `"probit"`, `"plugin"`, `"quadrature"`,
+        `"bridge"`, `"bridge_norm"`, `"exact"`, `"mc"` or `"nn"`, see `predictive`. The last two average over
+        `n_samples` samples, drawn from `rng`.
         """
         likelihood = self.model.likelihood
         link = link_of(likelihood, link_approx)
@@ -160,7 +148,7 @@ class Laplace(TunableFit):
         return self._ask(lambda f: link(likelihood, f), X, thetas)
 
     def uncertainty(self, X: Any, *, n_samples: int = 1000, rng: Seed = None) -> Uncertainty:
-        """Return where the uncertainty of a prediction comes from: total = aleatoric + epistemic.
+        """Return how uncertain a prediction is, total = aleatoric (noise) + epistemic (uncertain parameters).
 
         Classes: the entropy of the average, the average entropy, and their difference, the mutual information of label
         and parameters, (N,) in nats, over `n_samples` samples of f. Regression: variances, (N, C), exact.
@@ -185,15 +173,14 @@ class Laplace(TunableFit):
     def sample(self, n_samples: int, rng: Seed = None) -> Array:
         """Draw whole parameter vectors from the posterior, (S, P); those outside the subset stay at the MAP."""
         n_samples = whole_number("n_samples", n_samples, least=1)
-        drawn = self.posterior.sample(n_samples, sampler(rng))
         thetas = np.tile(self.theta, (n_samples, 1))
-        thetas[:, self.subset.indices] = drawn
+        thetas[:, self.subset.indices] = self.posterior.sample(n_samples, sampler(rng))
         return thetas
 
     def as_prior(self) -> BayesianModel:
-        """Return the model with this posterior as its prior, for tomorrow's data; outside the subset the prior stays.
+        """Return the model with this posterior as its prior, for later data; outside the subset the prior stays.
 
-        The precision is a (P, P) matrix, or (P,) if the posterior's is diagonal.
+        Its precision is a (P, P) matrix, or (P,) if that is diagonal.
         """
         return self.model.with_prior_over(self.subset.indices, self.posterior.precision(), self.posterior.mean)
 
@@ -203,20 +190,20 @@ class Laplace(TunableFit):
 
     @classmethod
     def load(cls, path: str | Path) -> Laplace:
-        """Return what `save` wrote to `path`, or raise a ValueError that says why that is not what is there."""
+        """Return the `Laplace` that `save` wrote to `path`, or raise a ValueError that says why there is none."""
         model, theta, options, fit = load(Path(path))
         la = cls(model, theta, **asdict(options))
         la._fit = fit
         return la
 
-    def _checked(self, X: Any, n_samples: Any, rng: Seed) -> tuple[Array | StoredSamples, int, np.random.Generator]:
-        """Return what a prediction is asked with, all of it checked before a number is drawn."""
+    def _checked(self, X: Any, n_samples: Any, rng: Seed) -> tuple[Readable, int, np.random.Generator]:
+        """Return the checked arguments of a prediction; the check comes before a number is drawn from `rng`."""
         self._fitted()
         X = self.model.network.check_readable(X)
         return X, whole_number("n_samples", n_samples, least=1), sampler(rng)
 
-    def _ask(self, link: Callable[[Outputs], Any], X: Array | StoredSamples, thetas: Array = NO_SAMPLES) -> Any:
-        """Return link(outputs(X)), in batches of X: what the Gaussian over the outputs answers."""
+    def _ask(self, link: Callable[[Outputs], Any], X: Readable, thetas: Array = NO_SAMPLES) -> Any:
+        """Return `link` of the Gaussian over the outputs at X, computed in batches."""
         outputs = LinearisedNetwork(self.model.network, self.theta, self.posterior, self.subset)
         floats = outputs.floats_each(len(thetas))
         return in_batches(lambda some: link(outputs(some, thetas)), X, floats, self.posterior.room)

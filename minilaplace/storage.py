@@ -1,8 +1,8 @@
-"""Around the post: what is kept in files, a fitted posterior above all, written as a whole or not at all.
+"""Around the post: a fitted posterior in a file, which is written as a whole or not at all.
 
-The file holds arrays and one line of JSON, the header; nothing in it is ever executed (no pickle). A checksum over
-all of it tells a damaged file from a whole one, and a file is written beside its place and then moved there, so that
-an interrupted `save` leaves what was there.
+The file holds arrays and one line of JSON, the header; nothing in it is ever executed (no pickle). A checksum of its
+contents tells a damaged file from a whole one. A new file is written beside its place and then moved there, so that an
+interrupted `save` leaves an older file as it was.
 """
 
 from __future__ import annotations
@@ -31,24 +31,21 @@ LIKELIHOODS = {
 
 
 def save(model: BayesianModel, theta: Array, options: Options, fit: Fit, path: Path) -> None:
-    """Write a fit, and what it is a fit of, to `path`."""
-    arrays: dict[str, Any] = {"theta": theta, "prior_precision": model.prior_precision, "prior_mean": model.prior_mean}
-    arrays |= {f"part_{i}": part for i, part in enumerate(fit.structure.parts)}
-    choices = asdict(options)
-    if options.subnetwork_indices is not None:
-        arrays["subnetwork_indices"] = fit.structure.subset.indices
-        choices["subnetwork_indices"] = None
+    """Write a fit, with the model, theta and options that it was made with, to `path`."""
     header = {
         "format": FORMAT,
         "version": VERSION,
         "network": {"sizes": model.network.sizes, "activation": model.network.activation},
         "likelihood": _described(model.likelihood),
-        "options": choices,
+        "options": asdict(options) | {"subnetwork_indices": None},  # they are an array of their own
         "fit": {"likelihood": _described(fit.likelihood), "nll": fit.nll, "n_data": fit.n_data},
     }
-    contents: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()} | {
-        "header": np.array(json.dumps(header))
-    }
+    contents: dict[str, Any] = {"header": json.dumps(header), "theta": theta}
+    contents |= {"prior_precision": model.prior_precision, "prior_mean": model.prior_mean}
+    contents |= {f"part_{i}": part for i, part in enumerate(fit.structure.parts)}
+    if options.subnetwork_indices is not None:
+        contents["subnetwork_indices"] = fit.structure.subset.indices
+    contents = {name: np.asarray(array) for name, array in contents.items()}
     contents["checksum"] = np.array(_checksum(contents))
     with written_aside(path) as beside, beside.open("wb") as file:
         np.savez(file, **contents)
@@ -56,7 +53,7 @@ def save(model: BayesianModel, theta: Array, options: Options, fit: Fit, path: P
 
 @contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
-    """Yield a path to write to, and move what was written there to `path`, but only if that went to its end."""
+    """Yield a temporary path to write to, and move the file to `path` if writing did not raise an error."""
     if not path.parent.is_dir():
         raise FileNotFoundError(refusal("path", "a file in a folder that exists", f"{path}, whose folder does not"))
     beside = path.with_name(f"{path.name}.{uuid4().hex}.part")
@@ -68,7 +65,7 @@ def written_aside(path: Path) -> Iterator[Path]:
 
 
 def load(path: Path) -> tuple[BayesianModel, Array, Options, Fit]:
-    """Return what `save` wrote to `path`, or raise a ValueError that says why that is not what is there."""
+    """Return the model, theta, options and fit that `save` wrote, or raise a ValueError that says why it cannot."""
     contents = _read(path)
     try:
         header = json.loads(str(contents["header"]))
@@ -81,7 +78,7 @@ def load(path: Path) -> tuple[BayesianModel, Array, Options, Fit]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Return the arrays of the file, all of them as they were written."""
+    """Return the arrays of the file, whose checksum is right."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             contents = dict(arrays)
@@ -129,5 +126,4 @@ def _described(likelihood: Likelihood) -> dict[str, Any]:
 
 
 def _likelihood(described: dict[str, Any]) -> Likelihood:
-    arguments = dict(described)
-    return LIKELIHOODS[arguments.pop("name")](**arguments)
+    return LIKELIHOODS[described["name"]](**{name: value for name, value in described.items() if name != "name"})

@@ -1,10 +1,10 @@
 """*Training*: find the MAP estimate.
 
-Laplace's Gaussian is centred where the loss is smallest; `fit_map` goes there. Two optimisers:
+Laplace's Gaussian is centred where the loss is smallest. `fit_map` finds that theta by one of two optimisers:
 
-- `lbfgs`, SciPy's quasi-Newton method, runs to a true mode. This is the default, and what Laplace asks for.
-- `adam`, the post's listing, steps along noisy gradients of mini-batches for a fixed number of epochs. It is what
-  networks are trained with, and it stops near a mode, not at one.
+- `lbfgs`, SciPy's quasi-Newton method, runs to a true mode, as Laplace's approximation needs. It is the default.
+- `adam`, as in the post's listing, follows noisy gradients of mini-batches for a fixed number of epochs. Networks are
+  commonly trained by it, and it stops near a mode, not at one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from .validation import (
 )
 
 TrainingCallback = Callable[[int, Array, float], object]  # called with step, theta and loss
-FORBIDDING = 1e100  # the loss where it is infinite, for a line search that has to turn back there
+FORBIDDING = 1e100  # stands for an infinite loss, so that a line search turns back there
 
 
 class ConvergenceWarning(UserWarning):
@@ -43,7 +43,7 @@ class ConvergenceWarning(UserWarning):
     --------
     >>> import warnings
     >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("error", ConvergenceWarning)  # nothing but a mode will do
+    ...     warnings.simplefilter("error", ConvergenceWarning)  # from here on an error
     """
 
 
@@ -95,7 +95,7 @@ def fit_map(
     X, y = model.check_data(X, y)
     rng = sampler(rng)
     theta = model.network.init(rng) if theta0 is None else model.check_theta(theta0, "theta0")
-    with np.errstate(all="ignore"):  # what is only tried may overflow; where it starts and ends may not
+    with np.errstate(all="ignore"):  # a theta that is only tried may overflow; the first and the last may not
         check_finite("theta0", model, theta, X, y)
         theta = optimizer.minimise(model, X, y, theta, rng, callback or (lambda step, theta, loss: None))
         check_finite("learning_rate", model, theta, X, y)
@@ -111,7 +111,7 @@ def check_finite(name: str, model: BayesianModel, theta: Array, X: Array, y: Any
 
 
 def optimizer_of(method: str, options: dict[str, Any]) -> LBFGS | Adam:
-    """Return the optimiser of this name with these options, or raise a ValueError that lists what there is."""
+    """Return the optimiser of this name with these options, or raise a ValueError that lists the known ones."""
     kind = OPTIMIZERS[option("method", method, OPTIMIZERS)]
     for name in options:
         option(f"option of method {method!r}", name, [field.name for field in fields(kind)])
@@ -125,11 +125,11 @@ def is_mode(loss: float, gradient: Array) -> bool:
 
 @dataclass(frozen=True)
 class LBFGS:
-    """SciPy's L-BFGS until the gradient says that this is a mode.
+    """SciPy's L-BFGS, until the gradient is that of a mode.
 
-    It can end early: its memory goes stale, or the loss' changes drown in rounding while the gradient still shows the
-    way. It then starts again from where it stands for as long as that helps, and at last a Newton-Krylov method,
-    which looks at the gradient alone, goes the rest of the way if that leads no higher.
+    It can end before: its memory of earlier steps no longer fits, or the changes of the loss are lost in rounding. It
+    is then started again from there, as long as that lowers the loss. Last comes a Newton-Krylov method, which uses the
+    gradient alone; its result is taken if it is a mode, and its loss no larger.
     """
 
     max_iterations: int = 10_000
@@ -140,8 +140,8 @@ class LBFGS:
     def minimise(
         self, model: BayesianModel, X: Array, y: Any, theta: Array, rng: np.random.Generator, callback: TrainingCallback
     ) -> Array:
-        """Return the mode that theta runs down to; `rng` is not needed."""
-        steps, left = 0, self.max_iterations
+        """Return the mode that L-BFGS reaches from theta; `rng` is not used."""
+        steps, before = 0, np.inf
         loss, gradient = model.loss_and_gradient(theta, X, y)
 
         def tried(theta: Array) -> tuple[float, Array]:
@@ -154,14 +154,12 @@ class LBFGS:
             steps += 1
             callback(steps, intermediate_result.x.copy(), float(intermediate_result.fun))
 
-        while left > 0 and not is_mode(loss, gradient):
+        while loss < before and steps < self.max_iterations and not is_mode(loss, gradient):
+            left = self.max_iterations - steps
             options = {"maxiter": left, "maxfun": 20 * left, "gtol": 1e-6, "ftol": 0.0, "maxcor": 20}
             result = minimize(tried, theta, method="L-BFGS-B", jac=True, callback=report, options=options)
-            stuck, left = not result.fun < loss, left - max(result.nit, 1)
-            theta, loss, gradient = result.x, float(result.fun), result.jac
-            if stuck:
-                break
-        if left > 0 and not is_mode(loss, gradient):
+            before, theta, loss, gradient = loss, result.x, float(result.fun), result.jac
+        if steps < self.max_iterations and not is_mode(loss, gradient):
             polished = _polished(model, X, y, theta)
             end, slope = model.loss_and_gradient(polished, X, y)
             if is_mode(end, slope) and end <= loss + 1e-12 * abs(loss):
@@ -179,7 +177,7 @@ class LBFGS:
 
 
 def _polished(model: BayesianModel, X: Array, y: Any, theta: Array) -> Array:
-    """Return where some Newton-Krylov steps on the gradient lead from theta; theta itself where SciPy gives up."""
+    """Return the theta that some Newton-Krylov steps on the gradient reach, or theta itself if SciPy gives up."""
     options = {"fatol": 5e-7, "maxiter": 20}
     try:
         return root(lambda t: model.gradient(t, X, y), theta, method="krylov", options=options).x
@@ -191,9 +189,9 @@ def _polished(model: BayesianModel, X: Array, y: Any, theta: Array) -> Array:
 class Adam:
     """Adam (Kingma and Ba, 2015, algorithm 1) on mini-batches, for a fixed number of epochs.
 
-    Each step follows the gradient of one batch B's share of loss / N:
-    mean_B d nll_n + (1 / N) prior_precision * (theta - mu0). With `batch_size=1, shuffle=False` and a
-    prior precision of N lambda^2 this is the post's listing, lambda^2 |theta|^2 / 2 in every sample's loss.
+    Each step follows an estimate of the gradient of loss / N from one mini-batch B:
+    mean over n in B of d nll_n / d theta, plus (1 / N) Lambda0 (theta - mu0). With `batch_size=1, shuffle=False` and a
+    prior precision of N lambda^2 this is the post's listing, which adds lambda^2 |theta|^2 / 2 to every sample's loss.
     """
 
     epochs: int = 100
@@ -210,7 +208,7 @@ class Adam:
     def minimise(
         self, model: BayesianModel, X: Array, y: Any, theta: Array, rng: np.random.Generator, callback: TrainingCallback
     ) -> Array:
-        """Return where theta stands after the last epoch."""
+        """Return theta after the last epoch."""
         N = len(X)
 
         def gradient(theta: Array, batch: NDArray[np.intp]) -> Array:
@@ -229,7 +227,7 @@ class Adam:
         rng: np.random.Generator,
         report: Callable[[int, Array], object],
     ) -> Array:
-        """Follow `gradient(theta, batch)`, a sum over the samples at these positions, and return where that ends."""
+        """Return theta after all epochs along `gradient(theta, batch)`, the sum over the samples at these positions."""
         beta1, beta2, epsilon = 0.9, 0.999, 1e-8
         mean, square = np.zeros_like(theta), np.zeros_like(theta)  # running moments of the gradient
         step = 0

@@ -7,13 +7,13 @@ names the argument, what was expected and what was received.
 - `instance`, `real_number`, `whole_number`, `boolean`, `option`, `check_callback` for single values,
 - `positive_numbers`, `vector`, `number_or_vector`, `matrix`, `positive_definite` for arrays, always float64 and finite,
 - `numbers` for arrays of a given number of axes, `readable` for samples that may be too many to convert as a whole,
-- `class_labels`, `real_targets` for what a model learns from,
+- `class_labels`, `real_targets` for the targets that a model learns from,
 - `sampler` for the source of randomness.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from typing import Any, TypeAlias
 
@@ -24,30 +24,29 @@ from scipy.linalg import eigvalsh
 Array: TypeAlias = NDArray[np.float64]
 Seed: TypeAlias = int | np.random.Generator | None
 
-READ_FLOATS = 2**20  # numbers of a large array that are looked at together, about 8 MB
+READ_FLOATS = 2**20  # how many numbers of a stored array are read at a time, about 8 MB
 
 
 def refusal(name: str, expected: object, received: object) -> str:
-    """Return the sentence every error of the library is made of."""
+    """Return the message of an error, in the form that all errors of the library have."""
     return f"{name}: expected {expected}, received {received}"
 
 
 def instance(name: str, value: Any, kind: type, expected: str) -> None:
-    """Raise unless `value` is of this kind."""
+    """Raise a TypeError unless `value` is of this kind."""
     if not isinstance(value, kind):
         raise TypeError(refusal(name, expected, repr(value)))
 
 
 def boolean(name: str, value: object) -> bool:
-    """Return `value` if it is True or False; what merely counts as true, like "no", does not pass."""
+    """Return `value` as a bool if it is True or False, and not a string like "no", which Python counts as true."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(refusal(name, "True or False", repr(value)))
     return bool(value)
 
 
-def option(name: str, value: object, known: Iterable[str]) -> str:
+def option(name: str, value: object, known: Collection[str]) -> str:
     """Return `value` if it is one of the `known` names."""
-    known = list(known)
     if not isinstance(value, str) or value not in known:
         raise ValueError(refusal(name, f"one of {', '.join(map(repr, known))}", repr(value)))
     return value
@@ -71,13 +70,11 @@ def check_shape(name: str, array: Any, shape: tuple[int, ...]) -> None:
         raise ValueError(refusal(name, f"shape {shape}", f"shape {np.shape(array)}"))
 
 
-def real_number(name: str, value: object, *, above: float | None = None) -> float:
-    """Return `value` as a finite float, greater than `above` where a bound is given."""
-    expected = "a finite number" if above is None else f"a finite number greater than {above:g}"
-    number = real_array(name, value, expected)
-    if number.ndim != 0:
-        raise ValueError(refusal(name, expected, f"an array of shape {number.shape}"))
-    if not np.isfinite(number) or (above is not None and number <= above):
+def real_number(name: str, value: object, *, above: float = -np.inf) -> float:
+    """Return `value` as a finite float greater than `above`."""
+    expected = "a finite number" if above == -np.inf else f"a finite number greater than {above:g}"
+    number = real_array(name, value, expected, lambda shape: shape == ())
+    if not above < number < np.inf:
         raise ValueError(refusal(name, expected, repr(value)))
     return float(number)
 
@@ -93,16 +90,13 @@ def whole_number(name: str, value: object, *, least: int) -> int:
 
 
 def vector(name: str, value: ArrayLike, length: int) -> Array:
-    """Return `value` as a finite vector of the given length, a copy that aliases nothing."""
-    expected = f"shape ({length},)"
-    array = real_array(name, value, expected)
-    if array.shape != (length,):
-        raise ValueError(refusal(name, expected, f"shape {array.shape}"))
+    """Return a copy of `value` as a finite vector of the given length."""
+    array = real_array(name, value, f"shape ({length},)", lambda shape: shape == (length,))
     return finite(name, array).copy()
 
 
 def positive_numbers(name: str, value: Any) -> float | tuple[float, ...]:
-    """Return one positive number as a float, or a vector of them as a tuple."""
+    """Return one positive number as a float, or a vector of positive numbers as a tuple."""
     expected = "a finite number greater than 0"
     if real_array(name, value, expected).ndim != 1:
         return real_number(name, value, above=0.0)
@@ -128,9 +122,10 @@ def matrix(name: str, value: ArrayLike, each: tuple[int, ...]) -> Array:
 
 
 class StoredSamples:
-    """Samples in an array of another type, or on a disk: those that are asked for become finite float64.
+    """Samples in an array of another type or on a disk, of which each slice that is read becomes float64.
 
-    What can be read so has a NumPy `dtype`, a `shape`, and slices, as `numpy.memmap`, h5py's and zarr's arrays do.
+    The source has a NumPy `dtype`, a `shape` and slices, as `numpy.memmap` and the arrays of h5py and zarr have. That
+    all its entries are finite is checked once, at the start.
     """
 
     def __init__(self, name: str, source: Any, each: tuple[int, ...]) -> None:
@@ -147,8 +142,11 @@ class StoredSamples:
         return real_array(self._name, self._source[which], _expected_samples(self._each))
 
 
-def readable(name: str, value: Any, each: tuple[int, ...]) -> Array | StoredSamples:
-    """Return `value` as finite (N, *each) samples to be read batch by batch; what is float64 in memory is itself."""
+Readable: TypeAlias = Array | StoredSamples  # samples (N, ...) that are read by slices
+
+
+def readable(name: str, value: Any, each: tuple[int, ...]) -> Readable:
+    """Return `value` as finite (N, *each) samples: an array where it is float64 in memory, else `StoredSamples`."""
     elsewhere = isinstance(getattr(value, "dtype", None), np.dtype) and hasattr(value, "shape")
     if not elsewhere or (isinstance(value, np.ndarray) and value.dtype == np.float64):
         return matrix(name, value, each)
@@ -165,9 +163,9 @@ def _expected_samples(each: tuple[int, ...]) -> str:
 
 
 def number_or_vector(name: str, value: ArrayLike, length: int, *, positive: bool = False) -> float | Array:
-    """Return one number for all parameters as a float, or one for each of `length` as a vector."""
+    """Return `value` as a float if it is one number, or as a finite vector of the given length."""
     if real_array(name, value, f"a number or shape ({length},)").ndim == 0:
-        return real_number(name, value, above=0.0 if positive else None)
+        return real_number(name, value, above=0.0 if positive else -np.inf)
     array = vector(name, value, length)
     if positive and np.any(array <= 0):
         raise ValueError(refusal(name, "positive numbers", f"{array.min():g} at index {array.argmin()}"))
@@ -175,14 +173,12 @@ def number_or_vector(name: str, value: ArrayLike, length: int, *, positive: bool
 
 
 def class_labels(name: str, value: ArrayLike, n_samples: int, n_classes: int) -> NDArray[np.intp]:
-    """Return `value` as N integer labels in 0 .. n_classes - 1; whole floats and, for two classes, bools count."""
+    """Return `value` as integer labels 0 .. n_classes - 1, (n_samples,); whole floats and bools count as integers."""
     expected = f"shape ({n_samples},) of integer labels 0..{n_classes - 1}"
-    array = real_array(name, value, expected)
-    if array.shape != (n_samples,):
-        raise ValueError(refusal(name, expected, f"shape {array.shape}"))
-    strange = ~np.isin(array, np.arange(n_classes))
-    if strange.any():
-        n = int(strange.argmax())
+    array = real_array(name, value, expected, lambda shape: shape == (n_samples,))
+    unknown = ~np.isin(array, np.arange(n_classes))
+    if unknown.any():
+        n = int(unknown.argmax())
         raise ValueError(refusal(name, expected, f"{array[n]:g} at index {n}"))
     return array.astype(np.intp)
 
@@ -190,31 +186,26 @@ def class_labels(name: str, value: ArrayLike, n_samples: int, n_classes: int) ->
 def real_targets(name: str, value: ArrayLike, n_samples: int, n_outputs: int) -> Array:
     """Return `value` as finite (n_samples, n_outputs) targets; for one output (n_samples,) counts as a column."""
     accepted = [(n_samples, n_outputs)] + [(n_samples,)] * (n_outputs == 1)
-    expected = "shape " + " or ".join(map(str, accepted))
-    array = real_array(name, value, expected)
-    if array.shape not in accepted:
-        raise ValueError(refusal(name, expected, f"shape {array.shape}"))
+    array = real_array(name, value, f"shape {' or '.join(map(str, accepted))}", lambda shape: shape in accepted)
     return finite(name, array).reshape(n_samples, n_outputs)
 
 
 def numbers(name: str, value: ArrayLike, shapes: Mapping[int, str]) -> Array:
-    """Return finite numbers, at least one, with a number of axes that `shapes` has a name for: {2: "(N, C)"}."""
+    """Return finite numbers, at least one, in an array whose number of axes is a key of `shapes`: {2: "(N, C)"}."""
     expected = f"shape {' or '.join(shapes.values())} with nothing empty"
-    array = real_array(name, value, expected)
-    if array.ndim not in shapes or array.size == 0:
-        raise ValueError(refusal(name, expected, f"shape {array.shape}"))
-    return finite(name, array)
+    return finite(name, real_array(name, value, expected, lambda shape: len(shape) in shapes and 0 not in shape))
 
 
-def refuse_where(name: str, wrong: NDArray[np.bool_], expected: str, values: Array) -> None:
-    """Raise a ValueError that shows the first of the values that are wrong, if any is."""
+def refuse_where(name: str, wrong: NDArray[np.bool_], expected: str, values: Array, first: int = 0) -> None:
+    """Raise a ValueError that shows the first of the values that are wrong, if any is; rows count from `first`."""
     if wrong.any():
         index = tuple(map(int, np.argwhere(wrong)[0]))
-        raise ValueError(refusal(name, expected, f"{values[index]:g} at index {index}"))
+        place = (first + index[0], *index[1:]) if index else ()
+        raise ValueError(refusal(name, expected, f"{values[index]:g} at index {place}"))
 
 
 def sampler(rng: Seed) -> np.random.Generator:
-    """Return a generator: the one given, a new one from a seed, or one from fresh entropy for None."""
+    """Return the generator `rng`, or a new one from the seed `rng`, or one from fresh entropy if `rng` is None."""
     if isinstance(rng, np.random.Generator):
         return rng
     if rng is not None:
@@ -222,26 +213,29 @@ def sampler(rng: Seed) -> np.random.Generator:
     return np.random.default_rng(rng)
 
 
-def real_array(name: str, value: Any, expected: str) -> Array:
-    """Return `value` as a float64 array; bools and integers count, strings, objects and complex numbers do not."""
+def real_array(
+    name: str, value: Any, expected: str, fits: Callable[[tuple[int, ...]], bool] = lambda shape: True
+) -> Array:
+    """Return `value` as a float64 array whose shape fits; strings, objects and complex numbers are refused."""
     try:
         array = np.asarray(value)
     except ValueError:
         raise ValueError(refusal(name, expected, "rows of different lengths")) from None
     if array.dtype.kind not in "buif":
         raise TypeError(refusal(name, f"real numbers, {expected}", f"dtype {array.dtype}"))
+    if not fits(array.shape):
+        raise ValueError(refusal(name, expected, f"shape {array.shape}"))
     return array.astype(np.float64, copy=False)
 
 
 def finite(name: str, array: Array, first: int = 0) -> Array:
-    """Return `array`, whose rows count from `first`, if every entry is finite.
+    """Return `array` if every entry is finite; in an error rows count from `first`.
 
-    The sum tells, which needs no memory of the array's size; only if it is not finite the entries are looked at.
+    The sum of finite entries is finite too, unless it overflows: only a sum that is not finite makes this look at each
+    entry, which takes memory of the array's size.
     """
     with np.errstate(all="ignore"):
         total = array.sum()
-    if not np.isfinite(total) and not np.isfinite(array).all():
-        index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        place = (first + index[0], *index[1:]) if index else ()
-        raise ValueError(refusal(name, "finite numbers", f"{array[index]} at index {place}"))
+    if not np.isfinite(total):
+        refuse_where(name, ~np.isfinite(array), "finite numbers", array, first)
     return array

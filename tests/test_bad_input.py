@@ -308,7 +308,7 @@ for entrance, wrong, call, error, message in [
     ("Gaussian.hessian", "y: too short", partial(Gaussian().hessian, X, X[:3]), ValueError,
         "y: expected shape (4, 2), received shape (3, 2)"),
     ("Gaussian", "sigma_noise: a matrix", partial(Gaussian, np.ones((2, 2))), ValueError,
-        f"sigma_noise: expected {POSITIVE}, received an array of shape (2, 2)"),
+        f"sigma_noise: expected {POSITIVE}, received shape (2, 2)"),
     ("Gaussian", "sigma_noise: a zero inside", partial(Gaussian, [1.0, 0.0]), ValueError,
         f"sigma_noise: expected {POSITIVE}, received 0.0"),
     ("BayesianModel", "a noise too many", partial(BayesianModel, NETWORK, Gaussian([1.0, 2.0])), ValueError,

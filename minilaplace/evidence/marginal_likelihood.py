@@ -1,23 +1,25 @@
-"""The evidence, and what it says of the prior and the noise.
+"""The evidence, and its derivatives in the prior and the noise.
 
-What the data says of the model as a whole is the marginal likelihood. Laplace's Gaussian integrates to
+The evidence, or marginal likelihood, is the probability of the data under the model as a whole: the integral of
+likelihood times prior over theta. With Laplace's Gaussian in place of the posterior it is
 
     log p(y) ~ log p(y | theta) - 1/2 [log det Lambda - log det Lambda0 + (theta - mu0)^T Lambda0 (theta - mu0)]
 
-with Lambda = scale * M + Lambda0 the posterior's precision: how well the MAP fits, less how much of the prior's volume
-it had to give up for that (Occam's factor). It is exact for Bayesian linear regression. As a function of the prior
-precisions delta_g of groups of parameters, and of the noise, its derivatives need the posterior variances v_p alone:
+with Lambda = scale * M + Lambda0 the posterior's precision. The first term is how well the MAP fits; the rest, Occam's
+factor, is how much narrower the posterior is than the prior. This is exact for Bayesian linear regression. Let delta_g
+be the prior precision of group g of the parameters, and v_p the posterior variance of parameter p. Then
 
     d log p / d log delta_g = 1/2 [gamma_g - delta_g sum_g (theta_p - mu0_p)^2],   gamma_g = sum_g (1 - delta_g v_p)
-    d log p / d log sigma   = 2 E - N C + k/2 gamma
+    d log p / d log sigma   = 2 E - (N C - k/2 gamma)
 
-gamma is how many parameters the data determines, E the tempered squared error over 2 sigma^2, and M goes with
-sigma^-k. Setting them to zero is MacKay's (1992) fixed point: delta_g = gamma_g / sum_g (theta_p - mu0_p)^2.
+where gamma, the sum of all gamma_g, is how many parameters the data determines, E is the tempered squared error over
+2 sigma^2, and M is proportional to sigma^-k. MacKay (1992) sets these derivatives to zero with gamma held fixed, which
+gives the iteration delta_g = gamma_g / sum_g (theta_p - mu0_p)^2.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +29,11 @@ from ..structures.fit import NOISE_POWERS, Fit
 from ..validation import Array, boolean, option, refusal
 
 PRIOR_STRUCTURES = ("scalar", "layerwise", "diag")
-LOG_BOUNDS = float(np.log(1e-8)), float(np.log(1e8))  # of prior precisions and noise
+LOG_BOUNDS = float(np.log(1e-8)), float(np.log(1e8))  # where prior precisions and noise are searched
 
 
 def log_evidence(fit: Fit, model: BayesianModel, theta: Array, log_det: float | None = None) -> float:
-    """Return the log marginal likelihood of a fit under `model`, whose prior and noise may be others than the fit's.
+    """Return the evidence of a fit under `model`, whose prior and noise may differ from those of the fit.
 
     `log_det` is log det Lambda, if that is known already.
     """
@@ -49,7 +51,7 @@ def log_evidence(fit: Fit, model: BayesianModel, theta: Array, log_det: float | 
 
 @dataclass(frozen=True)
 class EvidenceFunction:
-    """The evidence as a function of log delta_g, one for each group of parameters, and perhaps of log sigma."""
+    """The evidence as a function of x: log delta_g for each group of parameters, and log sigma if `noise` is set."""
 
     fit: Fit
     model: BayesianModel
@@ -59,56 +61,57 @@ class EvidenceFunction:
 
     @property
     def start(self) -> Array:
-        """The model's own prior, averaged over each group, and noise."""
+        """The x of the model's own prior, of which each group takes the geometric mean, and of its own noise."""
         prior = self.model.prior_over(self._indices)
         diagonal = np.diagonal(prior) if prior.ndim == 2 else prior
         log_delta = np.bincount(self.groups, np.log(diagonal)) / np.bincount(self.groups)
         return np.append(log_delta, np.log(self._sigma.mean()) if self.noise else [])
 
     def model_at(self, x: Array) -> BayesianModel:
-        """Return the model with these log precisions and noise; what is outside the subset keeps its prior."""
-        log_delta, P = x[: len(x) - self.noise], self.model.network.n_params
-        if len(log_delta) == 1 and len(self._indices) == P:
-            model = replace(self.model, prior_precision=float(np.exp(log_delta[0])))
-        else:
-            prior = self.model.prior_over(np.arange(P))
-            prior = np.array(np.diagonal(prior) if prior.ndim == 2 else prior)
-            prior[self._indices] = np.exp(log_delta)[self.groups]
-            model = replace(self.model, prior_precision=prior)
-        return (
-            model.under(sigma_noise=self._sigma * np.exp(x[-1] - np.log(self._sigma.mean()))) if self.noise else model
-        )
+        """Return the model with the prior precisions and noise of x; parameters outside the subset keep their prior."""
+        delta, P = np.exp(x[: len(x) - self.noise]), self.model.network.n_params
+        sigma = self._sigma * np.exp(x[-1] - np.log(self._sigma.mean())) if self.noise else None
+        if len(delta) == 1 and len(self._indices) == P:
+            return self.model.under(float(delta[0]), sigma)
+        prior = self.model.prior_over(np.arange(P))
+        prior = np.array(np.diagonal(prior) if prior.ndim == 2 else prior)
+        prior[self._indices] = delta[self.groups]
+        return self.model.under(prior, sigma)
 
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
-        """Return the evidence and its derivatives in x."""
+        """Return the evidence and its gradient in x."""
         model = self.model_at(x)
         log_det, gamma, delta, squares = self._statistics(model)
         gradient = 0.5 * (gamma - delta * squares)
         if self.noise:
-            energy, power = self.fit.tempered_energy(model.likelihood), NOISE_POWERS[self.fit.curvature]
-            gradient = np.append(gradient, 2 * energy - self._n_targets + 0.5 * power * gamma.sum())
+            errors, left = self._noise_statistics(model, gamma)
+            gradient = np.append(gradient, errors - left)
         return log_evidence(self.fit, model, self.theta, log_det), gradient
 
     def mackay(self, x: Array) -> Array:
-        """Return MacKay's next x: where the derivatives would vanish if gamma stayed as it is."""
+        """Return MacKay's next x, at which the derivatives would be zero if gamma were the same there."""
         model = self.model_at(x)
         _, gamma, _, squares = self._statistics(model)
         with np.errstate(divide="ignore"):
             new = np.log(np.maximum(gamma, 0) / squares)
         if self.noise:
-            energy, power = self.fit.tempered_energy(model.likelihood), NOISE_POWERS[self.fit.curvature]
-            left = self._n_targets - 0.5 * power * gamma.sum()
-            new = np.append(new, x[-1] + 0.5 * np.log(2 * energy / max(left, 1e-12 * self._n_targets)))
+            errors, left = self._noise_statistics(model, gamma)
+            new = np.append(new, x[-1] + 0.5 * np.log(errors / max(left, 1e-12 * self._n_targets)))
         return np.clip(new, *LOG_BOUNDS)
 
     def _statistics(self, model: BayesianModel) -> tuple[float, Array, Array, Array]:
-        """Return log det Lambda, and for every group gamma_g, delta_g and sum_g (theta_p - mu0_p)^2."""
+        """Return log det Lambda, and for the groups gamma_g, delta_g and sum_g (theta_p - mu0_p)^2."""
         prior, scale = model.prior_over(self._indices), self.fit.scale(model.likelihood)
         log_det, traces = self.fit.structure.log_det_and_traces(prior, scale, self.groups)
         deviation = self.theta[self._indices] - model.prior_mean_over(self._indices)
         sizes = np.bincount(self.groups)
         delta = np.bincount(self.groups, prior) / sizes
         return log_det, sizes - delta * traces, delta, np.bincount(self.groups, deviation**2).astype(float)
+
+    def _noise_statistics(self, model: BayesianModel, gamma: Array) -> tuple[float, float]:
+        """Return 2 E, and N C - k/2 gamma, the number of targets less half of k for each parameter they determine."""
+        determined = 0.5 * NOISE_POWERS[self.fit.curvature] * gamma.sum()
+        return 2 * self.fit.tempered_energy(model.likelihood), self._n_targets - determined
 
     @property
     def _indices(self) -> NDArray[np.intp]:
@@ -126,7 +129,7 @@ class EvidenceFunction:
 def evidence_function(
     fit: Fit, model: BayesianModel, theta: Array, prior_structure: str, noise: bool
 ) -> EvidenceFunction:
-    """Return the evidence of a fit as a function of a prior of this structure and, if asked for, of the noise."""
+    """Return the evidence as a function of a prior of this structure and, if `noise` is set, of the noise."""
     option("prior_structure", prior_structure, PRIOR_STRUCTURES)
     if boolean("optimize_noise", noise) and model.likelihood.sigma_noise is None:
         expected = "False but for a Gaussian likelihood"

@@ -21,7 +21,7 @@ Self = TypeVar("Self", bound="TunableFit")
 
 
 class TunableFit(ABC):
-    """What the data says of a model around theta, and so of its prior and noise: the evidence, and choices by it."""
+    """The part of `Laplace` that computes the evidence, and that sets or exchanges prior, noise and temperature."""
 
     model: BayesianModel
     theta: Array
@@ -38,13 +38,13 @@ class TunableFit(ABC):
 
     @property
     def n_data(self) -> int:
-        """How many samples have been added."""
+        """The number of samples in the fit."""
         return self._fit.n_data
 
     def log_marginal_likelihood(self, prior_precision: Any = None, sigma_noise: Any = None) -> float:
         """Return the evidence, log p(y), under the model or under another `prior_precision` or `sigma_noise`.
 
-        Of a noise for each output only a multiple can be asked for.
+        Where each output has its own noise, `sigma_noise` must be one multiple of all of them.
         """
         fit, model = self._fitted(), self.model.under(prior_precision, sigma_noise)
         fit.structure.check_resolved(model.prior_over(self.subset.indices), fit.scale(model.likelihood))
@@ -63,12 +63,12 @@ class TunableFit(ABC):
     ) -> Self:
         """Set the prior to the one that explains the data best at this theta, and return self: changes this object.
 
-        `method` is `"marglik"`: maximise the evidence by its gradient; `"mackay"`: the same by MacKay's fixed point; or
-        `"held_out"`: maximise the predictive density of held-out data X, y, predicted by `link_approx`. One precision
-        is shared as `prior_structure` says: `"scalar"`, `"layerwise"` or `"diag"` (one for each parameter).
-        `optimize_noise` tunes a Gaussian's `sigma_noise` too, by the evidence. `callback(step, model)` is called with
-        each prior that is tried. The MAP of the chosen prior is another theta than this one; `marglik_training` finds a
-        pair that agrees.
+        `method` is `"marglik"`, which maximises the evidence by its gradient, `"mackay"`, which does so by MacKay's
+        iteration, or `"held_out"`, which maximises the predictive density of held-out X, y under `link_approx`. There
+        is one precision (`prior_structure="scalar"`), one for each layer (`"layerwise"`), or one for each parameter
+        (`"diag"`). `optimize_noise` lets the evidence choose a Gaussian's `sigma_noise` too. `callback(step, model)` is
+        called with each prior that is tried. Under the chosen prior theta is no longer the MAP estimate;
+        `marglik_training` finds a prior and a theta that agree.
         """
         evidence = evidence_function(self._fitted(), self.model, self.theta, prior_structure, optimize_noise)
         link_of(self.model.likelihood, link_approx)
@@ -91,7 +91,7 @@ class TunableFit(ABC):
     def under(self: Self, prior_precision: Any = None, *, sigma_noise: Any = None, temperature: Any = None) -> Self:
         """Return the same fit under another prior precision, noise or temperature.
 
-        Nothing is added up again, and theta stays where it is: only the Gaussian around it is made anew.
+        Theta and the sums over the data stay; only the Gaussian around theta is made anew.
         """
         la = self._with(self.model.under(prior_precision, sigma_noise))
         if temperature is not None:

@@ -1,8 +1,8 @@
 """Priors and noise chosen by the evidence, or by held-out data.
 
-`tune` maximises the evidence at a given theta. The MAP itself moves with the prior, though, and the theta of one prior
-is no mode under another: `marglik_training` alternates the two until the prior stands still. `tune_on_held_out` asks
-data that the fit has not seen instead.
+`tune` maximises the evidence at a given theta, and `tune_on_held_out` the density of data that the fit has not seen.
+But the MAP estimate depends on the prior: the theta of one prior is no mode under another. `marglik_training`
+alternates training and tuning until neither moves.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ from ..training import ConvergenceWarning, fit_map
 from ..validation import Array, Seed, check_callback, instance, option, real_number, sampler, whole_number
 from .marginal_likelihood import LOG_BOUNDS, EvidenceFunction, evidence_function
 
-METHODS = ("marglik", "mackay")
-
 TuningCallback = Callable[[int, BayesianModel], object]  # called with each model that is tried, counted from 1
 
 
@@ -36,21 +34,21 @@ def tune(evidence: EvidenceFunction, method: str, callback: TuningCallback | Non
     Warns
     -----
     ConvergenceWarning
-        If an optimum sits on the edge of what is searched, 1e-8 to 1e8, or the iteration does not settle.
+        If an optimum is at the edge of the range that is searched, 1e-8 to 1e8, or the iteration does not settle.
     """
-    search, steps = (_climb if option("method", method, METHODS) == "marglik" else _iterate), count(1)
+    steps = count(1)
 
     def tried(x: Array) -> None:
         if callback is not None:
             callback(next(steps), evidence.model_at(x))
 
-    x = search(evidence, np.clip(evidence.start, *LOG_BOUNDS), tried)
+    x = METHODS[option("method", method, METHODS)](evidence, np.clip(evidence.start, *LOG_BOUNDS), tried)
     _warn_at_edge("evidence", x)
     return evidence.model_at(x)
 
 
 def _climb(evidence: EvidenceFunction, x: Array, tried: Callable[[Array], None]) -> Array:
-    """Return the maximum by L-BFGS-B, in boxes: a long first step would end where rounding outweighs the prior."""
+    """Return the maximum by L-BFGS-B, inside boxes: a long first step could end where the prior is lost in rounding."""
     options = {"maxiter": 1000, "ftol": 1e-15, "gtol": 1e-8}
 
     def negative(x: Array) -> tuple[float, Array]:
@@ -68,14 +66,18 @@ def _climb(evidence: EvidenceFunction, x: Array, tried: Callable[[Array], None])
 
 
 def _iterate(evidence: EvidenceFunction, x: Array, tried: Callable[[Array], None]) -> Array:
-    """Return MacKay's fixed point."""
+    """Return the fixed point of MacKay's iteration."""
     for _ in range(10_000):
         before, x = x, evidence.mackay(x)
         tried(x)
         if np.abs(x - before).max() <= 1e-10:
             return x
-    _warn("MacKay's iteration has not settled in 10,000 steps; method='marglik' may")
+    message = "MacKay's iteration has not settled in 10,000 steps; method='marglik' may"
+    warnings.warn(message, ConvergenceWarning, stacklevel=4)  # at the caller of `optimize_prior_precision`
     return x
+
+
+METHODS = {"marglik": _climb, "mackay": _iterate}
 
 
 def tune_on_held_out(
@@ -84,34 +86,31 @@ def tune_on_held_out(
     y: Any,
     callback: TuningCallback | None = None,
 ) -> BayesianModel:
-    """Return the model whose scalar prior precision gives held-out targets y the largest density on average.
+    """Return the model whose scalar prior precision gives held-out targets y the largest mean log density.
 
-    `predict(model)` is what that model predicts of them.
+    `predict(model)` returns the predictions of a model for these targets.
 
     Warns
     -----
     ConvergenceWarning
-        If that sits on the edge of what is searched, 1e-8 to 1e8.
+        If the optimum is at the edge of the range that is searched, 1e-8 to 1e8.
     """
     steps = count(1)
-
-    def score(model: BayesianModel) -> float:
-        return float(model.likelihood.log_score(predict(model), y).mean())
 
     def loss(log_delta: float) -> float:
         trial = replace(model, prior_precision=float(np.exp(log_delta)))
         if callback is not None:
             callback(next(steps), trial)
         try:
-            return -score(trial)
-        except np.linalg.LinAlgError:  # too weak a prior for this curvature
+            return -float(model.likelihood.log_score(predict(trial), y).mean())
+        except np.linalg.LinAlgError:  # the prior is too weak for this curvature
             return np.inf
 
-    grid = np.linspace(*LOG_BOUNDS, 33)  # the score may have several maxima: find the best one's surroundings first
+    grid = np.linspace(*LOG_BOUNDS, 33)  # the density may have several maxima: first find the interval of the largest
     losses = [loss(x) for x in grid]
     k = int(np.argmin(losses))
     if np.isinf(losses[k]):
-        score(model)  # raises the error that says why no prior will do
+        predict(model)  # raises the error that says why none of the priors is possible
     bounds = grid[max(k - 1, 0)], grid[min(k + 1, 32)]
     best = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4}).x
     _warn_at_edge("held-out score", np.array([best]))
@@ -132,21 +131,19 @@ def marglik_training(
     callback: Callable[[int, BayesianModel, Array], object] | None = None,
     **options: Any,
 ) -> tuple[BayesianModel, Array]:
-    """Return a model and its MAP estimate (P,), where the prior is the evidence's choice *at that very theta*.
+    """Return a model and its MAP estimate (P,), where the prior is the one that the evidence prefers at that theta.
 
     Alternates `fit_map` and one of MacKay's updates until no log precision, nor the log noise, moves by more than
-    `tol`. (Tuning once after training does not give this: the tuned prior's MAP is another theta.)
+    `tol`. (Tuning once after training does not give this: the MAP estimate under the tuned prior is another theta.)
 
     Parameters
     ----------
     model, X, y
-        Where to start, and the data.
-    prior_structure
-        `"scalar"`, `"layerwise"` or `"diag"`: what shares one precision.
-    optimize_noise
-        Whether to tune a Gaussian's `sigma_noise` too.
+        The model to start from, and the data.
+    prior_structure, optimize_noise
+        What is tuned, as in `Laplace.optimize_prior_precision`.
     theta0, rng
-        As in `fit_map`, for the first round; later ones start where the last one ended.
+        As in `fit_map`, for the first round; each later round starts from the theta of the last.
     tol, max_rounds
         When to stop.
     callback
@@ -157,7 +154,7 @@ def marglik_training(
     Warns
     -----
     ConvergenceWarning
-        If `max_rounds` do not suffice.
+        If the last of `max_rounds` still moves by more than `tol`.
 
     Notes
     -----
@@ -195,7 +192,8 @@ def marglik_training(
             callback(step, model, theta)
         if moved <= tol:
             return model, theta
-    _warn(f"prior and MAP still move by {moved:.2g} > {tol:g} after {max_rounds} rounds", stacklevel=3)
+    message = f"prior and MAP still move by {moved:.2g} > {tol:g} after {max_rounds} rounds"
+    warnings.warn(message, ConvergenceWarning, stacklevel=2)
     return model, theta
 
 
@@ -203,9 +201,5 @@ def _warn_at_edge(what: str, x: Array) -> None:
     """Warn if an optimum in log numbers is within 0.1% of the edge of what is searched."""
     at_edge = np.count_nonzero((x <= LOG_BOUNDS[0] + 1e-3) | (x >= LOG_BOUNDS[1] - 1e-3))
     if at_edge:
-        _warn(f"the {what} still rises at the edge of 1e-8 to 1e8 for {at_edge} of {len(x)} tuned numbers")
-
-
-def _warn(message: str, stacklevel: int = 5) -> None:
-    """Warn where the user's line is: that of `la.optimize_prior_precision`, if not told otherwise."""
-    warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel)
+        message = f"the {what} still rises at the edge of 1e-8 to 1e8 for {at_edge} of {len(x)} tuned numbers"
+        warnings.warn(message, ConvergenceWarning, stacklevel=4)  # at the caller of `optimize_prior_precision`

@@ -6,7 +6,7 @@
 | `bayesian_model.py` | `BayesianModel`: network, likelihood and prior, joined in the regularised loss; read it next |
 | `likelihood.py` | what every likelihood answers, and how to write one of your own |
 | `gaussian.py` | the likelihood of a regression |
-| `heteroscedastic.py` | that of a regression whose noise the network predicts |
+| `heteroscedastic.py` | the likelihood of a regression whose noise the network predicts |
 """
 
 from .bayesian_model import BayesianModel

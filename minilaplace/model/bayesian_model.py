@@ -11,9 +11,9 @@ the log joint density, up to the prior's normaliser:
 | prior_precision | Lambda0 |
 |---|---|
 | a number | that number times I |
-| (L,), one for each layer, inputs first | diagonal; kept as the (P,) it stands for |
+| (L,), one for each layer, inputs first | diagonal; stored as the (P,) numbers that it stands for |
 | (P,), one for each parameter | diagonal |
-| (P, P), symmetric positive definite | itself: yesterday's posterior can be today's prior |
+| (P, P), symmetric positive definite | this matrix: yesterday's posterior can be today's prior |
 """
 
 from __future__ import annotations
@@ -26,15 +26,7 @@ from numpy.typing import NDArray
 
 from ..network.jacobian import n_parameters
 from ..network.mlp import MLP
-from ..validation import (
-    Array,
-    instance,
-    matrix,
-    number_or_vector,
-    positive_definite,
-    real_array,
-    vector,
-)
+from ..validation import Array, instance, matrix, number_or_vector, positive_definite, real_array, vector
 from .likelihood import Likelihood
 
 
@@ -87,10 +79,10 @@ class BayesianModel:
         return self.loss_and_gradient(theta, X, y)[1]
 
     def loss_and_gradient(self, theta: Array, X: Array, y: Any, share: float = 1.0) -> tuple[float, Array]:
-        """Return both, for the price of one forward and one backward pass.
+        """Return the loss and its gradient (P,), by one forward and one backward pass.
 
-        A mini-batch passes as `share` its part of the data, so that the batches' losses add up to the whole loss:
-        every batch carries that part of the prior.
+        The prior's term is multiplied by `share`. A mini-batch that is a tenth of the data passes 0.1, so that the
+        losses of all mini-batches add up to the loss.
         """
         trace = self.network.trace(theta, X)
         nll = float(self.likelihood.nll(trace.output, y).sum())
@@ -98,7 +90,7 @@ class BayesianModel:
         return nll + share * self._penalty(theta), gradient + share * self.pull(theta)
 
     def under(self, prior_precision: Any = None, sigma_noise: Any = None) -> BayesianModel:
-        """Return the model under another prior precision or noise."""
+        """Return the model with another prior precision or noise, where one is given."""
         model = self if prior_precision is None else replace(self, prior_precision=prior_precision)
         if sigma_noise is None:
             return model
@@ -107,12 +99,12 @@ class BayesianModel:
     def pull(self, theta: Array) -> Array:
         """Return the gradient of the loss' second term, Lambda0 (theta - mu0), (P,), or (S, P) for thetas (S, P)."""
         deviation = theta - self.prior_mean
-        return (
-            deviation @ self.prior_precision if np.ndim(self.prior_precision) == 2 else self.prior_precision * deviation
-        )
+        if np.ndim(self.prior_precision) == 2:
+            return deviation @ self.prior_precision
+        return self.prior_precision * deviation
 
     def prior_over(self, indices: NDArray[np.intp]) -> Array:
-        """Return the prior precision of some parameters, the others given: (P_s,), or (P_s, P_s) if it is a matrix."""
+        """Return the prior precision of some parameters given the others, (P_s,), or (P_s, P_s) for a matrix prior."""
         prior = np.asarray(self.prior_precision)
         if prior.ndim == 2:
             return prior[np.ix_(indices, indices)]
@@ -123,17 +115,18 @@ class BayesianModel:
         return np.broadcast_to(self.prior_mean, self.network.n_params)[indices]
 
     def with_prior_over(self, indices: NDArray[np.intp], precision: Array, mean: Array) -> BayesianModel:
-        """Return the model with another prior N(mean, precision^-1) of some parameters, the others' as it is.
+        """Return the model with the prior N(mean, precision^-1) for some parameters and its own for the others.
 
-        `precision` is (P_s, P_s); the whole is kept as a vector if it is diagonal.
+        `precision` is (P_s, P_s). If the precision of all parameters is diagonal then, it is stored as a vector.
         """
         everything = np.arange(self.network.n_params)
         prior, means = self.prior_over(everything), np.array(self.prior_mean_over(everything))
         prior = np.diag(prior) if prior.ndim == 1 else prior.copy()
         prior[np.ix_(indices, indices)], means[indices] = precision, mean
         diagonal = np.diagonal(prior)
-        is_diagonal = np.array_equal(prior, np.diag(diagonal))
-        return replace(self, prior_precision=diagonal if is_diagonal else prior, prior_mean=means)
+        if np.array_equal(prior, np.diag(diagonal)):
+            prior = diagonal
+        return replace(self, prior_precision=prior, prior_mean=means)
 
     def check_theta(self, theta: Any, name: str = "theta") -> Array:
         """Return a copy of theta as (P,) finite floats, or raise a ValueError."""

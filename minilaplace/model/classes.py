@@ -1,6 +1,6 @@
-"""Likelihoods of classes: from logits to probabilities.
+"""Likelihoods of classes, whose outputs are logits.
 
-Their Hessian in the outputs does not depend on y, so it is its own expectation, the Fisher information.
+Their Hessian in the outputs does not depend on y, so it equals its expectation over y, the Fisher information.
 """
 
 from __future__ import annotations
@@ -17,15 +17,13 @@ from ..network.pairs import PairedMLP
 from ..validation import Array, check_shape, class_labels, refusal
 from .likelihood import Likelihood
 
-NO_BRIDGE = dict.fromkeys(["bridge", "bridge_norm"], "the mean of one logit's bridge is the plugin")
-
 
 @dataclass(frozen=True)
 class Bernoulli(Likelihood):
     """One logit f, two classes: p(y = 1 | f) = 1 / (1 + exp(-f)).
 
     With s = 1 - 2y, +1 for class 0 and -1 for class 1: nll = log(1 + exp(s f)), gradient = s sigmoid(s f),
-    Lambda = sigmoid(f) sigmoid(-f); none of them cancels or overflows for logits of any size.
+    Lambda = sigmoid(f) sigmoid(-f). In this form nothing cancels or overflows, however large the logit.
 
     Examples
     --------
@@ -34,7 +32,7 @@ class Bernoulli(Likelihood):
     """
 
     links = ("probit", "plugin", "quadrature", "mc", "nn")
-    meaningless = NO_BRIDGE
+    meaningless = dict.fromkeys(["bridge", "bridge_norm"], "the mean of one logit's bridge is the plugin")
 
     def nll(self, f: Array, y: Any) -> Array:
         s = 1 - 2 * self._matched(f, y)
@@ -72,9 +70,9 @@ class Bernoulli(Likelihood):
 class BradleyTerry(Bernoulli):
     """Which of two is preferred: p(y = 1 | r_1, r_2) = 1 / (1 + exp(r_2 - r_1)), r the network's reward of each.
 
-    Inputs are pairs, (N, 2, D), and y_n = 1 if the first is preferred. The model sees the network as a `PairedMLP`,
-    which makes f = r_1 - r_2 of a pair, so this is `Bernoulli` on differences. Only differences are determined by data,
-    rewards as such by the prior.
+    Inputs are pairs, (N, 2, D), and y_n = 1 if the first is preferred. The model turns the network into a `PairedMLP`,
+    whose output for a pair is f = r_1 - r_2, so that this is `Bernoulli` on differences. The data determines only
+    differences of rewards; a number added to all rewards is left to the prior.
 
     Examples
     --------
@@ -121,14 +119,13 @@ class Categorical(Likelihood):
         return H
 
     def factor(self, f: Array) -> Array:
-        """Return C - 1 rows R_c, enough because a vector of ones is in the null space of Lambda.
+        """Return the rows of the Cholesky factor of Lambda, of which the last is 0 and left out, (N, C - 1, C).
 
-        Given that y is none of the classes before c, what is left to know are the odds of c against
-        s = sum_{j > c} p_j: R_c = sqrt(p_c s / (p_c + s)) (e_c - sum_{j > c} p_j / s e_j).
+        With s_c = sum_{j > c} p_j, row c is sqrt(p_c s_c / (p_c + s_c)) (e_c - sum_{j > c} p_j / s_c e_j).
         """
         p, C = self.mean(f), f.shape[1]
         s = np.cumsum(p[:, ::-1], axis=1)[:, ::-1]  # sum_{j >= c} p_j
-        floor = np.maximum(s, np.finfo(float).tiny)  # where no class is left, no numerator is either
+        floor = np.maximum(s, np.finfo(float).tiny)  # where s is 0, so is what it divides
         scale = np.sqrt(p[:, :-1] / floor[:, :-1] * s[:, 1:])  # (N, C - 1)
         R = p[:, None, :] * (-scale / floor[:, 1:])[:, :, None]  # (N, C - 1, C)
         R *= np.triu(np.ones((C - 1, C)), k=1)

@@ -1,4 +1,4 @@
-"""The likelihood of real targets with a Gaussian noise: predictions are means and variances."""
+"""The likelihood of real targets with Gaussian noise, whose predictions are means and variances."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ..validation import Array, positive_numbers, real_targets, refusal
+from ..validation import Array, positive_numbers, refusal
 from .likelihood import Likelihood, columns
 
 NO_PROBABILITIES = dict.fromkeys(["bridge", "bridge_norm", "quadrature"], "there are no class probabilities")
@@ -16,7 +15,7 @@ NO_PROBABILITIES = dict.fromkeys(["bridge", "bridge_norm", "quadrature"], "there
 
 @dataclass(frozen=True)
 class Gaussian(Likelihood):
-    """Real targets with noise standard deviation sigma: y_c ~ N(f_c, sigma_c^2), one sigma for all outputs or one each.
+    """Real targets y_c ~ N(f_c, sigma_c^2), with one standard deviation sigma for all outputs or one for each.
 
     With S = diag(sigma^2): nll = 1/2 (y - f)^T S^-1 (y - f) + sum_c log(sigma_c sqrt(2 pi)),
     gradient = S^-1 (f - y), Lambda = S^-1.
@@ -40,14 +39,14 @@ class Gaussian(Likelihood):
         object.__setattr__(self, "sigma_noise", positive_numbers("sigma_noise", self.sigma_noise))
 
     def nll(self, f: Array, y: Any) -> Array:
-        z = (f - self._matched(f, y)) / self.sigma_noise
+        z = (f - columns(y, f.shape)) / self.sigma_noise
         return 0.5 * np.sum(z**2, axis=1) + self.log_normalizer(f.shape[1])
 
     def gradient(self, f: Array, y: Any) -> Array:
-        return (f - self._matched(f, y)) / np.square(self.sigma_noise)
+        return (f - columns(y, f.shape)) / np.square(self.sigma_noise)
 
     def hessian(self, f: Array, y: Any) -> Array:
-        self._matched(f, y)
+        columns(y, f.shape)
         return np.eye(f.shape[1]) / np.square(self.sigma_noise) + np.zeros((len(f), 1, 1))
 
     def factor(self, f: Array) -> Array:
@@ -78,12 +77,6 @@ class Gaussian(Likelihood):
         return float(ratios[0])
 
     def check_outputs(self, n_outputs: int) -> None:
-        if np.ndim(self.sigma_noise) and len(np.atleast_1d(self.sigma_noise)) != n_outputs:
-            sizes = np.size(self.sigma_noise)
-            raise ValueError(refusal("network", f"{sizes} outputs, one for each sigma_noise", f"{n_outputs} outputs"))
-
-    def check_targets(self, y: ArrayLike, n_samples: int, n_outputs: int) -> Any:
-        return real_targets("y", y, n_samples, n_outputs)
-
-    def _matched(self, f: Array, y: Any) -> Array:
-        return columns(y, f.shape)
+        if np.shape(self.sigma_noise) not in [(), (n_outputs,)]:
+            expected = f"{np.size(self.sigma_noise)} outputs, one for each sigma_noise"
+            raise ValueError(refusal("network", expected, f"{n_outputs} outputs"))

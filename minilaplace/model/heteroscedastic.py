@@ -1,8 +1,4 @@
-"""A likelihood of real targets whose noise the network predicts too, by a second output for each.
-
-Its Hessian in the outputs depends on y and need not be positive definite: the GGN takes its expectation, the Fisher
-information.
-"""
+"""The likelihood of real targets whose noise the network predicts too, by a second output for each target."""
 
 from __future__ import annotations
 
@@ -21,8 +17,9 @@ from .likelihood import Likelihood, columns
 class HeteroscedasticGaussian(Likelihood):
     """Real targets whose noise the network predicts too: y_c ~ N(m_c, exp(s_c)), f = (m, s) of 2C outputs.
 
-    With r = m - y and w = exp(-s): nll = sum_c (r_c^2 w_c + s_c + log 2 pi) / 2, its gradient (r w, (1 - r^2 w) / 2),
-    the Fisher information diag(w, 1/2). The Hessian depends on y, has -r w off the diagonal, and need not be positive.
+    With r = m - y and w = exp(-s): nll = sum_c (r_c^2 w_c + s_c + log 2 pi) / 2, gradient = (r w, (1 - r^2 w) / 2),
+    Fisher information = diag(w, 1/2). The Hessian has r^2 w / 2 in place of 1/2, and -r w between m and s: it depends
+    on y and need not be positive definite, so the GGN is made with its expectation, the Fisher information.
 
     Examples
     --------
@@ -76,9 +73,5 @@ class HeteroscedasticGaussian(Likelihood):
         return real_targets("y", y, n_samples, n_outputs // 2)
 
     def _residual_and_weight(self, f: Array, y: Any) -> tuple[Array, Array]:
-        y = self._matched(f, y)
         m, s = np.split(f, 2, axis=1)
-        return m - y, np.exp(-s)
-
-    def _matched(self, f: Array, y: Any) -> Array:
-        return columns(y, (len(f), f.shape[1] // 2))
+        return m - columns(y, m.shape), np.exp(-s)

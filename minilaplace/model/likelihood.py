@@ -1,9 +1,9 @@
-"""What a likelihood p(y | f) is: how the outputs f of a network speak about a target y.
+"""Likelihoods p(y | f): how probable a target y is, given the outputs f of the network.
 
-Each likelihood answers the same questions: the negative log-likelihood and its first two derivatives *in the outputs*,
-a factor of its curvature, the mean and the noise of y given f, which targets it accepts, and which links can average
-its mean. The network's derivatives in the parameters are in the room `network`; the chain rule that joins the two is in
-`bayesian_model.py` and in `curvature`.
+Each likelihood has the same methods: the negative log-likelihood and its first two derivatives *in the outputs*, a
+factor of its curvature, the mean and the noise of y given f, and checks of targets; and it names the links that can
+average its mean. The network's derivatives in the parameters are in the room `network`; the chain rule that joins the
+two is in `bayesian_model.py` and in `curvature`.
 
 | likelihood | outputs f | targets y | -log p(y given f) |
 |---|---|---|---|
@@ -13,8 +13,8 @@ its mean. The network's derivatives in the parameters are in the room `network`;
 | `Gaussian` | (N, C) means | (N, C), or (N,) when C = 1 | |y - f|^2 / (2 sigma^2) + C log(sigma sqrt(2 pi)) |
 | `HeteroscedasticGaussian` | (N, 2C) means and log-variances s | (N, C) | sum ((y - m)^2 exp(-s) + s + log(2 pi)) / 2 |
 
-A likelihood of one's own is a subclass with the abstract methods: it trains, fits, has an evidence, and predicts. What
-else it overrides says more: targets that are not real numbers, a noise, a closed form of its predictive.
+To add a likelihood, write a subclass with the four abstract methods: it trains, fits, has an evidence and predicts.
+Override other methods for targets that are not real numbers, for a noise, or for a predictive in closed form.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from ..validation import Array, check_shape, real_targets, refusal
 
 
 class Likelihood(ABC):
-    """p(y | f), seen from the outputs f of shape (N, C); all derivatives are per sample.
+    """p(y | f) as a function of the outputs f (N, C); all its values and derivatives are per sample.
 
     Attributes
     ----------
     links
-        The names of the links that its predictions can be made by; the first is the default.
+        The names of the links by which it can predict; the first is the default.
     meaningless
-        Links that have no meaning for it, and why.
+        The links that have no meaning for it, each with the reason.
     sigma_noise
-        The standard deviation of a noise that can be set and tuned; None if it has none.
+        The standard deviation of its noise, if that can be set and tuned, else None.
     """
 
     links: ClassVar[tuple[str, ...]] = ("mc", "plugin", "nn")
@@ -64,21 +64,21 @@ class Likelihood(ABC):
         """Return E[y | f]: class probabilities, or the expected target."""
 
     def hessian(self, f: Array, y: Any) -> Array:
-        """Return d2 nll_n / d f_n2, shape (N, C, C): by default the Fisher information and `hessian_minus_fisher`."""
+        """Return d2 nll_n / d f_n2, (N, C, C): the Fisher information R_n^T R_n plus `hessian_minus_fisher`."""
         R, more = self.factor(f), self.hessian_minus_fisher(f, y)
         return R.transpose(0, 2, 1) @ R + (0.0 if more is None else more)
 
     def hessian_minus_fisher(self, f: Array, y: Any) -> Array | None:
-        """Return the Hessian less the Fisher information, (N, C, C); None where they are the same for every y."""
+        """Return the Hessian minus the Fisher information, (N, C, C), or None if they are the same for every y."""
         return None
 
     def noise_variance(self, f: Array) -> Array | None:
-        """Return Var[y | f], shaped as the mean; None if predictions are the mean alone, as class probabilities are."""
+        """Return Var[y | f], in the shape of the mean, or None if a prediction is the mean alone, as for classes."""
         return None
 
     @property
     def has_noise(self) -> bool:
-        """Whether predictions are means with variances, and not the mean alone."""
+        """Whether a prediction is a mean with a variance, and not the mean alone."""
         return type(self).noise_variance is not Likelihood.noise_variance
 
     def moments(self, m: Array, v: Array) -> tuple[Array, Array, Array]:
@@ -86,7 +86,7 @@ class Likelihood(ABC):
         raise NotImplementedError(f"{type(self).__name__} has no closed form of its predictive")
 
     def log_normalizer(self, n_outputs: int) -> float:
-        """Return the part of every nll that does not depend on f and y, and that a temperature leaves alone."""
+        """Return the part of every nll that depends neither on f nor on y; a temperature does not divide it."""
         return 0.0
 
     def with_noise(self, sigma_noise: Any) -> Likelihood:
@@ -95,22 +95,22 @@ class Likelihood(ABC):
         raise ValueError(refusal("sigma_noise", expected, sigma_noise))
 
     def noise_ratio(self, fitted: Likelihood) -> float:
-        """Return by which number the noise of `fitted` exceeds this one's."""
+        """Return the standard deviation of the noise of `fitted` divided by that of this likelihood's noise."""
         return 1.0
 
     def seen_through(self, network: MLP) -> MLP:
-        """Return the network whose outputs are f, which is the given one but for pairs of inputs."""
+        """Return the network whose outputs are f: the given one, unless inputs are pairs, as in `BradleyTerry`."""
         return network
 
     def check_outputs(self, n_outputs: int) -> None:  # noqa: B027  # by default any number will do
         """Raise a ValueError unless a network with this many outputs can feed this likelihood."""
 
     def check_targets(self, y: ArrayLike, n_samples: int, n_outputs: int) -> Any:
-        """Return y in the form `nll` computes with, or raise a ValueError; by default (N, C) real numbers."""
+        """Return y in the form that `nll` takes, by default (N, C) real numbers, or raise a ValueError."""
         return real_targets("y", y, n_samples, n_outputs)
 
     def log_score(self, prediction: Any, y: Any) -> Array:
-        """Return the log density that a prediction of this likelihood gave to the targets, (N,)."""
+        """Return the log density, or log probability, of each target under its prediction, (N,)."""
         if not self.has_noise:
             return class_log_probability(prediction, y)
         mean, variance = prediction
@@ -123,18 +123,18 @@ def gaussian_log_density(mean: Array, variance: Array, y: Array) -> Array:
 
 
 def class_log_probability(p: Array, y: Any) -> Array:
-    """Return log p_n(y_n), (N,); probabilities count as within [eps, 1 - eps], so that none costs infinitely much."""
+    """Return log p_n(y_n), (N,), of probabilities moved into [eps, 1 - eps], so that no logarithm is infinite."""
     eps = np.finfo(np.float64).eps
     return np.log(np.clip(every_class(p)[np.arange(len(y)), y], eps, 1 - eps))
 
 
 def every_class(p: Array, n_axes: int = 1) -> Array:
-    """Return p (..., C) as it is, and P(y = 1), which has `n_axes` axes, as two classes: 1 - p and p, (..., 2)."""
+    """Return p (..., C) as it is; where it has only `n_axes` axes it is P(y = 1): return (1 - p, p), (..., 2)."""
     return np.stack([1 - p, p], axis=-1) if p.ndim == n_axes else p
 
 
 def columns(y: Any, shape: tuple[int, ...]) -> Array:
-    """Return y in this shape; for one column (N,) counts as one."""
+    """Return y if it has this shape (N, C), or y (N,) as one column if C = 1; else raise a ValueError."""
     y = np.asarray(y)
     if shape[1] == 1 and y.ndim == 1:
         y = y[:, None]

@@ -1,21 +1,21 @@
 """Links: from a Gaussian over the outputs to probabilities.
 
-The outputs are Gaussian under the posterior, f ~ N(m, V), see `outputs.py`. The predictive averages the likelihood's
-mean over them; each link approximates that average:
+The outputs are Gaussian under the posterior, f ~ N(m, V), see `outputs.py`. The predictive is the average of the
+likelihood's mean over that Gaussian. Each link computes or approximates it:
 
 | link | for | p(y given x) |
 |---|---|---|
-| `plugin` | all | mean(m): the post's left panels, as if theta were certain |
+| `plugin` | all | mean(m), as if theta were certain: the post's left panels |
 | `probit` | classes | mean(m / sqrt(1 + pi/8 diag V)): the post's right panels (MacKay, 1992) |
 | `bridge` | C > 1 logits | the mean of the Dirichlet nearest to softmax(f): the Laplace bridge |
-| `bridge_norm` | C > 1 logits | the same, with V brought to the scale that the bridge is good at |
+| `bridge_norm` | C > 1 logits | the same, with m and V scaled to where the bridge is accurate |
 | `quadrature` | one logit | the average itself, to rounding |
 | `exact` | regression | the average itself: mean m, variance diag V + noise |
 | `mc` | all | an average over samples of f, drawn jointly for all inputs |
 | `nn` | all | an average over samples of theta, through the network itself: nothing is linearised |
 
 A likelihood names the links that it has; the first is the default. For a regression `probit` is another name of
-`exact`: a mean that is linear in f needs no approximation. `decompose` says where the uncertainty comes from.
+`exact`, as a mean that is linear in f needs no approximation. `decompose` splits a prediction's uncertainty in two.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Prediction(NamedTuple):
 
 
 class Uncertainty(NamedTuple):
-    """How uncertain a prediction is, total = aleatoric + epistemic: (N,) nats for classes, (N, C) variances.
+    """How uncertain a prediction is, total = aleatoric + epistemic: (N,) nats for classes, else (N, C) variances.
 
     Examples
     --------
@@ -62,7 +62,7 @@ class Uncertainty(NamedTuple):
 
 
 def plugin(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
-    """Return mean(m) as if the parameters were certain: class probabilities, or a `Prediction` with the noise alone."""
+    """Return mean(m) as if theta were certain: class probabilities, or a `Prediction` whose variance is the noise."""
     mean, noise = likelihood.mean(f.mean), likelihood.noise_variance(f.mean)
     return mean if noise is None else Prediction(mean, noise.copy())
 
@@ -77,31 +77,31 @@ def probit(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
 def bridge(likelihood: Likelihood, f: Outputs, *, normalise: bool = False) -> Array:
     """Return the mean of the Dirichlet that is nearest to softmax(f), f ~ N(m, V), (N, C).
 
-    Softmax does not see a number added to all logits, so f is first conditioned on a sum of zero: with 1 the vector of
-    ones, m - V1 1^T m / 1^T V 1 and V - V1 1^T V / 1^T V 1. Then, with v = diag V,
+    A number added to all logits does not change the softmax, so f is first conditioned on a sum of zero: with 1 the
+    vector of ones, m - V1 1^T m / 1^T V 1 and V - V1 1^T V / 1^T V 1. Then, with v = diag V,
 
         alpha_c = (1 - 2 / C + exp(m_c) sum_j exp(-m_j) / C^2) / v_c
 
-    No data tells the sum of the logits, and under a weak prior its variance is so large that the difference would lose
-    v to rounding. So it is taken of f less its mean, d, whose covariance with the sum is small.
-    To `normalise`, v is first divided by s = mean(v) / sqrt(C / 2), and m by sqrt(s). Where V = 0 all v count as equal.
+    No data determines the sum of the logits. Under a weak prior its variance is so large that this difference would
+    lose v to rounding, so it is computed for d, f minus its mean over the classes, which hardly covaries with the sum.
+    If `normalise`, v is first divided by s = mean(v) / sqrt(C / 2), and m by sqrt(s). Where V = 0, all v are 1.
 
     Source: MacKay (1998); Hobbhahn, Kristiadi and Hennig (2022).
     """
     C = f.mean.shape[1]
     less_mean = np.eye(C) - 1 / C
-    V = f.covariance(np.vstack([less_mean, np.ones(C)]))  # of d and of the sum
+    V = f.covariance(np.vstack([less_mean, np.ones(C)]))  # (N, C + 1, C + 1), of d and the sum
     row, total, v_d = V[:, :C, C], V[:, C, C:], np.diagonal(V, axis1=1, axis2=2)[:, :C]
     share = np.divide(row, total, out=np.zeros_like(row), where=total > 0)
     m = f.mean @ less_mean - share * f.mean.sum(axis=1, keepdims=True)
     top = v_d.max(axis=1, keepdims=True)
-    none = top <= np.finfo(float).tiny / np.finfo(float).eps  # 0, or so small that a share of it has no digits
+    none = top <= np.finfo(float).tiny / np.finfo(float).eps  # 0, or so small that a share of it loses its digits
     v = np.where(none, 1.0, np.maximum(v_d - share * row, 1e-15 * top))  # rounding must not take v to 0 or below
     if normalise:
         s = v.mean(axis=1, keepdims=True) / np.sqrt(C / 2)
         m, v = m / np.sqrt(s), v / s
     exponent = m + logsumexp(-m, axis=1, keepdims=True)
-    top = np.maximum(exponent.max(axis=1, keepdims=True), 0)  # taken out of all alphas, so that none overflows
+    top = np.maximum(exponent.max(axis=1, keepdims=True), 0)  # all alphas are divided by exp(top): none overflows
     alpha = ((1 - 2 / C) * np.exp(-top) + np.exp(exponent - top) / C**2) * (v.min(axis=1, keepdims=True) / v)
     return alpha / alpha.sum(axis=1, keepdims=True)
 
@@ -109,39 +109,36 @@ def bridge(likelihood: Likelihood, f: Outputs, *, normalise: bool = False) -> Ar
 def quadrature(likelihood: Likelihood, f: Outputs) -> Array:
     """Return E[sigmoid(f)] for one logit f ~ N(m, s^2), (N,), to rounding.
 
-    For s <= 1 by Gauss-Hermite quadrature: sum_i w_i sigmoid(m + s x_i). For a wide Gaussian the sigmoid looks like a
-    step, which no polynomial follows, and the roles are exchanged: sigmoid(f) is the probability that logistic noise
-    e stays below f, so the average is E[Phi((m - e) / s)] over e, smooth in e, by the trapezoidal rule.
+    For s <= 1 by Gauss-Hermite quadrature, sum_i w_i sigmoid(m + s x_i). Seen from a wider Gaussian the sigmoid is
+    nearly a step, which polynomials approximate badly. There use that sigmoid(f) = P(e < f) for logistic noise e: the
+    average is P(e < f) over both, E[Phi((m - e) / s)] over e, which is smooth in e, by the trapezoidal rule.
     """
     m, s = f.mean, np.sqrt(f.variance())  # (N, 1)
     x, w = roots_hermitenorm(32)
     narrow = expit(m + np.minimum(s, 1) * x) @ (w / w.sum())
     e, step = np.linspace(-40, 40, 161, retstep=True)
     wide = ndtr((m - e) / np.maximum(s, 1)) @ (step * expit(e) * expit(-e))
-    return np.minimum(np.where(s[:, 0] <= 1, narrow, wide), 1)  # weights that sum to 1 may round to more
+    return np.minimum(np.where(s[:, 0] <= 1, narrow, wide), 1)  # rounding may take it above 1
 
 
 def exact(likelihood: Likelihood, f: Outputs) -> Prediction:
-    """Return mean and variance of y in closed form: the average noise, and the variance of the mean."""
+    """Return mean and variance of y in closed form; the variance is the average noise plus the variance of the mean."""
     mean, noise, spread = likelihood.moments(f.mean, f.variance())
     return Prediction(mean, noise + spread)
 
 
 def sample_average(likelihood: Likelihood, outputs: Iterable[Array]) -> Array | Prediction:
-    """Return the predictive of S equally likely outputs (N, C), each looked at once and forgotten.
+    """Return the predictive of S equally likely outputs (N, C), of which one at a time is held in memory.
 
-    The average of the means mu_s = mean(f_s); for a regression a `Prediction` whose variance is the average noise plus
-    sum_s (mu_s - their average)^2 / (S - 1), or plus nothing where S = 1.
+    It is the average of the means mu_s = mean(f_s); for a regression a `Prediction` whose variance is the average noise
+    plus sum_s (mu_s - their average)^2 / (S - 1), or plus 0 if S = 1.
     """
     mean, noise, spread = _sample_moments(likelihood, outputs)
     return Prediction(mean, noise + spread) if likelihood.has_noise else mean
 
 
 def _sample_moments(likelihood: Likelihood, outputs: Iterable[Array]) -> tuple[Array, Array, Array]:
-    """Return the average mean, the average noise (0 if there is none), and the variance of the means.
-
-    The running sums are Welford's (1962).
-    """
+    """Return the mean, noise (0 if there is none) and variance of the means, by Welford's (1962) running sums."""
     mean, noise, squares, s = np.zeros(()), np.zeros(()), np.zeros(()), 0
     for s, f in enumerate(outputs, start=1):
         deviation, noise_s = likelihood.mean(f) - mean, likelihood.noise_variance(f)
@@ -158,15 +155,15 @@ def mc(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
 
 
 def nn(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
-    """Return the average over samples of theta, each through the network."""
+    """Return the average over samples of theta, each put through the network."""
     return sample_average(likelihood, f.network_samples())
 
 
 def decompose(likelihood: Likelihood, f: Outputs) -> Uncertainty:
     """Return total = aleatoric + epistemic uncertainty.
 
-    For classes entropies, over samples of f, see `entropies`. For a regression variances, Var y = E[noise] + Var mean:
-    in closed form where the likelihood has one, else over samples of f.
+    For classes these are `entropies` over samples of f. For a regression they are variances, Var y = E[noise] +
+    Var[mean], in closed form if the likelihood has one, else over samples of f.
     """
     if not likelihood.has_noise:
         return entropies(every_class(np.stack([likelihood.mean(f_s) for f_s in f.linear_samples()]), n_axes=2))

@@ -1,9 +1,7 @@
 """The Gaussian over the outputs that a posterior implies, f ~ N(m, V).
 
-Linearised around theta, f(x, theta') ~ f(x, theta) + J (theta' - theta), the network's outputs are Gaussian under the
-posterior: m = f(x, theta) and V = J Sigma J^T. Where data is scarce, V is large.
-
-`LinearisedNetwork` is the network as the posterior sees it; called at inputs it returns their `Outputs`.
+The network is linearised around theta, f(x, theta') ~ f(x, theta) + J (theta' - theta). A linear function of a
+Gaussian is Gaussian, so under the posterior m = f(x, theta) and V = J Sigma J^T. Where data is scarce, V is large.
 """
 
 from __future__ import annotations
@@ -18,14 +16,14 @@ from ..network.jacobian import FactoredRows, batches
 from ..network.mlp import MLP, Trace
 from ..network.subset import Subset
 from ..posterior.gaussian import Posterior
-from ..validation import Array, StoredSamples, refusal
+from ..validation import Array, Readable, refusal
 
 NO_SAMPLES = np.empty((0, 0))
 
 
 @dataclass(frozen=True, eq=False)
 class LinearisedNetwork:
-    """A network linearised around theta (P,), under a posterior over a subset of its parameters."""
+    """A network linearised around theta (P,), with a posterior over a subset of its parameters."""
 
     network: MLP
     theta: Array
@@ -33,18 +31,18 @@ class LinearisedNetwork:
     subset: Subset
 
     def __call__(self, X: Array, thetas: Array = NO_SAMPLES) -> Outputs:
-        """Return the Gaussian over the outputs at X (N, D); `thetas` (S, P) are samples for those who average some."""
+        """Return the Gaussian over the outputs at X (N, D); `thetas` (S, P) are for links that average over samples."""
         return Outputs(self, X, self.network.trace(self.theta, X), thetas)
 
     def floats_each(self, n_samples: int = 0) -> int:
-        """Return about how many numbers an input takes, with this many samples of its outputs."""
+        """Return about how many numbers of memory an input takes, with this many samples of its outputs."""
         floats = self.subset.floats_factored if self.posterior.factored else self.subset.floats_written
         return floats + 3 * self.network.n_outputs * n_samples
 
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
-    """f(x_n) ~ N(m_n, V_n) at some inputs; only what a link asks for is computed."""
+    """The Gaussian f(x_n) ~ N(m_n, V_n) at inputs X (N, D), of which a link computes only what it needs."""
 
     at: LinearisedNetwork
     X: Array
@@ -75,15 +73,12 @@ class Outputs:
         return (self.at.network.forward(theta, self.X) for theta in self.thetas)
 
     def _jacobian(self, R: Array | None = None) -> FactoredRows:
-        """Return the rows of the Jacobian in the uncertain parameters, (N, C, P_s), or rows R (N, K, C) of them."""
+        """Return the Jacobian of f, or of R f for R (N, K, C), in the uncertain parameters, (N, C or K, P_s)."""
         return self.trace.pull_back(R, self.at.subset.n_layers, self.at.subset.columns)
 
 
-def in_batches(function: Callable[[Array], Any], X: Array | StoredSamples, floats_each: int, room: int = 0) -> Any:
-    """Return function(X), an array or a tuple of arrays, joined over batches so that memory does not grow with N.
-
-    Raises a ValueError if some of it is not finite.
-    """
+def in_batches(function: Callable[[Array], Any], X: Readable, floats_each: int, room: int = 0) -> Any:
+    """Return function(X), an array or a tuple of arrays, computed in batches so that memory does not grow with N."""
     with np.errstate(all="ignore"):
         parts = [function(X[batch]) for batch in batches(len(X), floats_each, room=room)]
     if not isinstance(parts[0], tuple):
