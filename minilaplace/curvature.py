@@ -8,12 +8,12 @@ g_n = d nll_n / d f_n (C,) and Lambda_n = d2 nll_n / d f_n2 (C, C):
     empirical Fisher = sum_n J_n^T g_n g_n^T J_n                  a sum of squared gradients, which vanish on good fits
 
 All three are raw sums over the data, prior and temperature excluded. Where Lambda_n = R_n^T R_n, the GGN is the Gram
-matrix of the rows R_n J_n, and the empirical Fisher is the same with the one row g_n^T: what differs between them is
-only what is back-propagated. (Where a likelihood's Hessian is not its Fisher information, the GGN takes the latter,
-and the difference belongs to the Hessian's second term.)
+matrix of the rows R_n J_n; the empirical Fisher is the Gram matrix of the one row g_n^T J_n a sample. So the two differ
+only in the rows that are back-propagated. (Where a likelihood's Hessian is not its Fisher information, Lambda_n is the
+latter in the GGN, and the difference belongs to the Hessian's second term.)
 
-`ggn`, `hessian` and `empirical_fisher` return the dense (P, P) matrix. `contributions` yields what the batches of the
-data add to it, for these functions and for every cheaper form in the room `structures`.
+`ggn`, `hessian` and `empirical_fisher` return the dense (P, P) matrix. `contributions` yields what each batch of the
+data adds to it, for these functions and for every cheaper form in the room `structures`.
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ def _dense(curvature: str, model: BayesianModel, theta: Any, X: Any, y: Any) -> 
 
 
 def add_gram(lower: Array, rows: FactoredRows) -> None:
-    """Add sum_n J_n^T J_n to the lower triangle of a (P, P) matrix, in place, in the cheaper of two ways.
+    """Add sum_n J_n^T J_n to the lower triangle of a (P, P) matrix, in place.
 
-    By its definition, or, for several rows a sample of many parameters, by pairs of layers: the same numbers.
+    Rows written out and pairs of layers give the same numbers; the second is faster for many rows a sample.
     """
     if rows.n_each > 1 and layer_pairs.in_pairs(rows):
         layer_pairs.add_gram(lower, rows)
@@ -85,24 +85,16 @@ def finite_curvature(*sums: Array) -> Array:
     return sums[0]
 
 
-def _fisher_rows(likelihood: Likelihood, f: Array, y: Any) -> Array:
-    return likelihood.factor(f)  # (N, K, C)
-
-
-def _gradient_row(likelihood: Likelihood, f: Array, y: Any) -> Array:
-    return likelihood.gradient(f, y)[:, None, :]  # (N, 1, C)
-
-
-# What each curvature back-propagates; the exact Hessian adds the network's second-order term.
+# The rows R (N, K, C) that each curvature back-propagates; the exact Hessian adds the network's second-order term.
 CURVATURES: dict[str, Callable[[Likelihood, Array, Any], Array]] = {
-    "ggn": _fisher_rows,
-    "hessian": _fisher_rows,
-    "empirical_fisher": _gradient_row,
+    "ggn": lambda likelihood, f, y: likelihood.factor(f),
+    "hessian": lambda likelihood, f, y: likelihood.factor(f),
+    "empirical_fisher": lambda likelihood, f, y: likelihood.gradient(f, y)[:, None, :],
 }
 
 
 class Contribution(NamedTuple):
-    """What a batch of the data adds: rows whose Gram matrix counts, a matrix (P_s, P_s), and its summed nll."""
+    """What a batch adds: rows, whose Gram matrix is a curvature, a second-order term (P_s, P_s), and its summed nll."""
 
     rows: FactoredRows
     second_order: Array | None
@@ -123,8 +115,8 @@ def contributions(
 ) -> Iterator[Contribution]:
     """Yield what (X, y) adds to the curvature in the subset's parameters, batch by batch.
 
-    The batches have `batch_size` samples, or as many as there is room for: more if the rows are only used in
-    `factored` form. `callback(done, n_samples)` is called when a batch has been put to use, and the next is asked for.
+    A batch has `batch_size` samples, or as many as fit into a fixed amount of memory: more if the rows are only used in
+    `factored` form. `callback(done, n_samples)` is called after each batch, when the next one is asked for.
     """
     network, likelihood, exact = model.network, model.likelihood, curvature == "hessian"
     floats = subset.floats_factored if factored else subset.floats_written

@@ -203,7 +203,7 @@ def test_samples_have_the_covariance_to_these_digits(structure, rtol, prior):
     posterior = Laplace(model, theta, hessian_structure=structure).fit(X, y).posterior
     P = len(theta)
     sizes = (P, len(X)) if structure == "gp" else (P,)
-    columns = posterior._deviations(sum(sizes), Units(*sizes))
+    columns = posterior.deviations(sum(sizes), Units(*sizes))
     Sigma = expected("kron" if structure == "kron" else "full", "gaussian", 1.0, prior)[1]
     np.testing.assert_allclose(columns.T @ columns, Sigma, rtol=0, atol=rtol * np.abs(Sigma).max())
 

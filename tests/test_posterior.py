@@ -97,9 +97,9 @@ def test_the_inverse_of_each_layer_is_made_for_many_rows(precision, network, mea
     monkeypatch.setattr("minilaplace.posterior.gaussian.dpotri", lambda *a, **k: calls.append(a) or dpotri(*a, **k))
     posterior = FullPosterior(mean, precision)
     if layers:
-        at = select(network, "all").layers()
-        parts = [precision[np.ix_(rows, rows)] for rows in at]
-        posterior = BlockPosterior(mean, at, parts, np.zeros(len(mean)), 1.0, True)
+        labels = select(network, "all").tensors() // 2
+        at = [np.flatnonzero(labels == l) for l in range(len(network.shapes))]
+        posterior = BlockPosterior(mean, at, [FullPosterior(mean[l], precision[np.ix_(l, l)]) for l in at])
     rows = network.trace(mean, np.ones((200, network.n_inputs))).pull_back()
     getattr(posterior, method)(rows)
     assert len(calls) == (len(at) if layers else 1)

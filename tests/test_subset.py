@@ -7,6 +7,7 @@ from problems import random_problem
 from minilaplace import MLP, BayesianModel, Gaussian, Laplace
 from minilaplace.curvature import ggn
 from minilaplace.network.subset import select
+from minilaplace.structures.full import BlockDiag
 from minilaplace.structures.subnetwork import largest_magnitude, largest_variance, random_weights, weights_of_layers
 
 NETWORK = MLP(2, 4, 3, 2)  # layers of 12, 15 and 8 parameters
@@ -35,7 +36,7 @@ def test_tensors_and_layers_label_the_parameters():
     np.testing.assert_array_equal(whole.tensors(), np.repeat(range(6), [8, 4, 12, 3, 6, 2]))
     some = select(NETWORK, "subnetwork", [34, 0, 12, 33, 11])
     np.testing.assert_array_equal(some.tensors(), [5, 0, 2, 5, 1])
-    assert [at.tolist() for at in some.layers()] == [[1, 4], [2], [0, 3]]
+    assert [at.tolist() for at in BlockDiag(some)._blocks()] == [[1, 4], [2], [0, 3]]
 
 
 @pytest.mark.parametrize(

@@ -59,11 +59,6 @@ class Subset:
         whole = trace.second_order(G, self.n_layers, top)
         return whole if self.columns is None else whole[np.ix_(self.columns, self.columns)]
 
-    def layers(self) -> list[NDArray[np.intp]]:
-        """Return for each layer where its parameters stand among the P_s, for those layers that have any."""
-        layer = self.tensors() // 2
-        return [np.flatnonzero(layer == l) for l in np.unique(layer)]
-
     def tensors(self) -> NDArray[np.intp]:
         """Return for each parameter the number of the W or b that it belongs to, (P_s,)."""
         labels = np.empty(n_parameters(self.shapes), dtype=np.intp)

@@ -1,4 +1,4 @@
-"""The posterior, a Gaussian: what every one answers, and those that hold Cholesky factors.
+"""The posterior, a Gaussian: the questions that every posterior answers, and two that hold Cholesky factors.
 
 Minus the log posterior, expanded to second order around its mode theta, is a quadratic: the posterior is close to a
 Gaussian centred there, whose precision is the curvature of the loss plus the prior's precision:
@@ -6,16 +6,14 @@ Gaussian centred there, whose precision is the curvature of the loss plus the pr
     p(theta' | data) ~ N(theta' | theta, Sigma),    Sigma^-1 = Lambda = scale * curvature + prior_precision
 
 Every posterior answers the same questions: precision, covariance and its diagonal, log-determinant, samples, and the
-covariance of the outputs that it implies, J Sigma J^T. They differ in the factor they hold, and in what that costs:
+covariance of the outputs that it implies, J Sigma J^T. Posteriors differ in the factors of Lambda that they hold:
 
 | posterior | holds | for curvatures that are |
 |---|---|---|
 | `FullPosterior` | the Cholesky factor L of Lambda | any matrix |
 | `BlockPosterior` | one `FullPosterior` a layer | block-diagonal |
-| `EigenPosterior`, in `structures` | eigenvalues, an orthogonal basis in factored form | Kronecker-factored, diagonal |
-| `LowRankPosterior`, there too | rows G with curvature G^T G | of few rows: low rank, function space |
-
-The inverse itself is never needed; `covariance` is there to look at.
+| `EigenPosterior`, in `structures` | eigenvalues, orthogonal eigenvectors in factored form | Kronecker-factored, diagonal |
+| `LowRankPosterior`, in `structures` | rows G with curvature G^T G | of few rows: low rank, function space |
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
+from scipy.linalg import block_diag, solve_triangular
 from scipy.linalg.lapack import dpotri
 
 from ..network.jacobian import FactoredRows
@@ -43,9 +41,9 @@ class Posterior(ABC):
     mean
         (P_s,), read-only.
     factored
-        Whether predictions need the factors of the Jacobian's rows alone, and these are never written out.
+        Whether predictions use the Jacobian's rows as their factors alone, and never write them out.
     room
-        How many numbers may be worked on at a time, if these are more than usual: a share of what itself takes.
+        How many numbers a batch of a prediction may take, if more than usual: a share of the posterior's own memory.
     """
 
     factored = False
@@ -77,7 +75,7 @@ class Posterior(ABC):
         """Return J_n Sigma J_n^T for K rows J_n a sample, (N, K, K)."""
 
     def functional_variance(self, rows: FactoredRows) -> Array:
-        """Return the diagonals of `functional_covariance`, (N, C)."""
+        """Return the diagonals of `functional_covariance`, (N, K)."""
         return np.diagonal(self.functional_covariance(rows), axis1=1, axis2=2)
 
     def sample(self, n_samples: int, rng: np.random.Generator) -> Array:
@@ -93,7 +91,7 @@ class FullPosterior(Posterior):
     """One Cholesky factor, Lambda = L L^T, serves every question.
 
     The log-determinant comes from its diagonal, 2 sum_i log L_ii, samples are L^-T times white noise, and J Sigma J^T
-    is V^T V with V = L^-1 J^T. For many rows J it is less work to make Sigma once, from L.
+    is V^T V with V = L^-1 J^T. For many rows J it is less work to compute Sigma once, from L.
     """
 
     def __init__(
@@ -115,53 +113,40 @@ class FullPosterior(Posterior):
 
     def covariance(self) -> Array:
         """Return (L L^T)^-1, (P_s, P_s)."""
-        return symmetrise(self._inverse())
+        upper, _ = dpotri(self._factor.T, lower=0)
+        return symmetrise(upper.T)
 
     def variance(self) -> Array:
         """Return the diagonal of the covariance, (P_s,)."""
-        return np.diagonal(self._inverse()).copy()
+        return np.diagonal(self.covariance()).copy()
 
     def functional_covariance(self, rows: FactoredRows) -> Array:
         """Return J_n Sigma J_n^T, (N, K, K)."""
-        if rows.n_each > 1 and in_pairs(rows) and not self._are_few(rows):
-            return self._by_pairs(rows)
-        left, right = self._products(rows)
-        return np.einsum("pkn,pln->nkl", left, right)
+        return self._functional(rows, diagonal=False)
 
     def functional_variance(self, rows: FactoredRows) -> Array:
         """Return the diagonals of `functional_covariance`, (N, K)."""
-        if rows.n_each > 1 and in_pairs(rows) and not self._are_few(rows):
-            return self._by_pairs(rows, diagonal=True)
-        left, right = self._products(rows)
-        return np.einsum("pkn,pkn->nk", left, right)
+        return self._functional(rows, diagonal=True)
 
-    def _products(self, rows: FactoredRows) -> tuple[Array, Array]:
-        """Return (P_s, K, N) arrays whose products, summed over P_s, are J Sigma J^T: V twice, or Sigma J^T and J^T."""
+    def _functional(self, rows: FactoredRows, diagonal: bool) -> Array:
+        """Return J Sigma J^T or its diagonals: from V = L^-1 J^T, from Sigma J^T, or from Sigma by pairs of layers."""
+        # To solve with L takes P^2 operations a row; to compute Sigma takes 2/3 P^3, once.
+        few = 3 * len(rows.deltas[0]) * rows.n_each < 2 * len(self.mean)
+        if not few and rows.n_each > 1 and in_pairs(rows):
+            if self._pairs is None:
+                self._pairs = PairQuadratic(self._sigma, rows.shapes)
+            return self._pairs(rows, diagonal)
         J = rows.written()  # (P_s, K, N)
         flat = J.reshape(len(J), -1)
-        if self._are_few(rows):
-            V = solve_triangular(self._factor, flat, lower=True, overwrite_b=True).reshape(J.shape)
-            return V, V
-        return (self._whole_covariance @ flat).reshape(J.shape), J
-
-    def _are_few(self, rows: FactoredRows) -> bool:
-        """Return whether to solve with L, P^2 operations a row, is less work than Sigma itself is to make, 2/3 P^3."""
-        return 3 * len(rows.deltas[0]) * rows.n_each < 2 * len(self.mean)
-
-    def _inverse(self) -> Array:
-        """Return the lower triangle of the covariance."""
-        upper, _ = dpotri(self._factor.T, lower=0)
-        return upper.T
+        if few:
+            left = right = solve_triangular(self._factor, flat, lower=True, overwrite_b=True).reshape(J.shape)
+        else:
+            left, right = (self._sigma @ flat).reshape(J.shape), J
+        return np.einsum("pkn,pkn->nk" if diagonal else "pkn,pln->nkl", left, right)
 
     @cached_property
-    def _whole_covariance(self) -> Array:
+    def _sigma(self) -> Array:
         return self.covariance()
-
-    def _by_pairs(self, rows: FactoredRows, *, diagonal: bool = False) -> Array:
-        """Return J Sigma J^T from the blocks of Sigma between pairs of layers."""
-        if self._pairs is None:
-            self._pairs = PairQuadratic(self._whole_covariance, rows.shapes)
-        return self._pairs(rows, diagonal)
 
     def deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
         """Return L^-T z for white noise z, (S, P_s)."""
@@ -170,21 +155,12 @@ class FullPosterior(Posterior):
 
 
 class BlockPosterior(Posterior):
-    """Independent layers, each with a `FullPosterior`; `layers` says where each one's parameters stand."""
+    """Independent layers, each with a posterior of its own: `layers` are the positions of its parameters."""
 
-    def __init__(
-        self,
-        mean: Array,
-        layers: Sequence[NDArray[np.intp]],
-        curvatures: Sequence[Array],
-        prior: Array,
-        scale: float,
-        of_squares: bool,
-    ) -> None:
+    def __init__(self, mean: Array, layers: Sequence[NDArray[np.intp]], parts: Sequence[Posterior]) -> None:
         super().__init__(mean)
-        self._layers = layers
-        parts = zip(layers, curvatures, strict=True)
-        self._parts = [FullPosterior(mean[at], part, prior[at], scale, of_squares) for at, part in parts]
+        self._parts = parts
+        self._order = np.argsort(np.concatenate(layers))  # (P_s,) positions in the layers' parameters side by side
 
     @property
     def log_det_precision(self) -> float:
@@ -192,16 +168,16 @@ class BlockPosterior(Posterior):
         return sum(part.log_det_precision for part in self._parts)
 
     def precision(self) -> Array:
-        """Return the blocks' precisions and zeros between them, (P_s, P_s)."""
-        return self._assembled([part.precision() for part in self._parts])
+        """Return the layers' precisions and zeros between them, (P_s, P_s)."""
+        return block_diag(*(part.precision() for part in self._parts))[np.ix_(self._order, self._order)]
 
     def covariance(self) -> Array:
-        """Return the blocks' covariances and zeros between them, (P_s, P_s)."""
-        return self._assembled([part.covariance() for part in self._parts])
+        """Return the layers' covariances and zeros between them, (P_s, P_s)."""
+        return block_diag(*(part.covariance() for part in self._parts))[np.ix_(self._order, self._order)]
 
     def variance(self) -> Array:
         """Return the diagonal of the covariance, (P_s,)."""
-        return self._joined([part.variance() for part in self._parts])
+        return np.concatenate([part.variance() for part in self._parts])[self._order]
 
     def functional_covariance(self, rows: FactoredRows) -> Array:
         """Return the sum of the layers' J_n Sigma J_n^T, (N, K, K)."""
@@ -210,16 +186,4 @@ class BlockPosterior(Posterior):
 
     def deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
         """Return each layer's deviations side by side, (S, P_s)."""
-        return self._joined([part.deviations(n_samples, rng) for part in self._parts])
-
-    def _assembled(self, matrices: list[Array]) -> Array:
-        whole = np.zeros((len(self.mean),) * 2)
-        for at, matrix in zip(self._layers, matrices, strict=True):
-            whole[np.ix_(at, at)] = matrix
-        return whole
-
-    def _joined(self, vectors: list[Array]) -> Array:
-        whole = np.empty((*vectors[0].shape[:-1], len(self.mean)))
-        for at, vector in zip(self._layers, vectors, strict=True):
-            whole[..., at] = vector
-        return whole
+        return np.hstack([part.deviations(n_samples, rng) for part in self._parts])[:, self._order]

@@ -1,16 +1,16 @@
 """What every structure answers, and those that keep the whole curvature or its blocks.
 
-A structure adds up the curvature of the data in a form of a certain cost, and turns the sum into a posterior. All
-answer the same questions, so that nothing else in the library asks which one it holds:
+A structure adds up the curvature M (P_s, P_s) of the data, or an approximation of M that takes less memory, and makes a
+posterior of the sum. All have the same methods, so that nothing else in the library asks which one it holds:
 
 | structure | keeps of M = sum_n J_n^T Lambda_n J_n | memory | posterior |
 |---|---|---|---|
-| `full` | everything | P^2 | `FullPosterior` |
+| `full` | the whole matrix | P^2 | `FullPosterior` |
 | `blockdiag` | the exact block of every layer | sum_l P_l^2 | `BlockPosterior` |
 | `kron` | B (x) A for a layer's W, B for its b | sum_l H_l^2 + I_l^2 | `EigenPosterior` |
 | `diag` | the diagonal | P | `EigenPosterior` |
 | `lowrank` | the largest eigenvalues and their eigenvectors | P^2 to find them | `LowRankPosterior` |
-| `gp` | everything, as the rows R_n J_n | N C P, for N C < P | `LowRankPosterior` |
+| `gp` | the whole matrix, as the rows R_n J_n | N C P, for N C < P | `LowRankPosterior` |
 
 The first two are here, the next two in `kronecker.py`, the last two in `low_rank.py`.
 """
@@ -35,14 +35,14 @@ from ..validation import Array, refusal
 
 
 class Structure(ABC):
-    """A sum over the data; sums over shards of the data add.
+    """The curvature of the data as a sum over samples; the sums of two shards of the data add.
 
     Attributes
     ----------
     parts
-        The arrays that hold the sum: all there is to save, and to add.
+        The arrays that hold the sum, which are saved and added.
     factored
-        Whether it needs the factors of the Jacobian's rows alone, and these are never written out.
+        Whether the Jacobian's rows are used as their factors alone, and never written out.
     of_squares
         Whether the sum is known to be one of squares, so that no eigenvalue is negative.
     """
@@ -63,7 +63,7 @@ class Structure(ABC):
         """Add sum_n (R_n J_n)^T (R_n J_n)."""
 
     def add_matrix(self, M: Array) -> None:
-        """Add a symmetric (P_s, P_s) matrix that is no sum of squares, where the structure can hold one."""
+        """Add a symmetric (P_s, P_s) matrix that is no sum of squares, if the structure can hold one."""
         raise NotImplementedError
 
     def add_up(self, contributions: Iterable[Contribution]) -> float:
@@ -83,7 +83,7 @@ class Structure(ABC):
         self.of_squares = self.of_squares and other.of_squares
 
     def restore(self, parts: list[Array]) -> None:
-        """Take over the parts of a sum that was saved, or raise a ValueError if they are not of this structure."""
+        """Replace the parts by those of a sum that was saved; raise a ValueError if their shapes are others."""
         expected, received = ([part.shape for part in some] for some in (self.parts, parts))
         if received != expected:
             raise ValueError(refusal("parts", f"shapes {expected}", received))
@@ -93,25 +93,28 @@ class Structure(ABC):
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
         """Return N(mean, (scale * M + prior)^-1) for a prior precision (P_s,) or (P_s, P_s)."""
 
-    @abstractmethod
     def eigenspaces(self) -> NDArray[np.intp]:
-        """Return labels (P_s,): a diagonal prior that is constant on each of them has eigenvectors in common with M."""
+        """Return labels (P_s,): M has eigenvectors in common with every diagonal prior that is constant on each label.
+
+        By default all parameters have the same one.
+        """
+        return np.zeros(len(self.subset), dtype=np.intp)
 
     @property
     @abstractmethod
     def eigenvalues(self) -> Array:
-        """The eigenvalues of M, (P_s,), each standing in its block; found on first use, when all data is in.
+        """The eigenvalues of M, (P_s,), each at a parameter of its eigenspace; those within rounding of 0 are 0.
 
-        Those that are nothing but rounding are 0.
+        They are computed on first use, after all data has been added.
         """
 
     @property
     def rounding(self) -> Array:
-        """How far off each eigenvalue may be, (P_s,)."""
+        """A bound of each eigenvalue's rounding error, (P_s,)."""
         return np.zeros(len(self.subset))
 
     def check_resolved(self, prior: Array, scale: float) -> None:
-        """Raise a LinAlgError if, for a prior (P_s,) or (P_s, P_s), some of the eigenvalues are lost in rounding."""
+        """Raise a LinAlgError if scale * M + prior, (P_s,) or (P_s, P_s), has eigenvalues of too few correct digits."""
         weakest = prior if prior.ndim == 1 else eigvalsh(prior, subset_by_index=[0, 0])
         if not resolved(scale * self.rounding, scale * np.abs(self.eigenvalues) + weakest):
             raise not_resolved()
@@ -120,24 +123,30 @@ class Structure(ABC):
         """Return log det(scale * M + prior), and for each group of parameters the sum of its posterior variances.
 
         `groups` are labels (P_s,) from 0 on. Where neither these nor the prior, (P_s,), vary within an eigenspace, both
-        answers come from the eigenvalues of M, found once, in O(P_s); otherwise from a posterior, whose factorisation
-        is the cost.
+        come from the eigenvalues of M, which are computed once, in O(P_s); otherwise from a new posterior.
         """
         _, first, space = np.unique(self.eigenspaces(), return_index=True, return_inverse=True)
         if prior.ndim == 1 and all(np.array_equal(v, v[first][space]) for v in (prior, groups)):
             eigenvalues = scale * self.eigenvalues + prior
             if not np.all(eigenvalues > 0):
                 raise not_positive_definite(eigenvalues.min())
-            return float(np.log(eigenvalues).sum()), _summed(1 / eigenvalues, groups)
-        posterior = self.posterior(np.zeros(len(self.subset)), prior, scale)
-        return posterior.log_det_precision, _summed(posterior.variance(), groups)
+            log_det, variances = float(np.log(eigenvalues).sum()), 1 / eigenvalues
+        else:
+            posterior = self.posterior(np.zeros(len(self.subset)), prior, scale)
+            log_det, variances = posterior.log_det_precision, posterior.variance()
+        return log_det, np.bincount(groups, variances).astype(float)
 
 
 class Full(Structure):
-    """The whole (P_s, P_s) matrix, as its lower triangle."""
+    """The whole (P_s, P_s) matrix, as its lower triangle: one block, as all parameters are in one eigenspace."""
+
+    def _blocks(self) -> list[NDArray[np.intp]]:
+        """Return for each part the positions of its parameters among the P_s."""
+        labels = self.eigenspaces()
+        return [np.flatnonzero(labels == label) for label in np.unique(labels)]
 
     def _zeros(self) -> list[Array]:
-        return [np.zeros((len(self.subset.indices),) * 2)]
+        return [np.zeros((len(at),) * 2) for at in self._blocks()]
 
     def add_rows(self, rows: FactoredRows) -> None:
         add_gram(self.parts[0], rows)
@@ -147,62 +156,48 @@ class Full(Structure):
 
     def matrix(self) -> Array:
         """Return M, (P_s, P_s)."""
-        return symmetrise(self.parts[0].copy())
+        M = np.zeros((len(self.subset),) * 2)
+        for part, at in zip(self.parts, self._blocks(), strict=True):
+            M[np.ix_(at, at)] = part
+        return symmetrise(M)
 
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
         return FullPosterior(mean, self.parts[0], prior, scale, self.of_squares)
 
-    def eigenspaces(self) -> NDArray[np.intp]:
-        return np.zeros(len(self.subset), dtype=np.intp)
-
     @cached_property
     def eigenvalues(self) -> Array:
-        return without_rounding(eigvalsh(self.parts[0]), len(self.subset))
+        eigenvalues = np.empty(len(self.subset))
+        for part, at in zip(self.parts, self._blocks(), strict=True):
+            eigenvalues[at] = without_rounding(eigvalsh(part), len(at))
+        return eigenvalues
 
     @property
     def rounding(self) -> Array:
-        return np.full(len(self.subset), rounding_of(np.abs(self.eigenvalues).max(), len(self.subset)))
+        error = np.empty(len(self.subset))
+        for at in self._blocks():
+            error[at] = rounding_of(np.abs(self.eigenvalues[at]).max(), len(at))
+        return error
 
 
-class BlockDiag(Structure):
-    """The exact block of every layer."""
-
-    def _zeros(self) -> list[Array]:
-        return [np.zeros((len(at),) * 2) for at in self.subset.layers()]
+class BlockDiag(Full):
+    """The exact block of every layer, each as its lower triangle."""
 
     def add_rows(self, rows: FactoredRows) -> None:
         for layer, part in zip(rows.layers(), self.parts, strict=True):
             add_gram(part, layer)
 
     def add_matrix(self, M: Array) -> None:
-        for part, at in zip(self.parts, self.subset.layers(), strict=True):
+        for part, at in zip(self.parts, self._blocks(), strict=True):
             part += M[np.ix_(at, at)]
 
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
-        prior = diagonal_prior(prior, "blockdiag")
-        return BlockPosterior(mean, self.subset.layers(), self.parts, prior, scale, self.of_squares)
+        prior, blocks = diagonal_prior(prior, "blockdiag"), self._blocks()
+        layers = zip(blocks, self.parts, strict=True)
+        parts = [FullPosterior(mean[at], part, prior[at], scale, self.of_squares) for at, part in layers]
+        return BlockPosterior(mean, blocks, parts)
 
     def eigenspaces(self) -> NDArray[np.intp]:
         return self.subset.tensors() // 2  # a layer's W and b
-
-    @cached_property
-    def eigenvalues(self) -> Array:
-        eigenvalues = np.empty(len(self.subset))
-        for part, at in zip(self.parts, self.subset.layers(), strict=True):
-            eigenvalues[at] = without_rounding(eigvalsh(part), len(part))
-        return eigenvalues
-
-    @property
-    def rounding(self) -> Array:
-        error = np.empty(len(self.subset))
-        for at in self.subset.layers():
-            error[at] = rounding_of(np.abs(self.eigenvalues[at]).max(), len(at))
-        return error
-
-
-def _summed(v: Array, groups: NDArray[np.intp]) -> Array:
-    """Return the sum of v (P_s,) over each group of parameters."""
-    return np.bincount(groups, v).astype(float)
 
 
 def without_rounding(eigenvalues: Array, size: int) -> Array:
