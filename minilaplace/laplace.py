@@ -1,6 +1,6 @@
 """*Laplace approximation*: a Gaussian posterior around the MAP estimate, and what one asks it.
 
-`Laplace` joins the rooms. `fit` adds up the curvature of the data (room `structures`), the Gaussian is factored on first
+`Laplace` joins the rooms. `fit` adds up the curvature of the data (`structures`), the Gaussian is factored on first
 use (`posterior`), `predict` averages over it (`predictive`), and its evidence can choose the prior (`evidence`).
 """
 
