@@ -1,7 +1,7 @@
 """*Laplace approximation*: a Gaussian posterior around the MAP estimate, and what one asks it.
 
-`Laplace` joins the rooms. `fit` adds up the curvature of the data (`structures`), the Gaussian is factored on first
-use (`posterior`), `predict` averages over it (`predictive`), and its evidence can choose the prior (`evidence`).
+`Laplace` joins the rooms: `fit` adds up the curvature of the data (`structures`), the Gaussian is factored on first use
+(`posterior`), `predict` averages over it (`predictive`), and its evidence can choose the prior (`evidence`).
 """
 
 from __future__ import annotations
@@ -107,8 +107,7 @@ class Laplace(TunableFit):
         model, network = self.model, self.model.network
         X = network.check_readable(X)
         y = model.likelihood.check_targets(y, len(X), network.n_outputs)
-        if batch_size is not None:
-            whole_number("batch_size", batch_size, least=1)
+        batch_size = None if batch_size is None else whole_number("batch_size", batch_size, least=1)
         check_executor(executor)
         check_callback(callback, "(done, n_samples)")
         keep = not boolean("override", override) and self.n_data > 0

@@ -65,7 +65,7 @@ def fit_map(
     model, X, y
         The `BayesianModel` whose loss to minimise; inputs (N, D); targets, in the form the likelihood takes.
     theta0
-        Where to start, (P,); drawn by `network.init(rng)` if not given.
+        Where to start, (P,), by default drawn by `network.init(rng)`.
     method
         `"lbfgs"` or `"adam"`.
     rng
@@ -209,15 +209,14 @@ class Adam:
         self, model: BayesianModel, X: Array, y: Any, theta: Array, rng: np.random.Generator, callback: TrainingCallback
     ) -> Array:
         """Return theta after the last epoch."""
-        N = len(X)
 
         def gradient(theta: Array, batch: NDArray[np.intp]) -> Array:
-            return model.loss_and_gradient(theta, X[batch], y[batch], share=len(batch) / N)[1]
+            return model.loss_and_gradient(theta, X[batch], y[batch], share=len(batch) / len(X))[1]
 
         def report(epoch: int, theta: Array) -> None:
             callback(epoch, theta.copy(), model.loss(theta, X, y))
 
-        return self.descend(gradient, N, theta, rng, report)
+        return self.descend(gradient, len(X), theta, rng, report)
 
     def descend(
         self,

@@ -97,8 +97,7 @@ def vector(name: str, value: ArrayLike, length: int) -> Array:
 
 def positive_numbers(name: str, value: Any) -> float | tuple[float, ...]:
     """Return one positive number as a float, or a vector of positive numbers as a tuple."""
-    expected = "a finite number greater than 0"
-    if real_array(name, value, expected).ndim != 1:
+    if real_array(name, value, "a finite number greater than 0").ndim != 1:
         return real_number(name, value, above=0.0)
     return tuple(real_number(name, float(element), above=0.0) for element in value)
 

@@ -109,7 +109,7 @@ class EvidenceFunction:
         return log_det, sizes - delta * traces, delta, np.bincount(self.groups, deviation**2).astype(float)
 
     def _noise_statistics(self, model: BayesianModel, gamma: Array) -> tuple[float, float]:
-        """Return 2 E, and N C - k/2 gamma, the number of targets less half of k for each parameter they determine."""
+        """Return 2 E and N C - k/2 gamma; the evidence is stationary in the noise where they are equal."""
         determined = 0.5 * NOISE_POWERS[self.fit.curvature] * gamma.sum()
         return 2 * self.fit.tempered_energy(model.likelihood), self._n_targets - determined
 

@@ -29,12 +29,9 @@ TuningCallback = Callable[[int, BayesianModel], object]  # called with each mode
 def tune(evidence: EvidenceFunction, method: str, callback: TuningCallback | None = None) -> BayesianModel:
     """Return the model whose prior, and noise, maximise the evidence at theta.
 
-    `"marglik"` is SciPy's L-BFGS-B on the evidence and its gradient, `"mackay"` the fixed-point iteration.
-
-    Warns
-    -----
-    ConvergenceWarning
-        If an optimum is at the edge of the range that is searched, 1e-8 to 1e8, or the iteration does not settle.
+    `"marglik"` is SciPy's L-BFGS-B on the evidence and its gradient, `"mackay"` the fixed-point iteration. Issues a
+    ConvergenceWarning if an optimum is at the edge of the range that is searched, 1e-8 to 1e8, or the iteration does
+    not settle.
     """
     steps = count(1)
 
@@ -88,12 +85,8 @@ def tune_on_held_out(
 ) -> BayesianModel:
     """Return the model whose scalar prior precision gives held-out targets y the largest mean log density.
 
-    `predict(model)` returns the predictions of a model for these targets.
-
-    Warns
-    -----
-    ConvergenceWarning
-        If the optimum is at the edge of the range that is searched, 1e-8 to 1e8.
+    `predict(model)` returns the predictions of a model for these targets. Issues a ConvergenceWarning if the optimum is
+    at the edge of the range that is searched, 1e-8 to 1e8.
     """
     steps = count(1)
 

@@ -1,10 +1,9 @@
-"""The model: a network, a likelihood and a Gaussian prior, joined in the regularised loss.
+"""The model: a network, a likelihood and a Gaussian prior theta ~ N(mu0, Lambda0^-1), joined in the regularised loss.
 
-A `BayesianModel` is everything that is assumed before the data: a network, a likelihood, and the prior
-theta ~ N(mu0, Lambda0^-1). Training, Laplace, and every other way to a posterior receive this one
-object, so that they cannot disagree on the prior (in the post they do: its training penalises lambda^2 |theta|^2 / 2
-for *every sample*, a prior precision of N lambda^2, and its Laplace step takes lambda). The regularised loss is minus
-the log joint density, up to the prior's normaliser:
+Training, Laplace, and every other way to a posterior receive one `BayesianModel`, so that they cannot disagree on the
+prior (in the post they do: its training penalises lambda^2 |theta|^2 / 2 for *every sample*, a prior precision of
+N lambda^2, and its Laplace step takes lambda). The regularised loss is minus the log joint density, up to the prior's
+normaliser:
 
     loss(theta) = sum_n -log p(y_n | f(x_n, theta)) + 1/2 (theta - mu0)^T Lambda0 (theta - mu0)
 

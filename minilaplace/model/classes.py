@@ -20,7 +20,7 @@ from .likelihood import Likelihood
 
 @dataclass(frozen=True)
 class Bernoulli(Likelihood):
-    """One logit f, two classes: p(y = 1 | f) = 1 / (1 + exp(-f)).
+    """One logit f (N, 1), two classes y (N,) of 0 and 1: p(y = 1 | f) = 1 / (1 + exp(-f)).
 
     With s = 1 - 2y, +1 for class 0 and -1 for class 1: nll = log(1 + exp(s f)), gradient = s sigmoid(s f),
     Lambda = sigmoid(f) sigmoid(-f). In this form nothing cancels or overflows, however large the logit.
@@ -71,8 +71,8 @@ class BradleyTerry(Bernoulli):
     """Which of two is preferred: p(y = 1 | r_1, r_2) = 1 / (1 + exp(r_2 - r_1)), r the network's reward of each.
 
     Inputs are pairs, (N, 2, D), and y_n = 1 if the first is preferred. The model turns the network into a `PairedMLP`,
-    whose output for a pair is f = r_1 - r_2, so that this is `Bernoulli` on differences. The data determines only
-    differences of rewards; a number added to all rewards is left to the prior.
+    whose output for a pair is f = r_1 - r_2, (N, 1), so that this is `Bernoulli` on differences. The data determines
+    only differences of rewards; a number added to all rewards is left to the prior.
 
     Examples
     --------
@@ -86,9 +86,9 @@ class BradleyTerry(Bernoulli):
 
 @dataclass(frozen=True)
 class Categorical(Likelihood):
-    """C logits f, C classes: p(y = c | f) = softmax(f)_c.
+    """C logits f (N, C), C classes y (N,) of 0 to C - 1: p(y = c | f) = softmax(f)_c.
 
-    With p = softmax(f): gradient = p - onehot(y), Lambda = diag(p) - p p^T.
+    With p = softmax(f): nll = -log p_y, gradient = p - onehot(y), Lambda = diag(p) - p p^T.
 
     Examples
     --------

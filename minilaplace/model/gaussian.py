@@ -17,8 +17,8 @@ NO_PROBABILITIES = dict.fromkeys(["bridge", "bridge_norm", "quadrature"], "there
 class Gaussian(Likelihood):
     """Real targets y_c ~ N(f_c, sigma_c^2), with one standard deviation sigma for all outputs or one for each.
 
-    With S = diag(sigma^2): nll = 1/2 (y - f)^T S^-1 (y - f) + sum_c log(sigma_c sqrt(2 pi)),
-    gradient = S^-1 (f - y), Lambda = S^-1.
+    Outputs f are the means, (N, C), and targets y are (N, C), or (N,) if C = 1. With z = (f - y) / sigma:
+    nll = sum_c [z_c^2 / 2 + log(sigma_c sqrt(2 pi))], gradient_c = z_c / sigma_c, Lambda = diag(1 / sigma^2).
 
     Parameters
     ----------

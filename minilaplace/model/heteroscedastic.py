@@ -15,8 +15,9 @@ from .likelihood import Likelihood, columns
 
 @dataclass(frozen=True)
 class HeteroscedasticGaussian(Likelihood):
-    """Real targets whose noise the network predicts too: y_c ~ N(m_c, exp(s_c)), f = (m, s) of 2C outputs.
+    """Real targets whose noise the network predicts too: y_c ~ N(m_c, exp(s_c)), f = (m, s).
 
+    Outputs f are the means and then the log-variances, (N, 2C), and targets y are (N, C).
     With r = m - y and w = exp(-s): nll = sum_c (r_c^2 w_c + s_c + log 2 pi) / 2, gradient = (r w, (1 - r^2 w) / 2),
     Fisher information = diag(w, 1/2). The Hessian has r^2 w / 2 in place of 1/2, and -r w between m and s: it depends
     on y and need not be positive definite, so the GGN is made with its expectation, the Fisher information.

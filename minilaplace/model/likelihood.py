@@ -5,14 +5,6 @@ factor of its curvature, the mean and the noise of y given f, and checks of targ
 average its mean. The network's derivatives in the parameters are in the room `network`; the chain rule that joins the
 two is in `bayesian_model.py` and in `curvature`.
 
-| likelihood | outputs f | targets y | -log p(y given f) |
-|---|---|---|---|
-| `Bernoulli` | (N, 1) logit | (N,) of 0/1 | log(1 + exp((1 - 2y) f)) |
-| `BradleyTerry` | (N, 1) difference of rewards | (N,) of 0/1 | the same |
-| `Categorical` | (N, C) logits | (N,) of 0..C-1 | -log softmax(f)_y |
-| `Gaussian` | (N, C) means | (N, C), or (N,) when C = 1 | |y - f|^2 / (2 sigma^2) + C log(sigma sqrt(2 pi)) |
-| `HeteroscedasticGaussian` | (N, 2C) means and log-variances s | (N, C) | sum ((y - m)^2 exp(-s) + s + log(2 pi)) / 2 |
-
 To add a likelihood, write a subclass with the four abstract methods: it trains, fits, has an evidence and predicts.
 Override other methods for targets that are not real numbers, for a noise, or for a predictive in closed form.
 """

@@ -6,7 +6,7 @@ Gaussian is Gaussian, so under the posterior m = f(x, theta) and V = J Sigma J^T
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,13 +82,14 @@ def in_batches(function: Callable[[Array], Any], X: Readable, floats_each: int, 
     with np.errstate(all="ignore"):
         parts = [function(X[batch]) for batch in batches(len(X), floats_each, room=room)]
     if not isinstance(parts[0], tuple):
-        return _finite(np.concatenate(parts))
-    whole = [_finite(np.concatenate(column)) for column in zip(*parts, strict=True)]
+        return _finite(parts)
+    whole = [_finite(answers) for answers in zip(*parts, strict=True)]
     return parts[0]._make(whole) if hasattr(parts[0], "_make") else tuple(whole)
 
 
-def _finite(answer: Array) -> Array:
-    """Return the answer, or raise a ValueError that says at which input it is not finite."""
+def _finite(answers: Sequence[Array]) -> Array:
+    """Return the batches' answers as one array, or raise a ValueError that says at which input it is not finite."""
+    answer = np.concatenate(answers)
     if not np.isfinite(answer).all():
         n = int(np.argwhere(~np.isfinite(answer))[0, 0])
         expected = "inputs at which predictions and their variances are within the range of float64"
