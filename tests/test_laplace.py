@@ -22,7 +22,7 @@ from minilaplace import (
     toy_data_linear,
 )
 from minilaplace import curvature as dense_curvature
-from minilaplace.predictive.links import LINKS
+from minilaplace.predictive import link_of
 
 MODELS = {"bernoulli": ((4, 3), "tanh", 1), "categorical": ((4,), "sigmoid", 3), "gaussian": ((3, 3), "softplus", 2)}
 SUBSETS = ["all", "last_layer"]
@@ -153,7 +153,7 @@ def test_each_link_is_what_predictive_makes_of_these_outputs(name):
     for link in links:
         if link in ("mc", "nn"):
             continue  # these need more than moments
-        assert_close(la.predict(X, link), LINKS[link](model.likelihood, dense), 1e-14)
+        assert_close(la.predict(X, link), link_of(model.likelihood, link)(model.likelihood, dense), 1e-14)
     np.testing.assert_array_equal(la.predict(X), la.predict(X, links[0]))
 
 

@@ -3,7 +3,7 @@
 The evidence, or marginal likelihood, is the probability of the data under the model as a whole: the integral of
 likelihood times prior over theta. With Laplace's Gaussian in place of the posterior it is
 
-    log p(y) ~ log p(y | theta) - 1/2 [log det Lambda - log det Lambda0 + (theta - mu0)^T Lambda0 (theta - mu0)]
+    log p(y) = log p(y | theta) - 1/2 [log det Lambda - log det Lambda0 + (theta - mu0)^T Lambda0 (theta - mu0)]
 
 with Lambda = scale * M + Lambda0 the posterior's precision. The first term is how well the MAP fits; the rest, Occam's
 factor, is how much narrower the posterior is than the prior. This is exact for Bayesian linear regression. Let delta_g
@@ -33,9 +33,9 @@ LOG_BOUNDS = float(np.log(1e-8)), float(np.log(1e8))  # where prior precisions a
 
 
 def log_evidence(fit: Fit, model: BayesianModel, theta: Array, log_det: float | None = None) -> float:
-    """Return the evidence of a fit under `model`, whose prior and noise may differ from those of the fit.
+    """Return log p(y | theta) - 1/2 [log det Lambda - log det Lambda0 + (theta - mu0)^T Lambda0 (theta - mu0)].
 
-    `log_det` is log det Lambda, if that is known already.
+    `model` may have another prior and noise than the fit. `log_det` is log det Lambda, if that is known already.
     """
     subset = fit.structure.subset
     prior, deviation = model.prior_over(subset.indices), theta[subset.indices] - model.prior_mean_over(subset.indices)
@@ -79,7 +79,10 @@ class EvidenceFunction:
         return self.model.under(prior, sigma)
 
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
-        """Return the evidence and its gradient in x."""
+        """Return the evidence and its gradient in x = (log delta_1, log delta_2, ..., log sigma).
+
+        For a group it is 1/2 (gamma_g - delta_g sum_g (theta_p - mu0_p)^2), for the noise 2 E - (N C - k/2 gamma).
+        """
         model = self.model_at(x)
         log_det, gamma, delta, squares = self._statistics(model)
         gradient = 0.5 * (gamma - delta * squares)
@@ -93,7 +96,7 @@ class EvidenceFunction:
         model = self.model_at(x)
         _, gamma, _, squares = self._statistics(model)
         with np.errstate(divide="ignore"):
-            new = np.log(np.maximum(gamma, 0) / squares)
+            new = np.log(np.maximum(gamma, 0) / squares)  # the logarithm of delta_g = gamma_g / sum_g (...)^2
         if self.noise:
             errors, left = self._noise_statistics(model, gamma)
             new = np.append(new, x[-1] + 0.5 * np.log(errors / max(left, 1e-12 * self._n_targets)))

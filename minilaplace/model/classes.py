@@ -22,8 +22,9 @@ from .likelihood import Likelihood
 class Bernoulli(Likelihood):
     """One logit f (N, 1), two classes y (N,) of 0 and 1: p(y = 1 | f) = 1 / (1 + exp(-f)).
 
-    With s = 1 - 2y, +1 for class 0 and -1 for class 1: nll = log(1 + exp(s f)), gradient = s sigmoid(s f),
-    Lambda = sigmoid(f) sigmoid(-f). In this form nothing cancels or overflows, however large the logit.
+    With p = p(y = 1 | f): nll = log(1 + exp(f)) - y f, gradient = p - y, Lambda = p (1 - p). With s = 1 - 2y, +1 for
+    class 0 and -1 for class 1, these are log(1 + exp(s f)), s sigmoid(s f) and sigmoid(f) sigmoid(-f), in which nothing
+    cancels or overflows, however large the logit.
 
     Examples
     --------

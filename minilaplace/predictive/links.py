@@ -1,4 +1,4 @@
-"""Links: from a Gaussian over the outputs to probabilities.
+"""Links: from a Gaussian over the outputs to probabilities (not the link functions of a generalised linear model).
 
 The outputs are Gaussian under the posterior, f ~ N(m, V), see `outputs.py`. The predictive is the average of the
 likelihood's mean over that Gaussian. Each link computes or approximates it:
@@ -67,10 +67,8 @@ def plugin(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
     return mean if noise is None else Prediction(mean, noise.copy())
 
 
-def probit(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
+def probit(likelihood: Likelihood, f: Outputs) -> Array:
     """Return mean(kappa m) with kappa = 1 / sqrt(1 + pi/8 diag V): uncertain logits shrink towards even odds."""
-    if "exact" in likelihood.links:
-        return exact(likelihood, f)
     return likelihood.mean(f.mean / np.sqrt(1 + np.pi / 8 * f.variance()))
 
 
@@ -94,14 +92,15 @@ def bridge(likelihood: Likelihood, f: Outputs, *, normalise: bool = False) -> Ar
     row, total, v_d = V[:, :C, C], V[:, C, C:], np.diagonal(V, axis1=1, axis2=2)[:, :C]
     share = np.divide(row, total, out=np.zeros_like(row), where=total > 0)
     m = f.mean @ less_mean - share * f.mean.sum(axis=1, keepdims=True)
-    top = v_d.max(axis=1, keepdims=True)
-    none = top <= np.finfo(float).tiny / np.finfo(float).eps  # 0, or so small that a share of it loses its digits
-    v = np.where(none, 1.0, np.maximum(v_d - share * row, 1e-15 * top))  # rounding must not take v to 0 or below
+    largest = v_d.max(axis=1, keepdims=True)
+    none = largest <= np.finfo(float).tiny / np.finfo(float).eps  # 0, or so small that a share of it loses its digits
+    v = np.where(none, 1.0, np.maximum(v_d - share * row, 1e-15 * largest))  # rounding must not take v to 0 or below
     if normalise:
         s = v.mean(axis=1, keepdims=True) / np.sqrt(C / 2)
         m, v = m / np.sqrt(s), v / s
     exponent = m + logsumexp(-m, axis=1, keepdims=True)
-    top = np.maximum(exponent.max(axis=1, keepdims=True), 0)  # all alphas are divided by exp(top): none overflows
+    top = np.maximum(exponent.max(axis=1, keepdims=True), 0)
+    # All alphas of an input are divided by exp(top), so that none overflows, and times its smallest v: it cancels.
     alpha = ((1 - 2 / C) * np.exp(-top) + np.exp(exponent - top) / C**2) * (v.min(axis=1, keepdims=True) / v)
     return alpha / alpha.sum(axis=1, keepdims=True)
 
@@ -199,4 +198,5 @@ def link_of(likelihood: Likelihood, name: str | None) -> Callable[[Likelihood, O
     if isinstance(name, str) and name in likelihood.meaningless:
         expected = f"one of {', '.join(map(repr, known))} for {type(likelihood).__name__}"
         raise ValueError(refusal("link_approx", expected, f"{name!r}: {likelihood.meaningless[name]}"))
-    return LINKS[known[0] if name is None else option("link_approx", name, known)]
+    chosen = known[0] if name is None else option("link_approx", name, known)
+    return exact if chosen == "probit" and "exact" in known else LINKS[chosen]

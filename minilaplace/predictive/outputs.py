@@ -1,6 +1,6 @@
 """The Gaussian over the outputs that a posterior implies, f ~ N(m, V).
 
-The network is linearised around theta, f(x, theta') ~ f(x, theta) + J (theta' - theta). A linear function of a
+The network is linearised around theta: f(x, theta') is nearly f(x, theta) + J (theta' - theta). A linear function of a
 Gaussian is Gaussian, so under the posterior m = f(x, theta) and V = J Sigma J^T. Where data is scarce, V is large.
 """
 
