@@ -12,7 +12,7 @@ covariance of the outputs that it implies, J Sigma J^T. Posteriors differ in the
 |---|---|---|
 | `FullPosterior` | the Cholesky factor L of Lambda | any matrix |
 | `BlockPosterior` | one `FullPosterior` a layer | block-diagonal |
-| `EigenPosterior`, in `structures` | eigenvalues, orthogonal eigenvectors in factored form | Kronecker-factored, diagonal |
+| `EigenPosterior`, in `structures` | eigenvalues, an orthogonal basis in factored form | Kronecker-factored, diagonal |
 | `LowRankPosterior`, in `structures` | rows G with curvature G^T G | of few rows: low rank, function space |
 """
 
