@@ -111,7 +111,7 @@ def contributions(
     batch_size: int | None = None,
     *,
     factored: bool = False,
-    callback: Callable[[int, int], object] = lambda done, n_samples: None,
+    callback: Callable[[int, int], object] | None = None,
 ) -> Iterator[Contribution]:
     """Yield what (X, y) adds to the curvature in the subset's parameters, batch by batch.
 
@@ -130,4 +130,5 @@ def contributions(
             second_order = subset.second_order(trace, likelihood.gradient(f, y_batch), more)
         rows = trace.pull_back(R, subset.n_layers, subset.columns)
         yield Contribution(rows, second_order, float(likelihood.nll(f, y_batch).sum()))
-        callback(batch.stop, len(X))
+        if callback is not None:
+            callback(batch.stop, len(X))

@@ -20,8 +20,19 @@ from .posterior.gaussian import Posterior
 from .predictive.links import SAMPLED, Prediction, Uncertainty, decompose, link_of
 from .predictive.outputs import NO_SAMPLES, LinearisedNetwork, Outputs, in_batches
 from .storage import load, save
-from .structures.fit import Options, add_up, merged
-from .validation import Array, Readable, Seed, boolean, check_callback, check_executor, instance, sampler, whole_number
+from .structures.fit import Fit, Options, add_up, merged
+from .validation import (
+    Array,
+    Readable,
+    Seed,
+    boolean,
+    check_callback,
+    check_executor,
+    instance,
+    refusal,
+    sampler,
+    whole_number,
+)
 
 
 class Laplace(TunableFit):
@@ -85,6 +96,11 @@ class Laplace(TunableFit):
     def __repr__(self) -> str:
         chosen = ", ".join(f"{name}={value!r}" for name, value in asdict(self.options).items() if value is not None)
         return f"Laplace({self.model}, {chosen}), n_data={self.n_data}"
+
+    @property
+    def n_data(self) -> int:
+        """The number of samples in the fit."""
+        return self._fit.n_data
 
     def fit(
         self,
@@ -206,3 +222,8 @@ class Laplace(TunableFit):
         outputs = LinearisedNetwork(self.model.network, self.theta, self.posterior, self.subset)
         floats = outputs.floats_each(len(thetas))
         return in_batches(lambda some: link(outputs(some, thetas)), X, floats, self.posterior.room)
+
+    def _fitted(self) -> Fit:
+        if self.n_data == 0:
+            raise ValueError(refusal("Laplace", "a fit to data before this call: la.fit(X, y)", "no fit yet"))
+        return self._fit

@@ -27,7 +27,7 @@ from minilaplace import (
 )
 from minilaplace.curvature import CURVATURES, empirical_fisher, ggn, hessian
 from minilaplace.network.activation import ACTIVATIONS
-from minilaplace.network.layer_pairs import n_parameters, parameter_positions
+from minilaplace.network.jacobian import n_parameters
 from minilaplace.structures.fit import STRUCTURES
 
 MORE = int(os.environ.get("MINILAPLACE_EXAMPLES", "0"))
@@ -286,10 +286,9 @@ def relabelled(case, orders):
     network, P = case.model.network, case.model.network.n_params
     index, start, before = np.arange(P), 0, np.arange(network.n_inputs)
     moved = []
-    for positions, order in zip(parameter_positions(network.shapes), orders, strict=True):
-        W, b = positions[:, :-1], positions[:, -1]
+    for (W, b), order in zip(network.layers(index), orders, strict=True):
         moved += [W[order][:, before].ravel(), b[order]]
-        start, before = start + positions.size, order
+        start, before = start + W.size + b.size, order
     assert start == n_parameters(network.shapes)
     return index[np.concatenate(moved)]
 

@@ -31,15 +31,14 @@ class TunableFit(ABC):
     _posterior: Posterior | None
 
     @abstractmethod
+    def _fitted(self) -> Fit:
+        """Return the fit, or raise a ValueError if no data has been added."""
+
+    @abstractmethod
     def predict(
         self, X: Any, link_approx: str | None = None, *, n_samples: int = 100, rng: Seed = None
     ) -> Array | Prediction:
         """Return the posterior predictive at X (N, D)."""
-
-    @property
-    def n_data(self) -> int:
-        """The number of samples in the fit."""
-        return self._fit.n_data
 
     def log_marginal_likelihood(self, prior_precision: Any = None, sigma_noise: Any = None) -> float:
         """Return the evidence, log p(y), under the model or under another `prior_precision` or `sigma_noise`.
@@ -104,8 +103,3 @@ class TunableFit(ABC):
         la = copy(self)
         la.model, la._posterior = model, None
         return la
-
-    def _fitted(self) -> Fit:
-        if self.n_data == 0:
-            raise ValueError(refusal("Laplace", "a fit to data before this call: la.fit(X, y)", "no fit yet"))
-        return self._fit

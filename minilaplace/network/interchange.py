@@ -1,36 +1,29 @@
 """Trained parameters from PyTorch and other libraries as an `MLP` with its theta, and back.
 
 An MLP that was trained elsewhere is a list of layers [(W, b), ...], W of shape (out, in), and one activation between
-them. `from_layers` and `from_torch` return it as an `MLP` and its theta (P,). `to_layers` and `to_state_dict` return
-theta as layers. PyTorch need not be installed, because a module is read by its layers' class names and attributes.
+them. `from_layers` and `from_torch` return an `MLP` and its theta (P,); `to_layers` and `to_state_dict` return theta as
+layers. PyTorch need not be installed, because a module is read by its layers' class names and attributes:
 
 | layer of a `torch.nn.Sequential` | here |
 |---|---|
 | `Linear` | W, b |
-| those in `ACTIVATION_LAYERS`, the same one between all `Linear` | `activation` |
-| `Dropout` after `.eval()`, `Flatten`, `Identity` | nothing, as they return rows (N, D) unchanged |
+| one of `ACTIVATION_LAYERS`, the same between all `Linear` | `activation` |
+| `Dropout` after `.eval()`, `Flatten`, `Identity` | nothing, because they return rows (N, D) unchanged |
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..validation import Array, finite, instance, real_array, refusal, vector
 from .mlp import MLP
 
-ACTIVATION_LAYERS = {
-    "Tanh": "tanh",
-    "Sigmoid": "sigmoid",
-    "ReLU": "relu",
-    "Softplus": "softplus",
-    "SiLU": "silu",
-    "GELU": "gelu",
-}
-NO_LAYERS = ("Dropout", "Flatten", "Identity")
-# The settings with which a layer computes what the table above says.
+ACTIVATION_LAYERS = ("Tanh", "Sigmoid", "ReLU", "Softplus", "SiLU", "GELU")  # in lower case they are names of ours
+KNOWN_LAYERS = ("Linear", *ACTIVATION_LAYERS, "Dropout", "Flatten", "Identity")
+# The settings that a layer must have to compute what the table above says.
 SETTINGS: dict[str, dict[str, object]] = {
     "Softplus": {"beta": 1, "threshold": 20},
     "GELU": {"approximate": "none"},
@@ -39,13 +32,7 @@ SETTINGS: dict[str, dict[str, object]] = {
 }
 UNUSED = MLP(1, 1).activation  # of a network without a hidden layer, which does not use its activation
 
-
-class _Linear(NamedTuple):
-    """The W and b of a layer as they were received, and the layer's name in errors."""
-
-    name: str
-    W: Any
-    b: Any
+Linear: TypeAlias = tuple[str, Any, Any]  # a layer's name in errors, and its W and b as they were received
 
 
 def from_layers(layers: Iterable[tuple[Any, Any]], activation: str) -> tuple[MLP, Array]:
@@ -73,13 +60,13 @@ def from_layers(layers: Iterable[tuple[Any, Any]], activation: str) -> tuple[MLP
     >>> network.forward(theta, np.zeros((1, 2)))
     array([[0.5]])
     """
-    named = []
+    linears: list[Linear] = []
     instance("layers", layers, Iterable, "pairs (W, b)")
     for l, layer in enumerate(layers):
         if not isinstance(layer, Sequence) or len(layer) != 2:
             raise ValueError(refusal(f"layers[{l}]", "a pair (W, b)", type(layer).__name__))
-        named.append(_Linear(f"layers[{l}]", *layer))
-    return _network(named, activation)
+        linears.append((f"layers[{l}]", *layer))
+    return _network(linears, activation)
 
 
 def to_layers(network: MLP, theta: Any) -> list[tuple[Array, Array]]:
@@ -163,7 +150,7 @@ def to_state_dict(network: MLP, theta: Any, names: Iterable[str] | None = None) 
     return state
 
 
-def _network(linears: list[_Linear], activation: str) -> tuple[MLP, Array]:
+def _network(linears: list[Linear], activation: str) -> tuple[MLP, Array]:
     """Return the network and theta of these layers, or raise a ValueError if one does not fit the one before it."""
     if not linears:
         raise ValueError(refusal("layers", "at least one with W and b", "none"))
@@ -184,7 +171,8 @@ def _numbers(tensor: Any) -> Any:
     return tensor.detach().cpu().double().numpy() if hasattr(tensor, "detach") else tensor
 
 
-def _of_state_dict(state: Mapping[str, Any]) -> list[_Linear]:
+def _of_state_dict(state: Mapping[str, Any]) -> list[Linear]:
+    """Return the Linear layers whose tensors a state_dict holds, in its order."""
     layers: dict[str, dict[str, Any]] = {}
     for key, tensor in state.items():
         name, _, kind = str(key).rpartition(".")
@@ -192,30 +180,32 @@ def _of_state_dict(state: Mapping[str, Any]) -> list[_Linear]:
     return [_linear(f"layer {name!r}", tensors) for name, tensors in layers.items()]
 
 
-def _linear(name: str, tensors: Mapping[str, Any]) -> _Linear:
+def _linear(name: str, tensors: Mapping[str, Any]) -> Linear:
+    """Return a Linear layer that has these tensors, or raise a ValueError if they are not its weight and bias."""
     if tensors.keys() != {"weight", "bias"}:
         raise ValueError(refusal(name, "a Linear's weight and bias", " and ".join(tensors)))
-    return _Linear(name, tensors["weight"], tensors["bias"])
+    return name, tensors["weight"], tensors["bias"]
 
 
-def _of_module(module: Any) -> tuple[list[_Linear], str]:
+def _of_module(module: Any) -> tuple[list[Linear], str]:
     """Return the Linear layers of a module, and the name of the one activation between them."""
-    linears: list[_Linear] = []
+    linears: list[Linear] = []
     after: list[list[str]] = []  # for each Linear, the activations that follow it
     for name, layer in _flattened(module):
-        kind = _known(name, layer)
+        kind = type(layer).__name__
+        _check_known(name, kind, layer)
         if kind == "Linear":
             linears.append(_linear(name, dict(layer.named_parameters())))
             after.append([])
         elif kind in ACTIVATION_LAYERS:
             if not linears:
                 raise ValueError(refusal(name, "a Linear before the first activation", kind))
-            after[-1].append(ACTIVATION_LAYERS[kind])
-    if len({id(linear.W) for linear in linears}) < len(linears):
-        raise ValueError(refusal("source", "a Linear of its own for every layer", "weights that two of them share"))
+            after[-1].append(kind.lower())
     if not linears:
         raise ValueError(refusal("source", "at least one Linear", "none"))
-    return linears, _common_activation(linears, after)
+    if len({id(W) for _, W, _ in linears}) < len(linears):
+        raise ValueError(refusal("source", "a Linear of its own for every layer", "weights that two of them share"))
+    return linears, _common_activation([name for name, *_ in linears], after)
 
 
 def _flattened(module: Any, path: tuple[int, ...] = ()) -> Iterator[tuple[str, Any]]:
@@ -227,24 +217,22 @@ def _flattened(module: Any, path: tuple[int, ...] = ()) -> Iterator[tuple[str, A
         yield from _flattened(layer, (*path, i))
 
 
-def _known(name: str, layer: Any) -> str:
-    """Return the kind of a layer that an MLP can have, or raise a ValueError."""
-    kind = type(layer).__name__
-    if kind not in ("Linear", *ACTIVATION_LAYERS, *NO_LAYERS):
-        raise ValueError(refusal(name, f"one of Linear, {', '.join((*ACTIVATION_LAYERS, *NO_LAYERS))}", kind))
+def _check_known(name: str, kind: str, layer: Any) -> None:
+    """Raise a ValueError unless an MLP can have a layer of this kind and with its settings."""
+    if kind not in KNOWN_LAYERS:
+        raise ValueError(refusal(name, f"one of {', '.join(KNOWN_LAYERS)}", kind))
     for setting, value in SETTINGS.get(kind, {}).items():
         if (received := getattr(layer, setting)) != value:
             raise ValueError(refusal(name, f"{kind} with {setting}={value!r}", f"{setting}={received!r}"))
-    return kind
 
 
-def _common_activation(linears: list[_Linear], after: list[list[str]]) -> str:
-    """Return the one activation that follows every layer but the last, which is the identity if none does."""
+def _common_activation(names: list[str], after: list[list[str]]) -> str:
+    """Return the one activation that follows every layer but the last, or the identity, from those after each."""
     if after[-1]:
-        raise ValueError(refusal(f"after {linears[-1].name}", "nothing, as the likelihood goes on", repr(after[-1][0])))
-    between = [names or ["identity"] for names in after[:-1]]
-    for linear, names in zip(linears, between, strict=False):
-        if names != between[0][:1]:
+        raise ValueError(refusal(f"after {names[-1]}", "nothing, as the likelihood goes on", repr(after[-1][0])))
+    between = [activations or ["identity"] for activations in after[:-1]]
+    for name, activations in zip(names, between, strict=False):
+        if activations != between[0][:1]:
             expected = f"{between[0][0]!r}, as after every other Linear"
-            raise ValueError(refusal(f"after {linear.name}", expected, " and ".join(map(repr, names))))
+            raise ValueError(refusal(f"after {name}", expected, " and ".join(map(repr, activations))))
     return between[0][0] if between else UNUSED

@@ -1,15 +1,15 @@
-"""Rows of the Jacobian, written out or kept as the factors that they are products of.
+"""Rows of the Jacobian, written out or as the two factors of which they are products.
 
-The derivative of an MLP's outputs factors over layers, sample by sample. With a_n what goes into a layer, and R_n what
-rows in output space have become when they are back-propagated to its linear map, those rows of the Jacobian are
+For each sample n let a_n (I,) be the inputs of a layer, and R_n (K, H) rows in output space, back-propagated to the
+layer's linear map z = W a + b. The rows of the Jacobian are, in the layer's parameters,
 
-    d f / d W = R_n (x) a_n,     d f / d b = R_n
+    d f_n / d W = R_n (x) a_n,     d f_n / d b = R_n
 
-`FactoredRows` keeps the factors and answers what curvature, posteriors and predictions ask of the rows J_n:
+`FactoredRows` holds these factors. Its methods compute what curvature, posteriors and predictions need of the rows J_n:
 
-| question | method |
+| needed | method |
 |---|---|
-| the rows themselves, their sum, the sum of their squares | `dense`, `sum`, `squares` |
+| the rows themselves, the sum of their squares | `dense` and `written`, `squares` |
 | J v, for vectors v | `dot` |
 | J diag(v) J^T, sample by sample; its diagonal | `quadratic`, `quadratic_diagonal` |
 | J^T J, added up over samples | `add_gram` |
@@ -18,7 +18,7 @@ rows in output space have become when they are back-propagated to its linear map
 |---|---|---|
 | a | (N, I) | inputs of a layer |
 | R | (N, K, H) | back-propagated rows, K a sample |
-| v | (P,) | a number for each parameter that the rows are about |
+| v | (P,) | one number for each parameter |
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def n_parameters(shapes: Sequence[Shape]) -> int:
 
 
 def layer_views(vectors: NDArray[Any], shapes: Sequence[Shape]) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-    """Return the views [(W (..., H, I), b (..., H)), ...] of parameter vectors (..., P), the order of theta."""
+    """Return the views [(W (..., H, I), b (..., H)), ...] of parameter vectors (..., P) in the order of theta."""
     views, start = [], 0
     for H, I in shapes:
         end = start + H * I
@@ -54,7 +54,7 @@ def layer_views(vectors: NDArray[Any], shapes: Sequence[Shape]) -> list[tuple[ND
 
 
 def batches(n_samples: int, floats_each: int = 1, size: int | None = None, room: int = 0) -> Iterator[slice]:
-    """Cut N samples into slices of `size`, or of as many as `BATCH_FLOATS` numbers, or `room` if more, suffice for."""
+    """Yield slices of N samples, of `size` or of as many as fit into `BATCH_FLOATS` numbers, or `room` if more."""
     size = size or max(1, max(BATCH_FLOATS, room) // floats_each)
     for start in range(0, n_samples, size):
         yield slice(start, min(start + size, n_samples))
@@ -62,11 +62,11 @@ def batches(n_samples: int, floats_each: int = 1, size: int | None = None, room:
 
 @dataclass(frozen=True, eq=False)
 class FactoredRows:
-    """K rows of every sample's Jacobian as their factors, for each layer inputs a (N, I) and deltas R (N, K, H)."""
+    """K rows of every sample's Jacobian as their factors: for each layer inputs a (N, I) and deltas R (N, K, H)."""
 
     inputs: list[Array]
     deltas: list[Array]
-    columns: NDArray[np.intp] | None = None  # the parameters that count, among those of these layers; None: all
+    columns: NDArray[np.intp] | None = None  # positions of the rows' parameters among those of the layers; None: all
 
     @property
     def shapes(self) -> list[Shape]:
@@ -83,7 +83,7 @@ class FactoredRows:
         return self.written().transpose(2, 1, 0)
 
     def written(self) -> Array:
-        """Return the rows written out with samples last, (P, K, N), so that memory is filled in long strides."""
+        """Return the rows written out with samples last, (P, K, N), so that memory is written in long runs."""
         N, K, _ = self.deltas[0].shape
         rows, start = np.empty((n_parameters(self.shapes), K, N)), 0
         for a, R in self._layers:
@@ -94,16 +94,17 @@ class FactoredRows:
             start = end + len(R)
         return rows if self.columns is None else rows[self.columns]
 
-    def sum(self) -> Array:
-        """Return the sum of all rows over samples and k, (P,)."""
-        return self._of_columns([(R.sum(axis=1), a) for a, R in self._layers])
-
     def squares(self) -> Array:
         """Return the sum of the squares of all rows, the diagonal of J^T J, (P,): (R (x) a)^2 = R^2 (x) a^2."""
-        return self._of_columns([((R**2).sum(axis=1), a**2) for a, R in self._layers])
+        parts = []
+        for a, R in self._layers:
+            of_b = (R**2).sum(axis=1)  # (N, H)
+            parts += [(of_b.T @ a**2).ravel(), of_b.sum(axis=0)]
+        squares = np.concatenate(parts)
+        return squares if self.columns is None else squares[self.columns]
 
     def dot(self, vectors: Array) -> Array:
-        """Return J_n v for vectors (S, P), (S, N, K): the sum over layers of R (W a + b), with W and b those of v."""
+        """Return J_n v for vectors v (S, P), (S, N, K): the sum over layers of R (W a + b), where W and b are v's."""
         total = np.zeros((*self.deltas[0].shape[:2], len(vectors)))
         for (a, R), (W, b) in zip(self._layers, self._per_layer(vectors), strict=True):
             push = a @ W.transpose(0, 2, 1) + b[:, None, :]  # (S, N, H)
@@ -119,16 +120,16 @@ class FactoredRows:
         return np.add.reduce([np.einsum("nkh,nkh,nh->nk", R, R, w) for R, w in self._weighted(v)])
 
     def add_gram(self, lower: Array) -> None:
-        """Add J^T J = sum_n J_n^T J_n to the lower triangle of a (P, P) matrix, in place, by the rows written out.
+        """Add J^T J = sum_n J_n^T J_n to the lower triangle of a (P, P) matrix, in place, from the rows written out.
 
-        It is one symmetric rank-k update. What stands above the diagonal afterwards has no meaning.
+        It is one symmetric rank-k update. The entries above the diagonal have no meaning afterwards.
         """
         rows = self.written()
         rows = rows.reshape(len(rows), -1).T  # BLAS sees transposes: of the rows, and of the lower triangle
         dsyrk(1.0, rows, 1.0, lower.T, trans=1, lower=0, overwrite_c=1)
 
     def layers(self) -> list[FactoredRows]:
-        """Return the rows of each layer by itself, of those that have parameters that count."""
+        """Return for each layer the rows in its parameters alone; layers of which no parameter counts are left out."""
         parts, start = [], 0
         for (a, R), (H, I) in zip(self._layers, self.shapes, strict=True):
             local = None if self.columns is None else self.columns - start
@@ -150,14 +151,9 @@ class FactoredRows:
         return [(R, a**2 @ W.T + b) for (a, R), (W, b) in layers]
 
     def _per_layer(self, vectors: Array) -> list[tuple[Array, Array]]:
-        """Return (..., P) as [(W, b), ...], with zeros where a parameter does not count."""
+        """Return vectors (..., P) as [(W, b), ...], with zeros for parameters that do not count."""
         if self.columns is not None:
             whole = np.zeros((*vectors.shape[:-1], n_parameters(self.shapes)))
             whole[..., self.columns] = vectors
             vectors = whole
         return layer_views(vectors, self.shapes)
-
-    def _of_columns(self, layers: list[tuple[Array, Array]]) -> Array:
-        """Return for each (r, a) sum_n r_n (x) a_n and sum_n r_n in the order of theta, (P,)."""
-        vector = np.concatenate([part for r, a in layers for part in ((r.T @ a).ravel(), r.sum(axis=0))])
-        return vector if self.columns is None else vector[self.columns]

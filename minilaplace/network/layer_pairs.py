@@ -1,15 +1,15 @@
 """The same sums over rows of the Jacobian, faster: one pair of layers at a time.
 
-The textbook GGN multiplies rows of the Jacobian, K of them a sample. But these rows are R (x) a, and what a sample adds
-between two layers l and m is
+The textbook GGN multiplies rows of the Jacobian, K of them a sample. In layer l such a row is R_lk (x) a, in layer m
+R_mk (x) a', and what a sample adds to the block between the two layers is
 
     sum_k (R_lk (x) a)(R_mk (x) a')^T = (R_l^T R_m) (x) (a a'^T)
 
 The sum over samples is *one* matrix product, of all the vectorised R_l^T R_m (N, H_l H_m) with all the vectorised
-a a'^T (N, I_l I_m), and K has gone from its cost. Within a layer both factors are symmetric, and a quarter of them is
-enough. Read backwards the same identity gives J Sigma J^T from the blocks of a covariance, without a Jacobian.
+a a'^T (N, I_l I_m), whose cost does not depend on K. Within a layer both factors are symmetric, and a quarter of the
+products is enough. The same identity gives J Sigma J^T from the blocks of a covariance, without a Jacobian.
 
-A bias is the weight of an input that is always 1: inputs carry a column of ones here, a layer's [W b] is (H, I + 1).
+A bias is the weight of an input that is always 1: here inputs have a column of ones, and a layer's [W b] is (H, I + 1).
 
 | symbol | shape | meaning |
 |---|---|---|
@@ -29,22 +29,16 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dgemm
 
 from ..validation import Array
-from .jacobian import FactoredRows, Shape, layer_views, n_parameters
+from .jacobian import FactoredRows, Shape, n_parameters
 
 Indices = NDArray[np.intp]
-PIECE_FLOATS = 2**21  # of a product's factor that is made piece by piece, about 16 MB
+PIECE_FLOATS = 2**21  # how many numbers of a product's factor are computed at a time, about 16 MB
 BAND = 128  # rows of a matrix that are transposed at a time: they stay in the cache
 WRITTEN = 30  # operations of a matrix product that take as long as writing one number to memory
 
 
-def parameter_positions(shapes: Sequence[Shape]) -> list[NDArray[np.intp]]:
-    """Return for each layer where its W, and its b as one more column, stand in theta: [(H, I + 1), ...]."""
-    index = np.arange(n_parameters(shapes))
-    return [np.column_stack([W, b]) for W, b in layer_views(index, shapes)]
-
-
 def symmetrise(lower: Array) -> Array:
-    """Write a matrix' lower triangle over its upper one, in place, and return it; a band of rows at a time."""
+    """Copy a matrix' lower triangle to its upper one, in place, a band of rows at a time, and return the matrix."""
     for start in range(0, len(lower), BAND):
         corner, below = slice(start, start + BAND), slice(start + BAND, None)
         lower[corner, corner] = np.tril(lower[corner, corner]) + np.tril(lower[corner, corner], -1).T
@@ -53,14 +47,14 @@ def symmetrise(lower: Array) -> Array:
 
 
 def with_ones(inputs: Sequence[Array]) -> list[Array]:
-    """Return every layer's inputs with the bias' input as one more column, (N, I + 1)."""
+    """Return every layer's inputs with the bias' input, 1, as one more column, (N, I + 1)."""
     return [np.column_stack([a, np.ones(len(a))]) for a in inputs]
 
 
 def outer_sum(M: Array, u: Array, v: Array) -> Array:
     """Return sum_n M_n (x) (u_n v_n^T), einsum("nhg,ni,nj->higj"), as one matrix product."""
-    (N, H, G), I, J = M.shape, u.shape[1], v.shape[1]
-    return _products(M.reshape(N, -1), u, v).reshape(H, G, I, J).transpose(0, 2, 1, 3)
+    shape = *M.shape[1:], u.shape[1], v.shape[1]
+    return _products(M.reshape(len(M), -1), u, v).reshape(shape).transpose(0, 2, 1, 3)
 
 
 def diagonal_outer_sum(c: Array, u: Array) -> Array:
@@ -72,7 +66,7 @@ def diagonal_outer_sum(c: Array, u: Array) -> Array:
 
 
 def in_pairs(rows: FactoredRows) -> bool:
-    """Return whether these rows are better taken by pairs of layers than written out."""
+    """Return whether pairs of layers are possible for these rows, and cheaper than to write the rows out."""
     whole = rows.columns is None and type(rows) is FactoredRows
     return whole and pairs_are_cheaper(rows.shapes, rows.n_each)
 
@@ -91,13 +85,13 @@ def add_gram(lower: Array, rows: FactoredRows) -> None:
 class PairQuadratic:
     """J_n Sigma J_n^T for every sample, from the blocks of Sigma (P, P).
 
-    With Q_n[h, g] = a_n^T Sigma_(h.)(g.) a'_n, one matrix product for all samples, a pair of layers adds
-    R_l Q R_m^T, and its transpose for m < l.
+    For units h and g of layers l and m let Q_n[h, g] = a_n^T Sigma_hg a'_n, where Sigma_hg (I_l + 1, I_m + 1) is the
+    covariance of their weights. All Q_n are one matrix product. The pair of layers adds R_l Q R_m^T, and for m < l its
+    transpose.
     """
 
     def __init__(self, Sigma: Array, shapes: Sequence[Shape]) -> None:
-        self._shapes = shapes
-        self._tables: dict[tuple[int, int], Array] = {}  # (I_l I_m, H_l H_m), or of l = m the triangles of both
+        self._tables: dict[tuple[int, int], Array] = {}  # (I_l I_m, H_l H_m); for l = m pairs i >= j and h >= g alone
         for l, m in _pairs(shapes):
             E = block(Sigma, shapes, l, m).transpose(1, 3, 0, 2)  # (I_l + 1, I_m + 1, H_l, H_m)
             if l == m:
@@ -116,8 +110,8 @@ class PairQuadratic:
             Q = np.zeros((N, table.shape[1]))
             for piece, outer in _outer_pieces(a[l], None if l == m else a[m]):
                 Q += outer.T @ table[piece]
-            (H, _), (G, _) = self._shapes[l], self._shapes[m]
-            left = R[l] @ (Q[:, _triangle(H)[2]] if l == m else Q.reshape(N, H, G))  # (N, K, H_m)
+            H_l, H_m = R[l].shape[2], R[m].shape[2]
+            left = R[l] @ (Q[:, _triangle(H_l)[2]] if l == m else Q.reshape(N, H_l, H_m))  # (N, K, H_m)
             if diagonal:
                 V += (1 + (l != m)) * np.einsum("nkh,nkh->nk", left, R[m])
             else:
@@ -128,26 +122,24 @@ class PairQuadratic:
 
 def block(matrix: Array, shapes: Sequence[Shape], l: int, m: int) -> Array:
     """Return a copy of the block between layers l and m, E (H_l, I_l + 1, H_m, I_m + 1)."""
-    (H, I), (G, J) = shapes[l], shapes[m]
-    E = np.empty((H, I + 1, G, J + 1))
-    for (rows, of_rows), (columns, of_columns) in product(_tensors(shapes, l), _tensors(shapes, m)):
-        part = E[:, of_rows, :, of_columns]
-        part[...] = matrix[rows, columns].reshape(part.shape)
+    (H_l, I_l), (H_m, I_m) = shapes[l], shapes[m]
+    E = np.empty((H_l, I_l + 1, H_m, I_m + 1))
+    for of_matrix, of_E in _views(matrix, E, shapes, l, m):
+        of_E[...] = of_matrix
     return E
 
 
 def add_block(matrix: Array, shapes: Sequence[Shape], l: int, m: int, E: Array) -> None:
-    """Add E to the block between layers l and m, in place; slices, for an index array would take twice as long."""
-    for (rows, of_rows), (columns, of_columns) in product(_tensors(shapes, l), _tensors(shapes, m)):
-        part = E[:, of_rows, :, of_columns]
-        matrix[rows, columns].reshape(part.shape)[...] += part
+    """Add E to the block between layers l and m, in place."""
+    for of_matrix, of_E in _views(matrix, E, shapes, l, m):
+        of_matrix += of_E
 
 
 def add_symmetric_block(matrix: Array, shapes: Sequence[Shape], l: int, M: Array, u: Array) -> None:
     """Add `outer_sum(M, u, u)` for symmetric M_n to the lower triangle of the block of layer l, in place.
 
-    A quarter of the products is enough, those of h >= g and i >= j, and the block itself is never made: unit by unit,
-    what stands below the diagonal is read from the table of products.
+    A quarter of the products is enough, those of h >= g and i >= j. The block itself is never written: for each unit,
+    the entries below the diagonal are read from the table of products.
     """
     (h, g, units), (_, _, inputs), (H, I) = _triangle(M.shape[1]), _triangle(u.shape[1]), shapes[l]
     table = _products(M.reshape(len(M), -1).take(h * H + g, axis=1), u)
@@ -182,8 +174,8 @@ def pair_floats(shapes: Sequence[Shape]) -> int:
 def _pair_sizes(shapes: Sequence[Shape]) -> Iterator[tuple[int, int]]:
     """Yield for every pair of layers the sizes of its two factors."""
     for l, m in _pairs(shapes):
-        (H, I), (G, J) = shapes[l], shapes[m]
-        yield (H * G, (I + 1) * (J + 1)) if l != m else (H * (H + 1) // 2, (I + 1) * (I + 2) // 2)
+        (H_l, I_l), (H_m, I_m) = shapes[l], shapes[m]
+        yield (H_l * H_m, (I_l + 1) * (I_m + 1)) if l != m else (H_l * (H_l + 1) // 2, (I_l + 1) * (I_l + 2) // 2)
 
 
 def _pairs(shapes: Sequence[Shape]) -> Iterator[tuple[int, int]]:
@@ -191,8 +183,18 @@ def _pairs(shapes: Sequence[Shape]) -> Iterator[tuple[int, int]]:
     return ((l, m) for l in range(len(shapes)) for m in range(l + 1))
 
 
+def _views(matrix: Array, E: Array, shapes: Sequence[Shape], l: int, m: int) -> Iterator[tuple[Array, Array]]:
+    """Yield for the W or b of layer l and the W or b of layer m their block as views of the matrix and of E.
+
+    Views by slices take half the time of copies by index arrays.
+    """
+    for (at_l, of_l), (at_m, of_m) in product(_tensors(shapes, l), _tensors(shapes, m)):
+        of_E = E[:, of_l, :, of_m]
+        yield matrix[at_l, at_m].reshape(of_E.shape), of_E
+
+
 def _tensors(shapes: Sequence[Shape], l: int) -> list[tuple[slice, slice]]:
-    """Return for a layer's W and b where it stands in theta, and which of the I + 1 columns it is."""
+    """Return for a layer's W and b the slice of theta that it is, and the slice of the I + 1 columns of [W b]."""
     start, (H, I) = n_parameters(shapes[:l]), shapes[l]
     edges = [start, start + H * I, start + H * (I + 1)]
     return [(slice(*edge), columns) for edge, columns in zip(pairwise(edges), (slice(I), slice(I, None)), strict=True)]
@@ -201,16 +203,17 @@ def _tensors(shapes: Sequence[Shape], l: int) -> list[tuple[slice, slice]]:
 def _products(M: Array, u: Array, v: Array | None = None) -> Array:
     """Return sum_n M_np u_ni v_nj for the pairs (i, j) of `_outer_pieces`, (columns of M, pairs).
 
-    By SciPy's BLAS, as the Cholesky factor that comes next: the threads of NumPy's own would still be waiting for work.
+    The product is SciPy's, as is the Cholesky factor that comes next: NumPy has a BLAS of its own, whose threads would
+    wait for work meanwhile.
     """
     products = [dgemm(1.0, outer.T, M.T, trans_a=1, trans_b=1).T for _, outer in _outer_pieces(u, v)]
     return np.concatenate(products, axis=1)
 
 
 def _outer_pieces(u: Array, v: Array | None = None) -> Iterator[tuple[slice, Array]]:
-    """Yield u_ni v_nj for all pairs (i, j), or without v u_ni u_nj for those of i >= j, row by row, (pairs, N).
+    """Yield u_ni v_nj for all pairs (i, j), (pairs, N), or, if v is None, u_ni u_nj for the pairs of i >= j.
 
-    The pairs come in pieces, so that memory does not grow with their number; each is written over the one before.
+    The pairs come in pieces, so that memory does not grow with their number; each piece overwrites the one before.
     """
     left = np.ascontiguousarray(u.T)  # (I, N)
     right = left if v is None else np.ascontiguousarray(v.T)

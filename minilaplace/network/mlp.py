@@ -1,22 +1,22 @@
 """An MLP, forward and backward by hand.
 
-An `MLP` is an architecture and nothing else; its parameters are one flat vector theta = (W1, b1, W2, b2, ...), each W
-row-major (out, in), the order of PyTorch's `parameters_to_vector`. The forward pass is
+An `MLP` is an architecture without parameters. These are one flat vector theta = (W1, b1, W2, b2, ...), each W
+row-major (out, in), in the order of PyTorch's `parameters_to_vector`. The forward pass is
 
     z_l = W_l a_{l-1} + b_l,   a_l = act(z_l),   a_0 = x,   f = z_L
 
-and leaves a `Trace`, from which every derivative in the library starts. The backward pass is
+and is recorded in a `Trace`, from which every derivative in the library is computed. The backward pass is
 
     R_L = R,   R_l = (R_{l+1} W_{l+1}) * act'(z_l)
 
-for K rows R_n in output space; for the one row G_n it is called delta_l, and gives the gradient of sum_n G_n . f_n:
+for K rows R_n in output space. For one row G_n it is called delta_l, and gives the gradient of sum_n G_n . f_n:
 
     dW_l = sum_n delta_l a_{l-1}^T,   db_l = sum_n delta_l
 
 | symbol | shape | meaning |
 |---|---|---|
-| a_{l-1} | (N, I) | what goes into layer l |
-| z_l | (N, H) | what its linear map makes of it |
+| a_{l-1} | (N, I) | the inputs of layer l |
+| z_l | (N, H) | the outputs of its linear map |
 | R_l | (N, K, H) | R_n d f / d z_l, K rows a sample |
 | delta_l | (N, H) | R_l for the one row G_n |
 """
@@ -45,7 +45,7 @@ class MLP:
     *sizes
         D, H_1, ..., C: the number of units of each layer. `MLP(2, 1)` is logistic regression.
     activation
-        What follows every layer but the last: a name in `ACTIVATIONS`.
+        The name in `ACTIVATIONS` of the function that follows every layer but the last.
 
     Attributes
     ----------
@@ -138,10 +138,10 @@ class MLP:
         return self.trace(theta, X).second_order(G)
 
     def trace(self, theta: Array, X: Array) -> Trace:
-        """Run the network forward on X (N, D) and remember what the backward passes need."""
+        """Run the network forward on X (N, D) and return all that the backward passes need."""
         self._check_shape(X)
         layers, act = self.layers(theta), ACTIVATIONS[self.activation]
-        a, z = [X], []  # a[l] goes into layer l, counted from 0, and z[l] comes out of its linear map
+        a, z = [X], []  # a[l] are the inputs of layer l, counted from 0, and z[l] the outputs of its linear map
         for W, b in layers[:-1]:
             z.append(a[-1] @ W.T + b)
             a.append(act.value(z[-1]))
@@ -160,7 +160,7 @@ class MLP:
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """One forward pass, remembered: weights, what went into each layer, and what came out of its linear map."""
+    """One forward pass: the weights, the inputs of each layer, and the outputs of its linear map."""
 
     weights: list[Array]  # W_l (H, I)
     inputs: list[Array]  # a_{l-1} (N, I)
@@ -187,7 +187,7 @@ class Trace:
     ) -> FactoredRows:
         """Back-propagate rows R (N, K, C), by default the identity, through the last `n_layers` layers, or all.
 
-        `columns` are the parameters that count, among those of these layers.
+        `columns` are positions among the parameters of these layers, if the rows are in some of them alone.
         """
         N, C = self.output.shape
         rows = [np.broadcast_to(np.eye(C), (N, C, C)) if R is None else R]

@@ -1,9 +1,9 @@
-"""The same network on pairs of inputs, for preferences: f is the difference between the outputs of the two.
+"""A network r on pairs of inputs, for preferences: f is the difference between its outputs for the two.
 
     f(x_1, x_2) = r(x_1) - r(x_2),     d f / d theta = d r(x_1) / d theta - d r(x_2) / d theta
 
 A pair is two samples of the network r, one after the other, whose rows of the Jacobian are added up with their signs.
-Nothing but this module knows of pairs: a `PairedMLP` answers what an `MLP` does, for inputs X (N, 2, D).
+A `PairedMLP` has the methods of an `MLP`, for inputs X (N, 2, D), so that no other module distinguishes the two.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class PairedTrace(Trace):
 
 @dataclass(frozen=True, eq=False)
 class PairedRows(FactoredRows):
-    """Rows of which 2n and 2n + 1 are the two sides of pair n, and add up to its row of the Jacobian."""
+    """Factors of 2N samples' rows: those of samples 2n and 2n + 1 add up to the rows of pair n."""
 
     def written(self) -> Array:
         """Return the rows written out with pairs last, (P, K, N)."""
@@ -71,7 +71,7 @@ class PairedRows(FactoredRows):
         return (self.dense() ** 2).sum(axis=(0, 1))
 
     def dot(self, vectors: Array) -> Array:
-        """Return J_n v for vectors (S, P), (S, N, K)."""
+        """Return J_n v for vectors v (S, P), (S, N, K)."""
         sides = super().dot(vectors)
         return sides[:, 0::2] + sides[:, 1::2]
 

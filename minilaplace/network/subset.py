@@ -1,7 +1,7 @@
 """The parameters that are treated as uncertain: all of theta, the last layer, or some of them.
 
-A posterior need not be about all of theta: the rest stays at the MAP. A `Subset` says which parameters count, how far
-a backward pass has to reach for them, and how much memory a sample takes on the way.
+A posterior can be about some of the parameters, while the others stay at the MAP. A `Subset` holds the positions of
+these parameters, how many layers a backward pass has to reach for them, and how much memory it takes for a sample.
 
 | subset_of_weights | parameters |
 |---|---|
@@ -37,9 +37,9 @@ class Subset:
     shapes
         The shapes (H, I) of those layers.
     indices
-        Where the parameters stand in theta, (P_s,).
+        The positions of the parameters in theta, (P_s,).
     columns
-        Where they stand among those layers' parameters; None if they are all of these.
+        Their positions among those layers' parameters; None if they are all of these.
     floats_factored, floats_written
         About how many numbers the C rows of a sample take as factors, and written out or taken by pairs of layers.
     """
@@ -60,7 +60,7 @@ class Subset:
         return whole if self.columns is None else whole[np.ix_(self.columns, self.columns)]
 
     def tensors(self) -> NDArray[np.intp]:
-        """Return for each parameter the number of the W or b that it belongs to, (P_s,)."""
+        """Return for each parameter the number of its W or b, (P_s,): 2 l for the W of layer l, 2 l + 1 for its b."""
         labels = np.empty(n_parameters(self.shapes), dtype=np.intp)
         for l, (W, b) in enumerate(layer_views(labels, self.shapes)):
             W[...], b[...] = 2 * l, 2 * l + 1
@@ -84,7 +84,7 @@ def select(network: MLP, name: str, subnetwork_indices: Any = None) -> Subset:
 
 
 def _subset(network: MLP, n_layers: int, indices: NDArray[np.intp], columns: NDArray[np.intp] | None) -> Subset:
-    """Return the subset, with the memory that a sample's rows take."""
+    """Return the subset together with the memory that a sample's rows take."""
     shapes, C = network.shapes[-n_layers:], network.n_outputs
     factored = sum(I + 2 * C * H for H, I in shapes)
     in_pairs = network.factored and columns is None and pairs_are_cheaper(shapes, C)

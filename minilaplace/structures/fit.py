@@ -1,8 +1,7 @@
-"""What a fit learns of the data: curvature, negative log-likelihood and size, added up over samples.
+"""A fit: all that a posterior and the evidence need to know of the data, added up over samples.
 
-A `Fit` is all that a posterior and the evidence need to know of the data: its curvature in some structure, its
-negative log-likelihood, its size. It is a sum over samples, and so over shards of the data: `add_up` makes one, in
-this process or, shard by shard, in those of an executor.
+These are its curvature in some structure, its negative log-likelihood, and the number of samples. A sum over samples is
+also one over shards of the data: `add_up` computes it in this process or, shard by shard, in those of an executor.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ NOISE_POWERS = {"ggn": 2, "hessian": 2, "empirical_fisher": 4}
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """The data, as far as a Gaussian posterior sees it, under the likelihood that it was added up with."""
+    """Curvature, summed nll and number of samples of the data, under the likelihood that they were added up with."""
 
     structure: Structure
     likelihood: Likelihood
@@ -51,26 +50,26 @@ class Fit:
     n_data: int = 0
 
     def scale(self, likelihood: Likelihood) -> float:
-        """Return the number that turns the added-up curvature into one under another noise, tempered."""
+        """Return the factor that turns the added-up curvature into that under another noise, tempered."""
         return likelihood.noise_ratio(self.likelihood) ** NOISE_POWERS[self.curvature] / self.temperature
 
     def tempered_energy(self, likelihood: Likelihood) -> float:
         """Return the nll under another noise without its normaliser, tempered."""
-        energy = self.nll - self.n_data * self.likelihood.log_normalizer(self._n_outputs)
+        energy = self.nll - self._log_normalizer(self.likelihood)
         return energy * likelihood.noise_ratio(self.likelihood) ** 2 / self.temperature
 
     def log_likelihood(self, likelihood: Likelihood) -> float:
         """Return log p(y | f) under another noise; a temperature divides all of it but the normaliser."""
-        return -self.tempered_energy(likelihood) - self.n_data * likelihood.log_normalizer(self._n_outputs)
+        return -self.tempered_energy(likelihood) - self._log_normalizer(likelihood)
 
-    @property
-    def _n_outputs(self) -> int:
-        return self.structure.subset.shapes[-1][0]
+    def _log_normalizer(self, likelihood: Likelihood) -> float:
+        n_outputs, _ = self.structure.subset.shapes[-1]
+        return self.n_data * likelihood.log_normalizer(n_outputs)
 
 
 @dataclass(frozen=True)
 class Options:
-    """The choices that a fit is made by, checked; small enough to send to another process."""
+    """The choices that define a fit, checked; they are small enough to be sent to another process."""
 
     temperature: float = 1.0
     curvature: str = "ggn"
@@ -98,14 +97,14 @@ class Options:
             whole_number("rank", self.rank, least=1)
 
     def subset(self, model: BayesianModel) -> Subset:
-        """Return the parameters of a model that are uncertain, or raise a ValueError if the structure has no form."""
+        """Return the model's parameters that are uncertain; raise a ValueError if the structure does not suit them."""
         if not model.network.factored and self.hessian_structure == "kron":
             expected = "another structure for pairs"
             raise ValueError(refusal("hessian_structure", expected, "'kron': a difference of two products is none"))
         return select(model.network, self.subset_of_weights, self.subnetwork_indices)
 
     def no_data(self, likelihood: Likelihood, subset: Subset) -> Fit:
-        """Return the fit to nothing."""
+        """Return the fit to no data."""
         structure = STRUCTURES[self.hessian_structure](subset, self.rank)
         return Fit(structure, likelihood, self.curvature, self.temperature)
 
@@ -123,22 +122,21 @@ def add_up(
     callback: Callable[[int, int], object] | None = None,
 ) -> Fit:
     """Return the fit of `model` at `theta` to (X, y), added up shard by shard where there is an executor."""
-    callback = callback or (lambda done, n_samples: None)
+    shard = partial(_shard, options, model, subset, theta, batch_size)
     if executor is None:
-        return _shard(options, model, subset, theta, X, y, batch_size, callback=callback)
-    shards = batches(len(X), size=-(-len(X) // (os.cpu_count() or 1)))
-    jobs = [partial(_shard, options, model, subset, theta, X[shard], y[shard], batch_size) for shard in shards]
-    fits = side_by_side(jobs, executor)
-    total = next(fits)
-    for other in fits:
-        callback(total.n_data, len(X))
-        total = merged(total, other)
-    callback(total.n_data, len(X))
+        return shard(X, y, callback)
+    slices = batches(len(X), size=-(-len(X) // (os.cpu_count() or 1)))
+    fits = side_by_side([partial(shard, X[some], y[some]) for some in slices], executor)
+    total = options.no_data(model.likelihood, subset)
+    for fit in fits:
+        total = merged(total, fit)
+        if callback is not None:
+            callback(total.n_data, len(X))
     return total
 
 
 def merged(fit: Fit, other: Fit) -> Fit:
-    """Return the fit to the data of both; `fit` gives its structure up to the sum."""
+    """Return the fit to the data of both; the structure of `fit` is changed into the sum of the two."""
     fit.structure.add(other.structure)
     return replace(fit, nll=fit.nll + other.nll, n_data=fit.n_data + other.n_data)
 
@@ -148,16 +146,15 @@ def _shard(
     model: BayesianModel,
     subset: Subset,
     theta: Array,
+    batch_size: int | None,
     X: Array | StoredSamples,
     y: Any,
-    batch_size: int | None,
-    **told: Any,
+    callback: Callable[[int, int], object] | None = None,
 ) -> Fit:
     """Return the fit to one shard of the data, added up in this process."""
     fit = options.no_data(model.likelihood, subset)
-    structure, factored = fit.structure, fit.structure.factored
-    parts = contributions(options.curvature, model, theta, X, y, subset, batch_size, factored=factored, **told)
+    how: dict[str, Any] = {"factored": fit.structure.factored, "callback": callback}
     with np.errstate(all="ignore"):
-        nll = structure.add_up(parts)
-    finite_curvature(np.array(nll), *structure.parts)
+        nll = fit.structure.add_up(contributions(options.curvature, model, theta, X, y, subset, batch_size, **how))
+    finite_curvature(np.array(nll), *fit.structure.parts)
     return replace(fit, nll=nll, n_data=len(X))

@@ -98,7 +98,7 @@ class Structure(ABC):
 
         By default all parameters have the same one.
         """
-        return np.zeros(len(self.subset), dtype=np.intp)
+        return np.zeros(len(self.subset.indices), dtype=np.intp)
 
     @property
     @abstractmethod

@@ -1,12 +1,14 @@
 """Kronecker factors and diagonals: curvatures whose eigenvectors are known in factored form.
 
-A layer's share of the GGN is sum_n R_n^T R_n (x) a_n a_n^T. KFAC (Martens and Grosse, 2015) replaces the sum of
+A layer's block of the GGN is sum_n R_n^T R_n (x) a_n a_n^T. KFAC (Martens and Grosse, 2015) replaces the sum of
 products by a product of sums,
 
     M_W = B (x) A,   M_b = B,   A = (1/N) sum_n a_n a_n^T,   B = sum_n R_n^T R_n
 
-whose eigenvectors are those of its factors: M_W + delta I = (U_B (x) U_A) (l_B l_A^T + delta) (U_B (x) U_A)^T. The
-prior is added exactly, and nothing of size P x P is ever made. The diagonal is the same with the identity as basis.
+With eigenvalues l_A, l_B and eigenvectors U_A, U_B of the factors, the eigenvalues of M_W are the products l_B l_A^T
+and its eigenvectors U_B (x) U_A. A prior that is constant on each W and each b adds to the eigenvalues, without an
+approximation, and no (P, P) matrix is needed. A diagonal curvature is the special case whose eigenvectors are those of
+the identity.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ Basis = list[tuple[Array, Array]]  # for each layer (U_B (H, H), U_A (I, I))
 
 
 class Kron(Structure):
-    """For every layer B (H, H), and the sum over samples of a a^T, (I, I); and how many samples these are."""
+    """The parts are the number of samples and, for every layer, B (H, H) and N A, the sum of a_n a_n^T, (I, I)."""
 
     factored = True
 
@@ -50,7 +52,7 @@ class Kron(Structure):
                 expected = "one value on each W and each b for hessian_structure='kron'"
                 raise ValueError(refusal("prior_precision", expected, f"{values.min():g} to {values.max():g} on one"))
         self.check_resolved(prior, scale)
-        basis = [(U_B, U_A) for (_, U_B), (_, U_A) in self._decomposed]
+        basis = [(U_B, U_A) for _, U_B, _, U_A in self._decomposed]
         return EigenPosterior(mean, scale * self.eigenvalues + prior, basis)
 
     def eigenspaces(self) -> NDArray[np.intp]:
@@ -59,33 +61,35 @@ class Kron(Structure):
     @cached_property
     def eigenvalues(self) -> Array:
         """The eigenvalues l_B l_A^T of B (x) A and l_B of B for every layer, in the order of theta."""
-        pairs = [(l_B, l_A) for (l_B, _), (l_A, _) in self._decomposed]
-        return np.concatenate([part for l_B, l_A in pairs for part in (np.outer(l_B, l_A).ravel(), l_B)])
+        parts = []
+        for l_B, _, l_A, _ in self._decomposed:
+            parts += [np.outer(l_B, l_A).ravel(), l_B]
+        return np.concatenate(parts)
 
     @property
     def rounding(self) -> Array:
         """By the product rule, from the rounding r of the factors: l_B r_A^T + r_B (l_A + r_A)^T."""
         parts = []
-        for (l_B, _), (l_A, _) in self._decomposed:
+        for l_B, _, l_A, _ in self._decomposed:
             r_B, r_A = rounding_of(l_B.max(), len(l_B)), rounding_of(l_A.max(), len(l_A))
             parts += [(l_B[:, None] * r_A + r_B * (l_A + r_A)).ravel(), np.full(len(l_B), r_B)]
         return np.concatenate(parts)
 
     @cached_property
-    def _decomposed(self) -> list[tuple[tuple[Array, Array], tuple[Array, Array]]]:
-        """The eigenvalues and eigenvectors of B and of A for every layer."""
+    def _decomposed(self) -> list[tuple[Array, ...]]:
+        """For every layer l_B, U_B, l_A, U_A: the eigenvalues and eigenvectors of B and of A."""
         n_samples, *factors = self.parts
-        return [(_decompose(B), _decompose(A / n_samples)) for B, A in zip(factors[::2], factors[1::2], strict=True)]
+        return [_decompose(B) + _decompose(A / n_samples) for B, A in zip(factors[::2], factors[1::2], strict=True)]
 
 
 def _decompose(factor: Array) -> tuple[Array, Array]:
-    """Return the eigenvalues, which are not negative, and the eigenvectors of a sum of squares."""
+    """Return the eigenvalues and the eigenvectors of a sum of squares, whose eigenvalues are not negative."""
     values, vectors = np.linalg.eigh(factor)
     return without_rounding(np.maximum(values, 0), len(values)), vectors
 
 
 class Diag(Structure):
-    """The diagonal of M: squares of inputs times squares of back-propagated factors."""
+    """The diagonal of M: sums of squared inputs times squared back-propagated rows."""
 
     factored = True
 
@@ -112,10 +116,10 @@ class Diag(Structure):
 class EigenPosterior(Posterior):
     """Lambda = Q diag(eigenvalues) Q^T, with Q orthogonal.
 
-    For a Kronecker-factored curvature Q has the blocks U_B (x) U_A for a layer's W and U_B for its b, `basis` their
-    (U_B (H, H), U_A (I, I)); for a diagonal one Q is the identity, `basis` None. In the basis' coordinates a layer's
-    inputs are a U_A and its deltas R U_B: the Jacobian's rows keep their factored form, and J Sigma J^T is
-    `FactoredRows.quadratic` of the inverse eigenvalues.
+    For a Kronecker-factored curvature Q has the blocks U_B (x) U_A for a layer's W and U_B for its b; `basis` holds the
+    pair (U_B, U_A) of every layer. For a diagonal curvature Q is the identity, and `basis` is None. In the coordinates
+    of the basis a layer's inputs are a U_A and its back-propagated rows R U_B. So the Jacobian's rows are still
+    factored, and J Sigma J^T is `FactoredRows.quadratic` of the inverse eigenvalues.
     """
 
     factored = True
@@ -140,41 +144,42 @@ class EigenPosterior(Posterior):
         return self._dense(1 / self._eigenvalues)
 
     def variance(self) -> Array:
-        """Return the diagonal of the covariance, (P_s,): the squares of a Q row's entries weigh 1 / eigenvalues."""
-        if self._basis is None:
-            return 1 / self._eigenvalues
-        return self._turned(1 / self._eigenvalues, [(U_B**2, U_A**2) for U_B, U_A in self._basis])
+        """Return the diagonal of the covariance, (P_s,): the sums over i of Q_pi^2 / eigenvalue_i."""
+        squares = None if self._basis is None else [(U_B**2, U_A**2) for U_B, U_A in self._basis]
+        return _turned(1 / self._eigenvalues, squares)
 
     def functional_covariance(self, rows: FactoredRows) -> Array:
-        """Return J_n Sigma J_n^T, (N, K, K)."""
         return self._in_basis(rows).quadratic(1 / self._eigenvalues)
 
     def functional_variance(self, rows: FactoredRows) -> Array:
-        """Return the diagonals of `functional_covariance`, (N, K)."""
         return self._in_basis(rows).quadratic_diagonal(1 / self._eigenvalues)
 
     def deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
-        noise = rng.standard_normal((n_samples, len(self.mean))) / np.sqrt(self._eigenvalues)
-        return noise if self._basis is None else self._turned(noise, self._basis)
+        """Return Q diag(eigenvalues)^-1/2 z for white noise z, (S, P_s)."""
+        return _turned(rng.standard_normal((n_samples, len(self.mean))) / np.sqrt(self._eigenvalues), self._basis)
 
     def _in_basis(self, rows: FactoredRows) -> FactoredRows:
-        """Return the Jacobian's rows in the basis' coordinates."""
+        """Return the Jacobian's rows in the coordinates of the basis."""
         if self._basis is None:
             return rows
         inputs = [a @ U_A for a, (_, U_A) in zip(rows.inputs, self._basis, strict=True)]
         return FactoredRows(inputs, [R @ U_B for R, (U_B, _) in zip(rows.deltas, self._basis, strict=True)])
 
-    def _turned(self, vectors: Array, basis: Basis) -> Array:
-        """Return U_B W U_A^T and U_B b for every layer of vectors (..., P_s): back from the basis' coordinates."""
-        turned = np.empty_like(vectors)
-        shapes = [(len(U_B), len(U_A)) for U_B, U_A in basis]
-        layers = zip(basis, layer_views(vectors, shapes), layer_views(turned, shapes), strict=True)
-        for (U_B, U_A), (W, b), (turned_W, turned_b) in layers:
-            turned_W[...], turned_b[...] = U_B @ W @ U_A.T, b @ U_B.T
-        return turned
-
     def _dense(self, eigenvalues: Array) -> Array:
+        """Return Q diag(eigenvalues) Q^T, (P_s, P_s)."""
         if self._basis is None:
             return np.diag(eigenvalues)
         Q = block_diag(*(block for U_B, U_A in self._basis for block in (np.kron(U_B, U_A), U_B)))
         return (Q * eigenvalues) @ Q.T
+
+
+def _turned(vectors: Array, basis: Basis | None) -> Array:
+    """Return Q v for vectors v (..., P_s), from the coordinates of the basis: U_B W U_A^T and U_B b for every layer."""
+    if basis is None:
+        return vectors
+    turned = np.empty_like(vectors)
+    shapes = [(len(U_B), len(U_A)) for U_B, U_A in basis]
+    layers = zip(basis, layer_views(vectors, shapes), layer_views(turned, shapes), strict=True)
+    for (U_B, U_A), (W, b), (turned_W, turned_b) in layers:
+        turned_W[...], turned_b[...] = U_B @ W @ U_A.T, b @ U_B.T
+    return turned

@@ -1,8 +1,8 @@
-"""Curvatures of few rows: the largest eigenvectors, and the function-space view.
+"""Curvatures G^T G of few rows: the largest eigenvectors, and the function-space view.
 
-A curvature G^T G of K < P rows needs algebra in K dimensions only. Its rows are either the largest eigenvectors of a
-matrix, `LowRank`, or the back-propagated rows R_n J_n of the data themselves, `FunctionSpace`: then nothing is lost,
-G G^T is the kernel matrix of a Gaussian process, and the cost is in N C instead of P.
+A curvature G^T G of fewer rows than P needs algebra in as many dimensions as there are rows. In `LowRank` these are the
+largest eigenvectors of M. In `FunctionSpace` they are all back-propagated rows R_n J_n of the data, so that G^T G = M;
+then G G^T is the kernel matrix of a Gaussian process, and the cost grows with N C instead of P.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.linalg import eigh, qr, solve_triangular, svdvals
+from scipy.linalg import cho_solve, eigh, qr, solve_triangular, svdvals
 
 from ..network.jacobian import FactoredRows, batches
 from ..posterior.cholesky import cholesky, rounding_of
@@ -25,7 +24,7 @@ DEFAULT_RANK = 10
 class LowRank(Full):
     """The `rank` largest eigenvalues of M, as far as they are positive; M itself is added up to find them.
 
-    Sketches that do without M depend on the order of the data, and shards of it would not add.
+    Methods that do without M depend on the order of the data, and their results for two shards could not be added.
     """
 
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
@@ -35,14 +34,14 @@ class LowRank(Full):
 
     @cached_property
     def eigenvalues(self) -> Array:
-        values, _ = self._largest
-        return np.pad(values, (0, len(self.subset) - len(values)))
+        """The eigenvalues that are kept, and zeros."""
+        return _padded(self._largest[0], len(self.subset))
 
     @property
     def rounding(self) -> Array:
-        values, _ = self._largest
-        error = rounding_of(values.max(initial=0), len(self.subset))
-        return np.pad(np.full(len(values), error), (0, len(self.subset) - len(values)))  # what is not kept is exact
+        """The same bound for all eigenvalues that are kept; the others are exactly 0."""
+        values, P = self._largest[0], len(self.subset)
+        return _padded(np.full(len(values), rounding_of(values.max(initial=0), P)), P)
 
     @cached_property
     def _largest(self) -> tuple[Array, Array]:
@@ -54,7 +53,7 @@ class LowRank(Full):
 
 
 class FunctionSpace(Structure):
-    """M = G^T G as its rows G (N K, P_s), never multiplied out; the parts are pieces of G."""
+    """M = G^T G, held as its rows G (N K, P_s); the parts are the rows of each batch."""
 
     def _zeros(self) -> list[Array]:
         return []
@@ -74,34 +73,34 @@ class FunctionSpace(Structure):
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
         return LowRankPosterior(mean, np.sqrt(scale) * np.concatenate(self.parts), prior)
 
-    def eigenspaces(self) -> NDArray[np.intp]:
-        return np.zeros(len(self.subset), dtype=np.intp)
-
     @cached_property
     def eigenvalues(self) -> Array:
         """The squares of the singular values of G, and zeros."""
-        G, P = np.concatenate(self.parts), len(self.subset)
-        squares = svdvals(G) ** 2
-        return np.pad(squares, (0, P - len(squares)))
+        return _padded(svdvals(np.concatenate(self.parts)) ** 2, len(self.subset))
 
     @property
     def rounding(self) -> Array:
-        """Of a singular value rounding moves its square by twice their product; of none by the square of that."""
+        """An error e of a singular value s changes its square by at most 2 s e + e^2."""
         s = np.sqrt(self.eigenvalues)
         error = rounding_of(s.max(initial=0), len(s))
         return 2 * s * error + error**2
 
 
+def _padded(values: Array, P: int) -> Array:
+    """Return the values and as many zeros as make them P."""
+    return np.pad(values, (0, P - len(values)))
+
+
 class LowRankPosterior(Posterior):
     """Lambda = G^T G + prior for K rows G (K, P_s), by algebra in k = min(K, P_s) dimensions.
 
-    With prior = L0 L0^T, whitened rows V = G L0^-T, and the QR decompositions V^T = Q T and [T^T; I] = O S:
+    With prior = L0 L0^T, whitened rows V = G L0^-T, and the QR decompositions V^T = Q T and [T^T; I] = O L^T:
 
-        Sigma = L0^-T [(I - Q Q^T) + Q (S^T S)^-1 Q^T] L0^-1,    log det Lambda = log det S^T S + log det prior
+        Sigma = L0^-T [(I - Q Q^T) + Q (L L^T)^-1 Q^T] L0^-1,    log det Lambda = log det L L^T + log det prior
 
-    What the data does not see, the complement of Q (P_s, k), stays as the prior has it; what it sees has the precision
-    S^T S = I + T T^T. Woodbury's identity says the same as I - V^T (I + V V^T)^-1 V, a difference of nearly
-    equal numbers where the prior is weak. Here nothing is squared and taken off, and variances are sums of squares.
+    In whitened coordinates the data gives the directions Q (P_s, k) the precision L L^T = I + T T^T; all directions
+    orthogonal to Q keep the prior's precision I. Woodbury's identity has I - V^T (I + V V^T)^-1 V for the bracket, a
+    difference of nearly equal numbers where the prior is weak. In the form above variances are sums of squares.
     """
 
     def __init__(self, mean: Array, rows: Array, prior: Array) -> None:
@@ -110,58 +109,50 @@ class LowRankPosterior(Posterior):
         self._root = np.sqrt(prior) if prior.ndim == 1 else cholesky(prior)  # L0
         self._V = self._whitened(rows)
         self._Q, T, _ = qr(self._V.T, mode="economic", pivoting=True)  # T T^T does not see the pivoting
-        self._S = qr(np.vstack([T.T, np.eye(len(T))]), mode="r")[0][: len(T)]
+        self._L = qr(np.vstack([T.T, np.eye(len(T))]), mode="r")[0][: len(T)].T
 
     @property
     def log_det_precision(self) -> float:
-        """Log det S^T S + log det prior, each twice the sum of the logarithms of its root's diagonal."""
+        """Log det L L^T + log det L0 L0^T, each twice the sum of the logarithms of the factor's diagonal."""
         of_prior = self._root if self._root.ndim == 1 else np.diagonal(self._root)
-        return float(2 * (np.log(np.abs(np.diagonal(self._S))).sum() + np.log(of_prior).sum()))
+        return float(2 * (np.log(np.abs(np.diagonal(self._L))).sum() + np.log(of_prior).sum()))
 
     def precision(self) -> Array:
         """Return G^T G + prior, (P_s, P_s)."""
         return self._rows.T @ self._rows + (np.diag(self._prior) if self._prior.ndim == 1 else self._prior)
 
     def covariance(self) -> Array:
-        """Return Sigma, (P_s, P_s)."""
-        factors = self._factors(np.eye(len(self.mean)))
-        return np.add.reduce([F @ F.T for F in factors])
+        return np.add.reduce([F @ F.T for F in self._factors(np.eye(len(self.mean)))])
 
     def variance(self) -> Array:
-        """Return the diagonal of Sigma, (P_s,), some rows of the identity at a time."""
+        """Return the diagonal of Sigma, (P_s,), for some rows of the identity at a time."""
         P = len(self.mean)
         units = (np.eye(batch.stop - batch.start, P, batch.start) for batch in batches(P, 3 * P))
         return np.concatenate([np.add.reduce([(F**2).sum(axis=1) for F in self._factors(unit)]) for unit in units])
 
     def functional_covariance(self, rows: FactoredRows) -> Array:
-        """Return J_n Sigma J_n^T, (N, K, K): what the prior leaves and what the data leaves."""
         J = rows.dense()  # (N, K, P_s)
         factors = [F.reshape(*J.shape[:2], -1) for F in self._factors(J.reshape(-1, J.shape[2]))]
         return np.add.reduce([F @ F.transpose(0, 2, 1) for F in factors])
 
     def _factors(self, rows: Array) -> list[Array]:
-        """Return F_1 = W (I - Q Q^T) and F_2 = W Q S^-1, W = rows L0^-T: rows Sigma rows^T is F_1 F_1^T + F_2 F_2^T."""
+        """Return W (I - Q Q^T) and W Q L^-T, W = rows L0^-T: the sum of F F^T over both is rows Sigma rows^T."""
         W = self._whitened(rows)
-        seen = W @ self._Q
-        told = solve_triangular(self._S, seen.T, trans="T").T
-        return [W - seen @ self._Q.T, told]
+        along_Q = W @ self._Q
+        return [W - along_Q @ self._Q.T, solve_triangular(self._L, along_Q.T, lower=True).T]
 
     def deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
-        """Draw z from the whitened prior, and for what the data sees Q (S^T S)^-1 Q^T (z + V^T e) (Matheron)."""
+        """Draw from N(0, Sigma), (S, P_s), by Matheron's rule.
+
+        For white noise z (P_s,) and e (K,), in whitened coordinates, z along Q becomes (L L^T)^-1 Q^T (z - V^T e).
+        """
         z = rng.standard_normal((n_samples, len(self.mean)))
         e = rng.standard_normal((n_samples, len(self._rows)))
-        seen = (z - e @ self._V) @ self._Q
-        told = solve_triangular(self._S, solve_triangular(self._S, seen.T, trans="T")).T
-        return self._unwhitened(z + (told - z @ self._Q) @ self._Q.T)
+        along_Q = cho_solve((self._L, True), self._Q.T @ (z - e @ self._V).T).T
+        return self._whitened(z + (along_Q - z @ self._Q) @ self._Q.T, transposed=True)
 
-    def _whitened(self, rows: Array) -> Array:
-        """Return rows L0^-T."""
+    def _whitened(self, rows: Array, transposed: bool = False) -> Array:
+        """Return rows L0^-T, or `transposed` rows L0^-1."""
         if self._root.ndim == 1:
             return rows / self._root
-        return solve_triangular(self._root, rows.T, lower=True).T
-
-    def _unwhitened(self, rows: Array) -> Array:
-        """Return rows L0^-1."""
-        if self._root.ndim == 1:
-            return rows / self._root
-        return solve_triangular(self._root, rows.T, lower=True, trans="T").T
+        return solve_triangular(self._root, rows.T, lower=True, trans=int(transposed)).T

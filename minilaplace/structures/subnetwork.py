@@ -1,4 +1,4 @@
-"""Choices of few parameters to be uncertain about.
+"""Functions that choose the few parameters of a subnetwork, which the posterior is about.
 
 Each function returns positions in theta, in increasing order, for `Laplace(..., subset_of_weights="subnetwork",
 subnetwork_indices=...)`:
@@ -6,9 +6,9 @@ subnetwork_indices=...)`:
 | function | chooses |
 |---|---|
 | `largest_magnitude` | the weights farthest from zero |
-| `largest_variance` | those that the data leaves least certain, by a diagonal posterior (Daxberger et al., 2021b) |
-| `random_weights` | any, as a baseline to beat |
-| `weights_of_layers` | all of some layers |
+| `largest_variance` | the weights of largest variance under a diagonal posterior (Daxberger et al., 2021b) |
+| `random_weights` | weights at random, as a baseline |
+| `weights_of_layers` | all weights of some layers |
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.bayesian_model import BayesianModel
-from ..network.layer_pairs import parameter_positions
+from ..network.jacobian import layer_views
 from ..network.mlp import MLP
 from ..validation import Array, Seed, finite, instance, real_array, refusal, sampler, whole_number
 from .fit import Options, add_up
@@ -29,7 +29,7 @@ Indices = NDArray[np.intp]
 
 
 def largest_magnitude(theta: Any, n_weights: int) -> Indices:
-    """Return where the `n_weights` entries of theta (P,) that are largest in size stand."""
+    """Return the positions of the `n_weights` entries of theta (P,) that are farthest from zero."""
     theta = finite("theta", real_array("theta", theta, "shape (P,)"))
     if theta.ndim != 1:
         raise ValueError(refusal("theta", "shape (P,)", f"shape {theta.shape}"))
@@ -37,7 +37,7 @@ def largest_magnitude(theta: Any, n_weights: int) -> Indices:
 
 
 def largest_variance(model: BayesianModel, theta: Any, X: Any, y: Any, n_weights: int) -> Indices:
-    """Return where the `n_weights` entries of theta with the largest variance under a `diag` posterior stand."""
+    """Return the positions of the `n_weights` entries of theta with the largest variance under a `diag` posterior."""
     instance("model", model, BayesianModel, "a BayesianModel")
     theta = model.check_theta(theta)
     X, y = model.check_data(X, y)
@@ -49,29 +49,29 @@ def largest_variance(model: BayesianModel, theta: Any, X: Any, y: Any, n_weights
 
 
 def random_weights(network: MLP, n_weights: int, rng: Seed = None) -> Indices:
-    """Return `n_weights` different positions, each choice equally likely."""
+    """Return `n_weights` different positions, every choice of them equally likely."""
     instance("network", network, MLP, "an MLP")
     n_weights, rng = _at_most(n_weights, network.n_params), sampler(rng)
     return _largest(rng.permutation(network.n_params).astype(float), n_weights)
 
 
 def weights_of_layers(network: MLP, layers: Iterable[int]) -> Indices:
-    """Return where the W and b of some layers stand; 0 is the first layer, -1 the last."""
+    """Return the positions of the W and b of some layers; 0 is the first layer, -1 the last."""
     instance("network", network, MLP, "an MLP")
     instance("layers", layers, Iterable, "numbers of layers, say [0, -1]")
-    positions = parameter_positions(network.shapes)
-    chosen = []
+    positions = layer_views(np.arange(network.n_params), network.shapes)
+    chosen: list[Indices] = []
     for layer in layers:
         if whole_number("layers", layer, least=-len(positions)) >= len(positions):
             raise ValueError(refusal("layers", f"layers below {len(positions)}", layer))
-        chosen.append(positions[layer].ravel())
+        chosen += [part.ravel() for part in positions[layer]]
     if not chosen:
         raise ValueError(refusal("layers", "at least one layer", "none"))
     return np.unique(np.concatenate(chosen))
 
 
 def _largest(score: Array, n_weights: int) -> Indices:
-    """Return where the largest scores stand, in increasing order."""
+    """Return the positions of the largest scores, in increasing order."""
     return np.sort(np.argsort(-score, kind="stable")[: _at_most(n_weights, len(score))])
 
 
