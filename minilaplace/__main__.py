@@ -33,7 +33,8 @@ from .model.classes import Bernoulli
 from .network.mlp import MLP
 from .plotting.contour import class_probabilities, plane, plot_plugin_and_laplace
 from .storage import written_aside
-from .training import TrainingCallback, fit_map
+from .training.convergence import TrainingCallback
+from .training.map_estimate import fit_map
 from .validation import Array
 
 SIDES = ["upper right", "upper left", "lower left", "lower right"]

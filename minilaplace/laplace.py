@@ -197,7 +197,8 @@ class Laplace(TunableFit):
 
         Its precision is a (P, P) matrix, or (P,) if that is diagonal.
         """
-        return self.model.with_prior_over(self.subset.indices, self.posterior.precision(), self.posterior.mean)
+        posterior = self.posterior
+        return self.model.with_prior_over(self.subset.indices, posterior.precision(), posterior.mean, self.theta)
 
     def save(self, path: str | Path) -> None:
         """Write model, theta and fit to `path`, one `.npz` without pickle; a file there is replaced as a whole."""

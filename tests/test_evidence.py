@@ -27,6 +27,7 @@ from minilaplace import (
 from minilaplace.curvature import ggn
 from minilaplace.evidence.marginal_likelihood import LOG_BOUNDS, evidence_function
 from minilaplace.structures.fit import STRUCTURES
+from minilaplace.training import is_mode
 
 each_structure = pytest.mark.parametrize("structure", STRUCTURES)
 BLOCKS = {
@@ -52,7 +53,9 @@ def exact_log_evidence(model, X, Y):
     prior = model.prior_over(everything)
     covariance = J @ np.linalg.inv(np.diag(prior) if prior.ndim == 1 else prior) @ J.T
     noise = np.tile(np.broadcast_to(np.square(model.likelihood.sigma_noise), Y.shape[1]), len(Y))
-    return multivariate_normal.logpdf(Y.ravel(), J @ model.prior_mean_over(everything), covariance + np.diag(noise))
+    return multivariate_normal.logpdf(
+        Y.ravel(), J @ np.broadcast_to(model.prior_mean, len(everything)), covariance + np.diag(noise)
+    )
 
 
 @pytest.mark.parametrize("structure", ["full", "gp"])
@@ -372,10 +375,12 @@ def test_outside_the_subset_the_prior_stays(prior):
     la = Laplace(model, theta, subset_of_weights="last_layer").fit(X, y)
     today, at = la.as_prior(), la.subset.indices
     rest = np.setdiff1d(np.arange(len(theta)), at)
-    np.testing.assert_array_equal(today.prior_precision[np.ix_(rest, rest)], prior[np.ix_(rest, rest)])
+    before, after = (np.linalg.inv(m)[np.ix_(rest, rest)] for m in (prior, today.prior_precision))
+    np.testing.assert_allclose(after, before, rtol=1e-9, atol=1e-12)
     np.testing.assert_array_equal(today.prior_precision[np.ix_(rest, at)], prior[np.ix_(rest, at)])
     np.testing.assert_array_equal(today.prior_mean[rest], 0.5)
-    np.testing.assert_array_equal(today.prior_mean[at], theta[at])
+    np.testing.assert_allclose(today.prior_mean_over(at, theta), theta[at], rtol=1e-12)
+    np.testing.assert_allclose(today.prior_over(at), la.posterior.precision(), rtol=1e-12)
 
 
 # --- bad input
@@ -448,3 +453,27 @@ def test_a_categorical_model_is_tuned_too():
     before = la.log_marginal_likelihood()
     assert la.optimize_prior_precision().log_marginal_likelihood() > before
     assert isinstance(la.model.likelihood, Categorical)
+
+
+def test_the_evidence_of_a_subset_under_a_prior_matrix_is_that_of_the_others_given():
+    # y_n = w x_n + b + noise, b at its MAP: then w has the prior N(-theta_b / 2, 1 / 2), and y is Gaussian.
+    model = BayesianModel(MLP(1, 1), Gaussian(), [[2.0, 1.0], [1.0, 2.0]])
+    X, y = np.array([[1.0], [2.0]]), np.array([3.0, 1.0])
+    theta = fit_map(model, X, y, rng=0)
+    la = Laplace(model, theta, subset_of_weights="subnetwork", subnetwork_indices=[0]).fit(X, y)
+    mean = X[:, 0] * (-theta[1] / 2) + theta[1]
+    expected = multivariate_normal.logpdf(y, mean, X @ X.T / 2 + np.eye(2))
+    assert la.log_marginal_likelihood() == pytest.approx(expected, rel=1e-12)
+    assert expected == pytest.approx(-4.964259, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", [1246, 7, 42, 99])
+def test_training_by_the_evidence_returns_the_pair_that_it_judged(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(rng.integers(10, 60), 2))
+    f = 2 * np.tanh(X @ rng.normal(size=(2, 1)))
+    y = f + 0.3 * rng.normal(size=f.shape)
+    model, theta = marglik_training(BayesianModel(MLP(2, 6, 1), Gaussian()), X, y, optimize_noise=True, rng=0)
+    assert is_mode(model, theta, X, y)
+    evidence = evidence_function(Laplace(model, theta).fit(X, y)._fit, model, theta, "scalar", True)
+    assert np.abs(evidence.mackay(evidence.start) - evidence.start).max() <= 1e-3

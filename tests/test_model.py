@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 from problems import CASES, assert_close, assert_is_derivative, log_density, random_problem
-from scipy.stats import norm
+from scipy.stats import multivariate_normal, norm
 
 from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian
 
@@ -88,7 +88,41 @@ def test_an_empty_share_leaves_the_prior_out():
 def test_the_prior_over_some_parameters_is_theirs(prior):
     model, at = BayesianModel(NETWORK, Bernoulli(), **prior(13)), np.array([7, 0, 12])
     np.testing.assert_array_equal(model.prior_over(at), (np.ones(13) * prior(13).get("prior_precision", 1.0))[at])
-    np.testing.assert_array_equal(model.prior_mean_over(at), (np.ones(13) * prior(13).get("prior_mean", 0.0))[at])
+    np.testing.assert_array_equal(
+        model.prior_mean_over(at, np.ones(13)), (np.ones(13) * prior(13).get("prior_mean", 0.0))[at]
+    )
+
+
+def test_a_prior_matrix_over_some_parameters_is_the_others_given():
+    # The reference is the joint density: as a function of some parameters it is N(mean, precision^-1) up to a factor.
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(13, 13))
+    model = BayesianModel(NETWORK, Bernoulli(), A @ A.T + np.eye(13), rng.normal(size=13))
+    at, theta = np.array([7, 0, 12]), rng.normal(size=13)
+    joint = multivariate_normal(model.prior_mean, np.linalg.inv(model.prior_precision))
+    given = multivariate_normal(model.prior_mean_over(at, theta), np.linalg.inv(model.prior_over(at)))
+    others = np.array([joint.logpdf(moved(theta, at, z)) - given.logpdf(z) for z in rng.normal(size=(5, 3))])
+    np.testing.assert_allclose(others, others[0], rtol=1e-10)
+
+
+def test_another_prior_of_some_parameters_leaves_that_of_the_others():
+    rng = np.random.default_rng(1)
+    A, B = rng.normal(size=(13, 13)), rng.normal(size=(3, 3))
+    model = BayesianModel(NETWORK, Bernoulli(), A @ A.T + np.eye(13), rng.normal(size=13))
+    at, theta, mean, precision = np.array([7, 0, 12]), rng.normal(size=13), rng.normal(size=3), B @ B.T + np.eye(3)
+    new, others = model.with_prior_over(at, precision, mean, theta), np.setdiff1d(np.arange(13), at)
+    assert_close(new.prior_over(at), precision)
+    assert_close(new.prior_mean_over(at, theta), mean, rtol=1e-10)
+    before, after = (np.linalg.inv(m.prior_precision)[np.ix_(others, others)] for m in (model, new))
+    assert_close(after, before, rtol=1e-9)
+    np.testing.assert_array_equal(new.prior_mean[others], model.prior_mean[others])
+
+
+def moved(theta, at, z):
+    """Return theta with z in these places."""
+    theta = theta.copy()
+    theta[at] = z
+    return theta
 
 
 def test_a_precision_for_each_layer_is_one_for_each_of_its_parameters():

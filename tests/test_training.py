@@ -1,6 +1,7 @@
 """`fit_map` goes where independent optimisers go, along the steps that the papers and the post prescribe."""
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ from problems import LIKELIHOODS, random_problem
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from minilaplace import MLP, BayesianModel, Bernoulli, ConvergenceWarning, Gaussian, fit_map
+from minilaplace import MLP, BayesianModel, Bernoulli, ConvergenceWarning, Gaussian, fit_map, toy_data_linear
+from minilaplace.training import is_mode
+from minilaplace.training.convergence import convergence_heard, warn
 
 N_OUTPUTS = {"bernoulli": 1, "categorical": 3, "gaussian": 2}
 
@@ -285,3 +288,60 @@ def test_a_bad_option_is_refused_before_any_work(options, refused):
         fit_map(model, X, y, rng=rng, callback=lambda *call: calls.append(call), **options)
     assert not calls
     assert rng.bit_generator.state == before
+
+
+# --- a mode is one in any units
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e-3, 1.0, 1e3, 1e6])
+def test_the_units_of_a_regressions_targets_do_not_matter(unit):
+    # With the noise in the same unit and the prior in its inverse square, theta of a linear model is in that unit too.
+    rng = np.random.default_rng(0)
+    x = rng.uniform(size=(50, 1))
+    y = 3 + x[:, 0] + 0.1 * rng.normal(size=50)
+    expected = fit_map(BayesianModel(MLP(1, 1), Gaussian(0.1), 1e-3), x, y, rng=0)
+    model = BayesianModel(MLP(1, 1), Gaussian(0.1 * unit), 1e-3 / unit**2)
+    np.testing.assert_allclose(fit_map(model, x, unit * y, rng=0), unit * expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e-3, 1e3, 1e6])
+def test_the_units_of_the_inputs_do_not_matter(unit):
+    X, y = toy_data_linear(100, rng=0)
+    expected = fit_map(BayesianModel(MLP(2, 1), Bernoulli(), 0.5), X, y, rng=0)
+    prior = np.array([0.5 * unit**2, 0.5 * unit**2, 0.5])
+    theta = fit_map(BayesianModel(MLP(2, 1), Bernoulli(), prior), unit * X, y, rng=0)
+    np.testing.assert_allclose(theta * [unit, unit, 1], expected, atol=1e-4)
+
+
+def test_large_targets_with_a_small_noise_are_ridge_regression():
+    x = np.random.default_rng(0).uniform(size=(50, 1))
+    y = 1e6 * (3 + x[:, 0])
+    theta = fit_map(BayesianModel(MLP(1, 1), Gaussian(), 1e-3), x, y, rng=0)
+    J = np.column_stack([x, np.ones(50)])
+    expected = np.linalg.solve(J.T @ J + 1e-3 * np.eye(2), J.T @ y)
+    np.testing.assert_allclose(theta, expected, rtol=1e-9)
+
+
+def test_a_start_is_no_mode_though_the_loss_is_large_there():
+    # The noise and the targets are of size 3e5: the gradient at the start is small beside the loss, and no mode.
+    rng = np.random.default_rng(0)
+    x = rng.uniform(size=(50, 1))
+    y = 3e5 * np.sin(6 * x[:, 0]) + 3e4 * rng.normal(size=50)
+    model = BayesianModel(MLP(1, 8, 1), Gaussian(3e5), 1e-10)
+    X, targets = model.check_data(x, y)
+    start = model.network.init(0)
+    assert not is_mode(model, start, X, targets)
+    theta = fit_map(model, x, y, theta0=start)
+    assert is_mode(model, theta, X, targets)
+    assert model.loss(theta, X, targets) < model.loss(start, X, targets) - 10
+
+
+def test_where_convergence_is_heard_nobody_is_warned_and_others_are(recwarn):
+    with convergence_heard() as messages:
+        warn("near, but not there")
+        with ThreadPoolExecutor(1) as pool:  # another thread hears nothing of it, and warns
+            pool.submit(warn, "elsewhere").result()
+    assert messages == ["near, but not there"]
+    assert [str(w.message) for w in recwarn] == ["elsewhere"]
+    with pytest.warns(ConvergenceWarning, match="^here$"):
+        warn("here")

@@ -38,7 +38,8 @@ def log_evidence(fit: Fit, model: BayesianModel, theta: Array, log_det: float | 
     `model` may have another prior and noise than the fit. `log_det` is log det Lambda, if that is known already.
     """
     subset = fit.structure.subset
-    prior, deviation = model.prior_over(subset.indices), theta[subset.indices] - model.prior_mean_over(subset.indices)
+    prior = model.prior_over(subset.indices)
+    deviation = theta[subset.indices] - model.prior_mean_over(subset.indices, theta)
     if log_det is None:
         one_group = np.zeros(len(subset), dtype=np.intp)
         log_det, _ = fit.structure.log_det_and_traces(prior, fit.scale(model.likelihood), one_group)
@@ -106,7 +107,7 @@ class EvidenceFunction:
         """Return log det Lambda, and for the groups gamma_g, delta_g and sum_g (theta_p - mu0_p)^2."""
         prior, scale = model.prior_over(self._indices), self.fit.scale(model.likelihood)
         log_det, traces = self.fit.structure.log_det_and_traces(prior, scale, self.groups)
-        deviation = self.theta[self._indices] - model.prior_mean_over(self._indices)
+        deviation = self.theta[self._indices] - model.prior_mean_over(self._indices, self.theta)
         sizes = np.bincount(self.groups)
         delta = np.bincount(self.groups, prior) / sizes
         return log_det, sizes - delta * traces, delta, np.bincount(self.groups, deviation**2).astype(float)

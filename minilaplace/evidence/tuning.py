@@ -7,7 +7,6 @@ alternates training and tuning until neither moves.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import fields, replace
 from itertools import count
@@ -19,7 +18,8 @@ from scipy.optimize import minimize, minimize_scalar
 from ..model.bayesian_model import BayesianModel
 from ..predictive.links import Prediction
 from ..structures.fit import Options, add_up
-from ..training import ConvergenceWarning, fit_map
+from ..training.convergence import warn
+from ..training.map_estimate import fit_map
 from ..validation import Array, Seed, check_callback, instance, option, real_number, sampler, whole_number
 from .marginal_likelihood import LOG_BOUNDS, EvidenceFunction, evidence_function
 
@@ -69,8 +69,7 @@ def _iterate(evidence: EvidenceFunction, x: Array, tried: Callable[[Array], None
         tried(x)
         if np.abs(x - before).max() <= 1e-10:
             return x
-    message = "MacKay's iteration has not settled in 10,000 steps; method='marglik' may"
-    warnings.warn(message, ConvergenceWarning, stacklevel=4)  # at the caller of `optimize_prior_precision`
+    warn("MacKay's iteration has not settled in 10,000 steps; method='marglik' may", stacklevel=4)
     return x
 
 
@@ -177,22 +176,21 @@ def marglik_training(
     for step in range(1, max_rounds + 1):
         fit = add_up(chosen, model, subset, theta, X, y)
         evidence = evidence_function(fit, model, theta, prior_structure, optimize_noise)
-        x = evidence.mackay(evidence.start)
-        moved = np.abs(x - evidence.start).max()
-        model = evidence.model_at(x)
-        theta = fit_map(model, X, y, theta0=theta)
         if callback is not None:
             callback(step, model, theta)
+        x = evidence.mackay(evidence.start)
+        moved = np.abs(x - evidence.start).max()
         if moved <= tol:
-            return model, theta
-    message = f"prior and MAP still move by {moved:.2g} > {tol:g} after {max_rounds} rounds"
-    warnings.warn(message, ConvergenceWarning, stacklevel=2)
+            _warn_at_edge("evidence", x, stacklevel=3)
+            return model, theta  # the very pair that was judged: another step may lead to another mode
+        model = evidence.model_at(x)
+        theta = fit_map(model, X, y, theta0=theta)
+    warn(f"prior and MAP still move by {moved:.2g} > {tol:g} after {max_rounds} rounds")
     return model, theta
 
 
-def _warn_at_edge(what: str, x: Array) -> None:
+def _warn_at_edge(what: str, x: Array, stacklevel: int = 4) -> None:
     """Warn if an optimum in log numbers is within 0.1% of the edge of what is searched."""
     at_edge = np.count_nonzero((x <= LOG_BOUNDS[0] + 1e-3) | (x >= LOG_BOUNDS[1] - 1e-3))
     if at_edge:
-        message = f"the {what} still rises at the edge of 1e-8 to 1e8 for {at_edge} of {len(x)} tuned numbers"
-        warnings.warn(message, ConvergenceWarning, stacklevel=4)  # at the caller of `optimize_prior_precision`
+        warn(f"the {what} still rises at the edge of 1e-8 to 1e8 for {at_edge} of {len(x)} tuned numbers", stacklevel)

@@ -27,7 +27,8 @@ from ..model.bayesian_model import BayesianModel
 from ..model.classes import Bernoulli
 from ..network.mlp import MLP
 from ..structures.fit import STRUCTURES
-from ..training import TrainingCallback, fit_map
+from ..training.convergence import TrainingCallback
+from ..training.map_estimate import fit_map
 from ..validation import Array, class_labels, option, real_number, refusal, vector, whole_number
 
 

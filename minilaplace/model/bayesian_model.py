@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve
 
 from ..network.jacobian import n_parameters
 from ..network.mlp import MLP
@@ -109,19 +110,32 @@ class BayesianModel:
             return prior[np.ix_(indices, indices)]
         return np.broadcast_to(prior, self.network.n_params)[indices]
 
-    def prior_mean_over(self, indices: NDArray[np.intp]) -> Array:
-        """Return the prior mean of some parameters, (P_s,)."""
-        return np.broadcast_to(self.prior_mean, self.network.n_params)[indices]
+    def prior_mean_over(self, indices: NDArray[np.intp], theta: Array) -> Array:
+        """Return the prior mean of some parameters given that the others are those of theta, (P_s,).
 
-    def with_prior_over(self, indices: NDArray[np.intp], precision: Array, mean: Array) -> BayesianModel:
-        """Return the model with the prior N(mean, precision^-1) for some parameters and its own for the others.
+        For a matrix prior it is mu0_s - Lambda0_ss^-1 Lambda0_so (theta_o - mu0_o), o being the others.
+        """
+        mean, prior = np.broadcast_to(self.prior_mean, self.network.n_params), np.asarray(self.prior_precision)
+        others = np.setdiff1d(np.arange(len(mean)), indices)
+        if prior.ndim < 2 or len(others) == 0:
+            return mean[indices]
+        cross = prior[np.ix_(indices, others)] @ (theta - mean)[others]
+        return mean[indices] - solve(prior[np.ix_(indices, indices)], cross, assume_a="pos")
 
-        `precision` is (P_s, P_s). If the precision of all parameters is diagonal then, it is stored as a vector.
+    def with_prior_over(self, indices: NDArray[np.intp], precision: Array, mean: Array, theta: Array) -> BayesianModel:
+        """Return the model with the prior N(mean, precision^-1) for some parameters, given that the others are theta's.
+
+        The others' own prior stays. `precision` is (P_s, P_s); if the whole is diagonal then, it is stored as a vector.
         """
         everything = np.arange(self.network.n_params)
-        prior, means = self.prior_over(everything), np.array(self.prior_mean_over(everything))
+        prior, means = self.prior_over(everything), np.array(self.prior_mean_over(everything, theta))
         prior = np.diag(prior) if prior.ndim == 1 else prior.copy()
-        prior[np.ix_(indices, indices)], means[indices] = precision, mean
+        others = np.setdiff1d(everything, indices)
+        ss, so, oo = np.ix_(indices, indices), np.ix_(indices, others), np.ix_(others, others)
+        cross = prior[so]
+        before, after = (solve(M, cross, assume_a="pos") for M in (prior[ss], precision))
+        prior[oo] += cross.T @ (after - before)  # what integrating the others out takes off stays the same
+        prior[ss], means[indices] = precision, mean + after @ (theta - means)[others]
         diagonal = np.diagonal(prior)
         if np.array_equal(prior, np.diag(diagonal)):
             prior = diagonal

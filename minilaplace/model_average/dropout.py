@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 
 from ..model.bayesian_model import BayesianModel
 from ..network.mlp import MLP
-from ..training import Adam, TrainingCallback, check_finite
+from ..training.adam import Adam
+from ..training.convergence import TrainingCallback
+from ..training.map_estimate import check_finite
 from ..validation import Array, Seed, check_callback, instance, real_number, refusal, sampler, whole_number
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..model.bayesian_model import BayesianModel
 from ..parallel import side_by_side
-from ..training import TrainingCallback, fit_map, optimizer_of
+from ..training.convergence import TrainingCallback
+from ..training.map_estimate import fit_map, optimizer_of
 from ..validation import Array, Seed, check_callback, check_executor, instance, refusal, sampler, whole_number
 
 

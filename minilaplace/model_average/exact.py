@@ -26,7 +26,7 @@ from ..curvature import hessian
 from ..model.bayesian_model import BayesianModel
 from ..network.jacobian import batches
 from ..predictive.links import Prediction
-from ..training import fit_map
+from ..training.map_estimate import fit_map
 from ..validation import Array, instance, real_number, refusal
 
 DEPTH = 32.0  # how far, in logs, below the mode the density becomes negligible

@@ -27,7 +27,7 @@ from scipy.linalg import cholesky, solve_triangular
 
 from ..model.bayesian_model import BayesianModel
 from ..parallel import side_by_side
-from ..training import TrainingCallback
+from ..training.convergence import TrainingCallback
 from ..validation import (
     Array,
     Seed,
@@ -190,7 +190,7 @@ def _start(model: BayesianModel, potential: Potential, rng: np.random.Generator)
 
 def _mean(model: BayesianModel) -> Array:
     """Return the mean of the prior, (P,)."""
-    return np.array(model.prior_mean_over(np.arange(model.network.n_params)))
+    return np.full(model.network.n_params, model.prior_mean)
 
 
 def _given_starts(model: BayesianModel, potential: Potential, theta0: Any, n_chains: int) -> list[Point]:

@@ -28,7 +28,8 @@ from ..model.likelihood import Likelihood
 from ..network.mlp import MLP
 from ..predictive.links import link_of
 from ..structures.fit import Options
-from ..training import ConvergenceWarning, fit_map
+from ..training.convergence import ConvergenceWarning
+from ..training.map_estimate import fit_map
 from ..validation import Array, boolean, instance, option, refusal, whole_number
 from .mlp import activation_here, carried
 

@@ -1,0 +1,73 @@
+"""Adam, the optimiser of the post's listing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model.bayesian_model import BayesianModel
+from ..validation import Array, boolean, real_number, whole_number
+from .convergence import TrainingCallback
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam (Kingma and Ba, 2015, algorithm 1) on mini-batches, for a fixed number of epochs.
+
+    Each step follows an estimate of the gradient of loss / N from one mini-batch B:
+    mean over n in B of d nll_n / d theta, plus (1 / N) Lambda0 (theta - mu0). With `batch_size=1, shuffle=False` and a
+    prior precision of N lambda^2 this is the post's listing, which adds lambda^2 |theta|^2 / 2 to every sample's loss.
+    """
+
+    epochs: int = 100
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    shuffle: bool = True
+
+    def __post_init__(self) -> None:
+        whole_number("epochs", self.epochs, least=1)
+        whole_number("batch_size", self.batch_size, least=1)
+        real_number("learning_rate", self.learning_rate, above=0.0)
+        boolean("shuffle", self.shuffle)
+
+    def minimise(
+        self, model: BayesianModel, X: Array, y: Any, theta: Array, rng: np.random.Generator, callback: TrainingCallback
+    ) -> Array:
+        """Return theta after the last epoch."""
+
+        def gradient(theta: Array, batch: NDArray[np.intp]) -> Array:
+            return model.loss_and_gradient(theta, X[batch], y[batch], share=len(batch) / len(X))[1]
+
+        def report(epoch: int, theta: Array) -> None:
+            callback(epoch, theta.copy(), model.loss(theta, X, y))
+
+        return self.descend(gradient, len(X), theta, rng, report)
+
+    def descend(
+        self,
+        gradient: Callable[[Array, NDArray[np.intp]], Array],
+        N: int,
+        theta: Array,
+        rng: np.random.Generator,
+        report: Callable[[int, Array], object],
+    ) -> Array:
+        """Return theta after all epochs along `gradient(theta, batch)`, the sum over the samples at these positions."""
+        beta1, beta2, epsilon = 0.9, 0.999, 1e-8
+        mean, square = np.zeros_like(theta), np.zeros_like(theta)  # running moments of the gradient
+        step = 0
+        for epoch in range(1, self.epochs + 1):
+            order = rng.permutation(N) if self.shuffle else np.arange(N)
+            for start in range(0, N, self.batch_size):
+                batch = order[start : start + self.batch_size]
+                step += 1
+                g = gradient(theta, batch) / len(batch)
+                mean = beta1 * mean + (1 - beta1) * g
+                square = beta2 * square + (1 - beta2) * g**2
+                corrected = mean / (1 - beta1**step), square / (1 - beta2**step)
+                theta = theta - self.learning_rate * corrected[0] / (np.sqrt(corrected[1]) + epsilon)
+            report(epoch, theta)
+        return theta

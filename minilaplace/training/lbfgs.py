@@ -1,0 +1,124 @@
+"""L-BFGS to a true mode, and what counts as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize, root
+
+from ..model.bayesian_model import BayesianModel
+from ..validation import Array, whole_number
+from .convergence import TrainingCallback, warn
+
+NEAR = 1e-9  # nats within which a loss counts as the least
+FORBIDDING = 1e100  # stands for a loss of infinity: a line search turns back from it
+
+
+def is_mode(model: BayesianModel, theta: Array, X: Array, y: Any) -> bool:
+    """Return whether the gradient g of the loss is that of a mode, sum_p g_p^2 / d_p <= 1e-9 nats.
+
+    d is the diagonal of the loss' curvature, the GGN and the prior, (P,), so that g_p^2 / (2 d_p) is what the best step
+    in one parameter would gain. It does not depend on the units of X, y and theta, nor on a constant in the loss.
+    """
+    gradient, d = _slope_and_curvature(model, theta, X, y)
+    return bool(gradient @ (gradient / d) <= NEAR)
+
+
+def _is_close(model: BayesianModel, theta: Array, X: Array, y: Any) -> bool:
+    """Return whether theta is a mode at which max abs gradient <= 1e-6 max(1, loss) too."""
+    loss, gradient = model.loss_and_gradient(theta, X, y)
+    return bool(np.abs(gradient).max() <= 1e-6 * max(1.0, loss)) and is_mode(model, theta, X, y)
+
+
+def _slope_and_curvature(model: BayesianModel, theta: Array, X: Array, y: Any) -> tuple[Array, Array]:
+    """Return the gradient of the loss, and the diagonal of the GGN plus the prior's precision, each (P,)."""
+    trace = model.network.trace(theta, X)
+    gradient = trace.backward(model.likelihood.gradient(trace.output, y)) + model.pull(theta)
+    prior = model.prior_over(np.arange(len(theta)))
+    diagonal = prior if prior.ndim == 1 else np.diagonal(prior)
+    return gradient, trace.pull_back(model.likelihood.factor(trace.output)).squares() + diagonal
+
+
+@dataclass(frozen=True)
+class LBFGS:
+    """SciPy's L-BFGS, until the gradient is that of a mode.
+
+    It can end before: its memory of earlier steps no longer fits, or the changes of the loss are lost in rounding. It
+    is then started again from there, as long as that lowers the loss; then once more with every parameter in units of
+    its own curvature. Last comes a Newton-Krylov method, which uses the gradient alone; its result is taken if it is a
+    mode, and its loss no larger. In ordinary units this ends at max abs gradient <= 1e-6 max(1, loss); whether it is a
+    mode, in any units, `is_mode` decides.
+    """
+
+    max_iterations: int = 10_000
+
+    def __post_init__(self) -> None:
+        whole_number("max_iterations", self.max_iterations, least=1)
+
+    def minimise(
+        self, model: BayesianModel, X: Array, y: Any, theta: Array, rng: np.random.Generator, callback: TrainingCallback
+    ) -> Array:
+        """Return the mode that L-BFGS reaches from theta; `rng` is not used."""
+        steps = 0
+
+        def report(theta: Array, loss: float) -> None:
+            nonlocal steps
+            steps += 1
+            callback(steps, theta.copy(), loss)
+
+        for scaled in (False, True):
+            before = np.inf
+            while steps < self.max_iterations and not _is_close(model, theta, X, y):
+                curvature = _slope_and_curvature(model, theta, X, y)[1]
+                unit = 1 / np.sqrt(curvature) if scaled else np.ones_like(theta)
+                theta, loss = _descended(model, X, y, theta, unit, self.max_iterations - steps, report)
+                if not loss < before:
+                    break
+                before = loss
+        if steps < self.max_iterations and not _is_close(model, theta, X, y):
+            polished, loss = _polished(model, X, y, theta), model.loss(theta, X, y)
+            end = model.loss(polished, X, y)
+            if is_mode(model, polished, X, y) and end <= loss + 1e-12 * abs(loss):
+                theta = polished
+                report(theta, end)
+        if not is_mode(model, theta, X, y):
+            loss, gradient = model.loss_and_gradient(theta, X, y)
+            warn(
+                f"fit_map stopped after {steps} iterations at loss {loss:.6g} with max abs gradient "
+                f"{np.abs(gradient).max():.2g}, which is not a mode; raise max_iterations, scale the inputs, or "
+                "strengthen the prior",
+                stacklevel=3,
+            )
+        return theta
+
+
+def _descended(
+    model: BayesianModel, X: Array, y: Any, theta: Array, unit: Array, most: int, report: Callable[[Array, float], None]
+) -> tuple[Array, float]:
+    """Return where L-BFGS in the coordinates theta / unit ends, and its loss."""
+
+    def tried(u: Array) -> tuple[float, Array]:
+        loss, gradient = model.loss_and_gradient(u * unit, X, y)
+        finite = np.isfinite(loss) and np.isfinite(gradient).all()
+        return (loss, gradient * unit) if finite else (FORBIDDING, np.zeros_like(u))
+
+    def reached(intermediate_result: Any) -> None:  # SciPy looks for an argument of this name
+        report(intermediate_result.x * unit, float(intermediate_result.fun))
+
+    options = {"maxiter": most, "maxfun": 20 * most, "gtol": 1e-6, "ftol": 0.0, "maxcor": 20}
+    result = minimize(tried, theta / unit, method="L-BFGS-B", jac=True, callback=reached, options=options)
+    return result.x * unit, float(result.fun)
+
+
+def _polished(model: BayesianModel, X: Array, y: Any, theta: Array) -> Array:
+    """Return the theta that some Newton-Krylov steps on the gradient reach, or theta itself if SciPy gives up."""
+    unit = 1 / np.sqrt(_slope_and_curvature(model, theta, X, y)[1])
+    options = {"fatol": min(np.sqrt(NEAR / len(theta)), 5e-7 * unit.min()), "maxiter": 20}
+    try:
+        u = root(lambda u: model.gradient(u * unit, X, y) * unit, theta / unit, method="krylov", options=options).x
+    except ValueError:  # "Jacobian inversion yielded zero vector"
+        return theta
+    return u * unit

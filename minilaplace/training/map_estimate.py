@@ -1,0 +1,87 @@
+"""The MAP estimate, by one of two optimisers."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from ..model.bayesian_model import BayesianModel
+from ..validation import Array, Seed, check_callback, instance, option, refusal, sampler
+from .adam import Adam
+from .convergence import TrainingCallback
+from .lbfgs import LBFGS
+
+OPTIMIZERS: dict[str, type[LBFGS] | type[Adam]] = {"lbfgs": LBFGS, "adam": Adam}
+
+
+def fit_map(
+    model: BayesianModel,
+    X: Any,
+    y: Any,
+    *,
+    theta0: Any = None,
+    method: str = "lbfgs",
+    rng: Seed = None,
+    callback: TrainingCallback | None = None,
+    **options: Any,
+) -> Array:
+    """Return the MAP estimate theta (P,): argmin of `model.loss`.
+
+    Parameters
+    ----------
+    model, X, y
+        The `BayesianModel` whose loss to minimise; inputs (N, D); targets, in the form the likelihood takes.
+    theta0
+        Where to start, (P,), by default drawn by `network.init(rng)`.
+    method
+        `"lbfgs"` or `"adam"`.
+    rng
+        Seed or generator for the start and for Adam's shuffling.
+    callback
+        Called as `callback(step, theta, loss)` after each iteration (`lbfgs`) or epoch (`adam`).
+    **options
+        The fields of `LBFGS`, `max_iterations`, or of `Adam`: `epochs`, `batch_size`, `learning_rate`, `shuffle`.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If `lbfgs` ends where the gradient is not that of a mode, see `is_mode`.
+
+    Examples
+    --------
+    >>> from minilaplace import MLP, Bernoulli, toy_data_linear
+    >>> X, y = toy_data_linear(100, rng=0)
+    >>> model = BayesianModel(MLP(2, 1), Bernoulli())
+    >>> theta = fit_map(model, X, y, rng=0)
+    >>> bool(np.abs(model.gradient(theta, X, y)).max() < 1e-5)  # a mode
+    True
+    """
+    instance("model", model, BayesianModel, "a BayesianModel")
+    optimizer = optimizer_of(method, options)
+    check_callback(callback, "(step, theta, loss)")
+    X, y = model.check_data(X, y)
+    rng = sampler(rng)
+    theta = model.network.init(rng) if theta0 is None else model.check_theta(theta0, "theta0")
+    with np.errstate(all="ignore"):  # a theta that is only tried may overflow; the first and the last may not
+        check_finite("theta0", model, theta, X, y)
+        theta = optimizer.minimise(model, X, y, theta, rng, callback or (lambda step, theta, loss: None))
+        check_finite("learning_rate", model, theta, X, y)
+    return theta
+
+
+def check_finite(name: str, model: BayesianModel, theta: Array, X: Array, y: Any) -> None:
+    """Raise a ValueError that names the argument if it led to a loss of infinity or NaN."""
+    loss = model.loss(theta, X, y)
+    if not np.isfinite(loss):
+        expected = "one that leads to a loss within the range of float64"
+        raise ValueError(refusal(name, expected, f"one that leads to a loss of {loss:g}"))
+
+
+def optimizer_of(method: str, options: dict[str, Any]) -> LBFGS | Adam:
+    """Return the optimiser of this name with these options, or raise a ValueError that lists the known ones."""
+    kind = OPTIMIZERS[option("method", method, OPTIMIZERS)]
+    for name in options:
+        option(f"option of method {method!r}", name, [field.name for field in fields(kind)])
+    return kind(**options)
