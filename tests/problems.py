@@ -63,6 +63,16 @@ class Known:
         return np.diagonal(self.V, axis1=1, axis2=2)
 
 
+def from_conditional_mean(precision, deviation, at):
+    """Return d_s - E[d_s | d_o] for d ~ N(0, precision^-1), s these places and o the others, by the covariance."""
+    precision, others = np.asarray(precision), np.setdiff1d(np.arange(len(deviation)), at)
+    if precision.ndim < 2 or len(others) == 0:
+        return deviation[at]
+    covariance = np.linalg.inv(precision)
+    slopes = covariance[np.ix_(at, others)] @ np.linalg.inv(covariance[np.ix_(others, others)])
+    return deviation[at] - slopes @ deviation[others]
+
+
 def random_targets(likelihood, f, rng):
     """Draw y_n from p(y | f_n)."""
     if isinstance(likelihood, Gaussian):
