@@ -198,8 +198,8 @@ GOOD = {
     "model_average.dropout.mc_dropout": {
         "model": DEEP, "X": X, "y": LABELS, "n_samples": 2, "rate": 0.1, "rng": 0, "epochs": 1,
     },
-    "model_average.exact.exact_average": {"model": SMALL, "X_train": X, "y_train": LABELS, "X": X, "tolerance": 1e-2},
-    "model_average.exact.exact_posterior": {"model": SMALL, "X": X, "y": LABELS, "tolerance": 1e-2},
+    "model_average.exact.exact_average": {"model": SMALL, "X_train": X, "y_train": LABELS, "X": X},
+    "model_average.exact.exact_posterior": {"model": SMALL, "X": X, "y": LABELS},
     "model_average.hamiltonian.hmc": {
         "model": MODEL, "X": X, "y": LABELS, "n_samples": 4, "n_chains": 1, "n_warmup": 20, "n_leapfrog": 1,
         "theta0": THETA, "rng": 0,

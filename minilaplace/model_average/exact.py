@@ -1,38 +1,78 @@
-"""*The case for Bayesian Deep Learning*, the integral: taken, where theta has few enough dimensions.
+"""The posterior of a model with two or three parameters, and the model average over it, as sums over a grid.
 
-For a single layer with up to three parameters (a logistic regression on one or two features) the model average needs no
-approximation: the posterior is put on a grid over theta. The trapezoidal rule on a grid of step h is accurate to
-rounding for a smooth density that decays, as soon as h is small enough, and soon means a little below one standard
-deviation: its error is the density's Fourier transform at frequencies of 2 pi / h and beyond.
+For a single layer with up to three parameters, a logistic or linear regression on one or two inputs, the integral over
+theta takes nothing but the trapezoidal rule: a sum over a regular grid, whose error falls faster than any power of the
+step if the density is smooth and vanishes at the border. The grid is regular in coordinates z in which the posterior
+has mean 0 and covariance I, so that it is fine enough in every direction:
 
-    theta = centre + L z,   z / h whole numbers where the density is not negligible,   w(z) ~ exp(-loss(theta))
+    theta = mean + L z,   L L^T = covariance,   weight of a point = exp(-loss(theta)) / sum of these over the grid
 
-L L^T is the posterior's covariance, from a coarser grid; the first is from the curvature at the mode. This is the truth
-that Laplace, ensembles, dropout and HMC can be held against.
+Mean and covariance are first those of Laplace's Gaussian, then those of a coarse grid's own weights. The result is the
+truth that Laplace, ensembles, dropout and HMC can be held against.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
-from scipy.special import expit, logsumexp, roots_legendre
+from scipy.special import expit, logsumexp
 
 from ..curvature import hessian
 from ..model.bayesian_model import BayesianModel
-from ..network.jacobian import batches
 from ..predictive.links import Prediction
 from ..training.map_estimate import fit_map
-from ..validation import Array, instance, real_number, refusal
+from ..validation import Array, instance, refusal
 
-DEPTH = 32.0  # how far, in logs, below the mode the density becomes negligible
-STEP = 0.7  # of the widest grid, in standard deviations
-MAX_POINTS = 2**20
-REACH = 2**20  # grid coordinates are at most this far from 0, so that three fit into one integer
+REACH = 10.0  # standard deviations from the mean to each side of a coarse grid
+COARSE, FINE = 31, {2: 201, 3: 101}  # points along each axis; of the fine grid, for P parameters
+NEGLIGIBLE = 25.0  # how far below its maximum a log density is left out
+UNRESOLVED = 0.01  # the difference between the probabilities of even and odd planes of points that is too large
+BLOCK_FLOATS = 2**18  # logits that are computed together, 2 MB
+
+
+def exact_posterior(model: BayesianModel, X: Any, y: Any) -> ExactPosterior:
+    """Return the posterior given X (N, D) and y on a grid, for a single layer with at most 3 parameters.
+
+    On the toy data sets, separable or not, log evidence, mean (in standard deviations) and probabilities are within
+    1e-6 of the integrals if the prior precision is 0.1 or more, within 2e-4 if it is 0.01, and within 5e-3 below that.
+    A Gaussian posterior's covariance is within 2e-9 of itself.
+
+    Raises
+    ------
+    ValueError
+        If the model has a hidden layer or too many parameters, or its posterior has walls too steep for the grid.
+    """
+    instance("model", model, BayesianModel, "a BayesianModel")
+    P = model.network.n_params
+    if len(model.network.shapes) > 1 or P > 3:
+        expected = "a single layer with at most 3 parameters (a larger posterior can be sampled by `hmc`)"
+        raise ValueError(refusal("model", expected, model.network))
+    X, y = model.check_data(X, y)
+    mean = fit_map(model, X, y, theta0=np.zeros(P))
+    root = solve_triangular(cholesky(hessian(model, mean, X, y) + _prior_precision(model)), np.eye(P))  # L
+    for _ in range(4):
+        corner, edges = mean - REACH * root.sum(axis=1), 2 * REACH / (COARSE - 1) * root
+        coarse, index = _on_grid(model, X, y, corner, edges, COARSE)
+        mean, root = coarse.mean, cholesky(coarse.covariance(), lower=True)
+    for n in (COARSE, FINE[P]):  # each time in the smallest box around what was not negligible
+        low, high = index.min(axis=0) - 1, index.max(axis=0) + 1
+        corner, edges = corner + edges @ low, edges * (high - low) / (n - 1)
+        posterior, index = _on_grid(model, X, y, corner, edges, n)
+    if np.abs(posterior.weights @ (-1.0) ** index).max() > UNRESOLVED:
+        expected = f"a posterior that {FINE[P]} points along each axis resolve"
+        raise ValueError(refusal("model", expected, "one with steeper walls; strengthen the prior or scale the inputs"))
+    return posterior
+
+
+def exact_average(model: BayesianModel, X_train: Any, y_train: Any, X: Any) -> Array | Prediction:
+    """Return the model average at X (N, D) given X_train and y_train, see `exact_posterior`."""
+    instance("model", model, BayesianModel, "a BayesianModel")
+    X = model.check_inputs(X)
+    return exact_posterior(model, X_train, y_train).predict(X)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +84,11 @@ class ExactPosterior:
     model
         The `BayesianModel`, a single layer.
     thetas, weights
-        The grid, (Q, P), and the posterior probability of each of its points, (Q,), adding up to 1.
+        The points whose density is not negligible, (Q, P), and their probabilities, (Q,), which add up to 1.
+    edges
+        The edges of a cell of the grid, from a point to its neighbours, as columns (P, P).
     mean
         The posterior mean, (P,).
-    root, step
-        L (P, P) and h of the grid.
     log_marginal_likelihood
         log p(y), the evidence.
     """
@@ -56,9 +96,8 @@ class ExactPosterior:
     model: BayesianModel
     thetas: Array
     weights: Array
+    edges: Array
     mean: Array
-    root: Array
-    step: float
     log_marginal_likelihood: float
 
     def covariance(self) -> Array:
@@ -68,182 +107,65 @@ class ExactPosterior:
 
     def predict(self, X: Any) -> Array | Prediction:
         """Return the model average at X (N, D), in the form of `Laplace.predict`."""
-        model = self.model
-        A = _rows(model, model.check_inputs(X))  # (N, P), f = A theta
-        if model.likelihood.has_noise:
+        A = _rows(self.model, self.model.check_inputs(X))
+        if self.model.likelihood.has_noise:
             mean = (A @ self.mean)[:, None]
             variance = np.einsum("np,pq,nq->n", A, self.covariance(), A)[:, None]
-            return Prediction(mean, variance + model.likelihood.noise_variance(mean))
+            return Prediction(mean, variance + self.model.likelihood.noise_variance(mean))
         return np.array([self._expected_sigmoid(a) for a in A])
 
     def _expected_sigmoid(self, a: Array) -> float:
         """Return E[sigmoid(f)] of the logit f = a . theta.
 
-        Where f varies by more than .8 from one point to the next, the sigmoid is a step that the grid does not see. As
-        1/2 + an integral of sin(t f) / sinh(pi t) over t > 0 it is a sum of waves, and of those the grid sees all that
-        the posterior does not average away, up to its own frequency pi / (h s), with s the deviation of f:
+        Far from the data the sigmoid is a step between two points of the grid. But it is a sum of waves,
 
-            E[sigmoid(f)] = 1/2 + integral of E[sin(t f)] / sinh(pi t) over 0 < t < pi / (h s)
+            sigmoid(f) = 1/2 + integral over t > 0 of sin(t f) / sinh(pi t).
 
-        by Gauss-Legendre quadrature. Its number of nodes rests on the fastest wave, which turns by pi / (h s) max |f|
-        radians on the way: one node for every two of them, three to each wavelength, and 64 for the rest.
+        Those with two points or more to a wavelength, t < pi / step, the grid sees; the faster ones, which the
+        posterior averages away, are left out. The midpoint rule in t is exact to rounding for |f| < half_period - 30.
         """
-        f, s = self.thetas @ a, float(np.linalg.norm(a @ self.root))
-        if s * self.step <= 0.8:
-            return float(self.weights @ expit(f))
-        half = np.pi / (2 * self.step * s)
-        x, w = roots_legendre(64 + int(half * np.abs(f).max()))
-        waves = np.array([self.weights @ np.sin(t * f) for t in half * (1 + x)])
-        return float(np.clip(0.5 + half * w @ (waves / np.sinh(np.pi * half * (1 + x))), 0.0, 1.0))
+        f, step = self.thetas @ a, np.abs(a @ self.edges).max()
+        if step < 1.5:
+            return min(float(self.weights @ expit(f)), 1.0)
+        half_period = np.abs(f).max() + 30
+        t = np.arange(0.5, half_period / step) * np.pi / half_period
+        table = np.linspace(f.min(), f.max(), 40 * len(t))  # fine enough to interpolate the fastest wave
+        smoothed = 0.5 + np.pi / half_period * np.sin(np.outer(table, t)) @ (1 / np.sinh(np.pi * t))
+        return float(np.clip(self.weights @ np.interp(f, table, smoothed), 0, 1))
 
 
-def exact_average(
-    model: BayesianModel, X_train: Any, y_train: Any, X: Any, *, tolerance: float = 1e-9
-) -> Array | Prediction:
-    """Return the model average at X (N, D) given X_train and y_train, in the form of `Laplace.predict`.
+def _on_grid(
+    model: BayesianModel, X: Array, y: Any, corner: Array, edges: Array, n: int
+) -> tuple[ExactPosterior, NDArray[np.intp]]:
+    """Return the posterior on the points corner + edges @ index, and the index of each, (Q, P) of 0 .. n - 1."""
+    A, y, P = _rows(model, X), np.ravel(y), len(corner)
 
-    For a single layer with at most 3 parameters; accuracy and errors are those of `exact_posterior`.
-    """
-    instance("model", model, BayesianModel, "a BayesianModel")
-    X = model.check_inputs(X)
-    return exact_posterior(model, X_train, y_train, tolerance=tolerance).predict(X)
+    def point(index: NDArray[np.intp]) -> Array:
+        return corner + index @ edges.T
 
+    def loss(thetas: Array) -> Array:
+        f = thetas @ A.T  # (Q, N)
+        nll = model.likelihood.nll(f.reshape(-1, 1), np.tile(y, len(f))).reshape(f.shape)
+        return nll.sum(axis=1) + 0.5 * ((thetas - model.prior_mean) * model.pull(thetas)).sum(axis=1)
 
-def exact_posterior(model: BayesianModel, X: Any, y: Any, *, tolerance: float = 1e-9) -> ExactPosterior:
-    """Return the posterior given X (N, D) and y on a grid that is fine enough, for a single layer with P <= 3.
-
-    The step h is halved until that changes evidence, mean and covariance, in standard deviations, by less than
-    sqrt(tolerance / 10). The error falls like exp(-const / h), so that what is left is about the square of the last
-    change, and below the tolerance. Data that a line separates, under a weak prior, takes a fine grid.
-
-    Raises
-    ------
-    ValueError
-        If the model is larger, or the posterior so far from a Gaussian that the grid would have too many points.
-    """
-    instance("model", model, BayesianModel, "a BayesianModel")
-    network = model.network
-    if len(network.shapes) > 1 or network.n_params > 3:
-        raise ValueError(refusal("model", "a single layer with at most 3 parameters, for a grid over them", network))
-    same = np.sqrt(real_number("tolerance", tolerance, above=0.0) / 10)
-    X, y = model.check_data(X, y)
-    mode = fit_map(model, X, y, theta0=np.zeros(network.n_params))
-    precision = hessian(model, mode, X, y) + _prior_matrix(model)
-    grid = _Grid(model, _rows(model, X), y, model.loss(mode, X, y), mode, _root_of_inverse(precision))
-    for _ in range(2):
-        grid = grid.recentred(grid.posterior(grid.explore()))
-    points = grid.explore()
-    coarse, fine = None, grid.posterior(points)
-    while coarse is None or grid.difference(coarse, fine) > same:
-        points = grid.halved(points)
-        coarse, fine = fine, grid.posterior(points)
-    return fine
-
-
-class _Points(NamedTuple):
-    """Points of a grid of this step: as integers, as parameters, and by how much their loss exceeds the mode's."""
-
-    keys: NDArray[np.int64]  # (Q,), sum_p (z_p / h + REACH) (2 REACH)^p
-    thetas: Array  # (Q, P)
-    excess: Array  # (Q,)
-    step: float
-
-
-@dataclass(frozen=True, eq=False)
-class _Grid:
-    """Coordinates z of theta = centre + L z, and the posterior in them."""
-
-    model: BayesianModel
-    rows: Array  # (N, P), f = rows theta
-    y: Any
-    least: float  # the loss at the mode
-    centre: Array
-    root: Array  # L
-
-    def explore(self) -> _Points:
-        """Return the points of the widest grid where the density is not negligible.
-
-        They are found from the centre outwards, neighbour by neighbour: the densities are log-concave, so that what is
-        not negligible is convex.
-        """
-        frontier, seen, found = np.array([REACH * self._strides.sum()]), np.array([], dtype=np.int64), []
-        while len(frontier):
-            found.append(self._relevant(frontier, STEP))
-            seen = np.union1d(seen, frontier)
-            neighbours = found[-1].keys[:, None] + np.concatenate([self._strides, -self._strides])
-            frontier = np.setdiff1d(neighbours, seen)
-        keys, thetas, excess = (np.concatenate(column) for column in list(zip(*found, strict=True))[:3])
-        return _Points(keys, thetas, excess, STEP)
-
-    def halved(self, points: _Points) -> _Points:
-        """Return the points of a grid of half the step, where the density is not negligible."""
-        offsets = np.array(list(product([-1, 0, 1], repeat=len(self.centre)))) @ self._strides
-        centre = REACH * self._strides.sum()
-        keys = centre + 2 * (points.keys - centre)  # twice a key alone is more than 63 bits hold
-        return self._relevant(np.unique(keys[:, None] + offsets), points.step / 2)
-
-    @property
-    def _strides(self) -> NDArray[np.int64]:
-        return (2 * REACH) ** np.arange(len(self.centre), dtype=np.int64)
-
-    def _relevant(self, keys: NDArray[np.int64], step: float) -> _Points:
-        if len(keys) > MAX_POINTS:
-            expected = f"a posterior that a grid of {MAX_POINTS} points can follow"
-            raise ValueError(
-                refusal("model", expected, "one far from any Gaussian; strengthen the prior, or raise the tolerance")
-            )
-        z = step * (keys[:, None] // self._strides % (2 * REACH) - REACH)
-        thetas = self.centre + z @ self.root.T
-        excess = self._excess(thetas)
-        counts = excess < DEPTH
-        return _Points(keys[counts], thetas[counts], excess[counts], step)
-
-    def posterior(self, points: _Points) -> ExactPosterior:
-        """Return the posterior on these points: their sum times the volume h^P det L of each is the integral."""
-        thetas, P = points.thetas, len(self.centre)
-        total = float(logsumexp(-points.excess))
-        log_volume = P * np.log(points.step) + np.log(np.diagonal(self.root)).sum()
-        log_prior = 0.5 * np.linalg.slogdet(_prior_matrix(self.model) / (2 * np.pi))[1]
-        weights = np.exp(-points.excess - total)
-        evidence = float(total - self.least + log_volume + log_prior)
-        return ExactPosterior(self.model, thetas, weights, weights @ thetas, self.root, points.step, evidence)
-
-    def _excess(self, thetas: Array) -> Array:
-        """Return by how much the loss exceeds the mode's, (Q,)."""
-        model, N = self.model, len(self.rows)
-        penalty = 0.5 * np.einsum("qp,qp->q", thetas - model.prior_mean, model.pull(thetas))
-        nll = np.empty(len(thetas))
-        for block in batches(len(thetas), 8 * N):
-            f = thetas[block] @ self.rows.T  # (Q, N)
-            y = np.tile(np.ravel(self.y), len(f))
-            nll[block] = model.likelihood.nll(f.reshape(-1, 1), y).reshape(f.shape).sum(axis=1)
-        return nll + penalty - self.least
-
-    def recentred(self, posterior: ExactPosterior) -> _Grid:
-        """Return the coordinates in which this posterior has mean 0 and covariance I."""
-        root = cholesky(posterior.covariance(), lower=True)
-        return _Grid(self.model, self.rows, self.y, self.least, posterior.mean, root)
-
-    def difference(self, a: ExactPosterior, b: ExactPosterior) -> float:
-        """Return by how much evidence, mean or covariance differ on two grids, in the coordinates z."""
-        mean = solve_triangular(self.root, a.mean - b.mean, lower=True)
-        half = solve_triangular(self.root, a.covariance() - b.covariance(), lower=True)
-        covariance = solve_triangular(self.root, half.T, lower=True)
-        evidence = a.log_marginal_likelihood - b.log_marginal_likelihood
-        return float(max(abs(evidence), np.abs(mean).max(), np.abs(covariance).max()))
+    index = np.indices((n,) * P).reshape(P, -1).T  # (n^P, P)
+    n_blocks = 1 + len(index) * len(A) // BLOCK_FLOATS
+    losses = np.concatenate([loss(point(block)) for block in np.array_split(index, n_blocks)])
+    kept = losses < losses.min() + NEGLIGIBLE
+    thetas, losses, index = point(index[kept]), losses[kept], index[kept]
+    log_sum = logsumexp(-losses)
+    weights = np.exp(-losses - log_sum)
+    log_prior = 0.5 * np.linalg.slogdet(_prior_precision(model) / (2 * np.pi))[1]  # its density at the prior mean
+    evidence = float(log_sum + np.linalg.slogdet(edges)[1] + log_prior)
+    return ExactPosterior(model, thetas, weights, edges, weights @ thetas, evidence), index
 
 
 def _rows(model: BayesianModel, X: Array) -> Array:
-    """Return the rows (N, P) of a single layer with one output, f = rows theta."""
+    """Return the rows (N, P) of a single layer with one output, f = rows @ theta."""
     return model.network.jacobian(np.zeros(model.network.n_params), X)[:, 0]
 
 
-def _prior_matrix(model: BayesianModel) -> Array:
+def _prior_precision(model: BayesianModel) -> Array:
+    """Return the prior precision as a matrix, (P, P)."""
     prior = model.prior_over(np.arange(model.network.n_params))
     return prior if prior.ndim == 2 else np.diag(prior)
-
-
-def _root_of_inverse(precision: Array) -> Array:
-    """Return a lower triangular L with L L^T = precision^-1."""
-    root = solve_triangular(cholesky(precision, lower=True), np.eye(len(precision)), lower=True)
-    return cholesky(root.T @ root, lower=True)
