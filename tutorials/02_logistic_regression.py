@@ -17,7 +17,7 @@
 # that it replaces, say what it misses, and measure how fast that fades as data comes in.
 #
 # - Passage of the post: *From Bayesian Logistic Regression ...*
-# - Modules: `likelihood`, `model`, `training`, `curvature`, `posterior`.
+# - Modules: `likelihood`, `model`, `training`, `curvature`, `posterior`, `model_average`.
 #
 # With one input, logistic regression has two parameters: a plane. So everything that is usually out of sight can be
 # drawn here, and every integral can be done by adding up a grid.
@@ -32,6 +32,7 @@ from scipy.special import expit
 from minilaplace import MLP, BayesianModel, Bernoulli, Laplace, check_gradient, fit_map
 from minilaplace.checks import check_equal
 from minilaplace.curvature import hessian
+from minilaplace.model_average import exact_posterior
 from minilaplace.plotting import CLASS_STYLES
 
 plt.style.use("minilaplace.course")
@@ -158,31 +159,37 @@ print(la.posterior.covariance().round(2))
 # ## The exact posterior
 #
 # The Gaussian can be held against the truth. On a fine grid of $(w, b)$ we evaluate $e^{-L}$ and divide by its sum:
-# *quadrature*, an integral done as a sum. The grid reaches 8 standard deviations of the Gaussian to each side. For
-# smooth functions that vanish at its border such sums are very accurate.
+# *quadrature*, an integral done as a sum. For smooth functions that vanish at its border such sums are very accurate.
+# `exact_posterior` lays the grid: a parallelogram around all that matters of the posterior, as tilted as it is.
+
+# %%
+exact = exact_posterior(model, X, y)
+L = np.array([model.loss(point, X, y) for point in exact.thetas])
+by_hand = np.exp(L.min() - L)
+assert np.allclose(exact.weights, by_hand / by_hand.sum(), rtol=1e-9)
+assert len(exact.thetas) > 20_000
+print(f"more than 20000 points; their weights add up to {exact.weights.sum():.10f}")
+
+# %% [markdown]
+# How does one know that a grid is good enough? Take half as many points along each axis, and see that nothing changes:
+# a quarter of the points has a quarter of the mass. The columns of `edges` lead from a point to its two neighbours, so
+# these points are those with two even numbers of steps from the first.
+
+# %%
+n_steps = np.linalg.solve(exact.edges, (exact.thetas - exact.thetas[0]).T).round()  # (2, points)
+even = np.all(n_steps % 2 == 0, axis=0)
+assert abs(4 * exact.weights[even].sum() - 1) < 1e-8
+print("half as many points along each axis change the integral by less than 1e-8 of it")
+
+# %% [markdown]
+# The density is the mass of a point over the area of its cell, the determinant of the edges. Laplace's density has a
+# formula. (`log_det_precision` is the logarithm of the determinant of $\Sigma^{-1}$: the Gaussian's height needs it.)
 
 
 # %%
-def grid_around(la, n_grid):
-    """Return the axes of w and b, all points of the grid (n_grid^2, 2), and the area of a cell."""
-    deviations = np.linspace(-8, 8, n_grid)[:, None] * np.sqrt(la.posterior.variance())
-    w, b = (la.posterior.mean + deviations).T
-    points = np.stack(np.meshgrid(w, b, indexing="ij"), axis=-1).reshape(-1, 2)
-    return w, b, points, (w[1] - w[0]) * (b[1] - b[0])
-
-
-def losses(points, X, y):
-    """Return the loss at all points, as `model.loss` does at one."""
-    f = points[:, :1] * X.T + points[:, 1:]  # (points, N)
-    nll = model.likelihood.nll(f.reshape(-1, 1), np.tile(y, len(points))).reshape(f.shape)
-    return nll.sum(axis=1) + 0.5 * model.prior_precision * (points**2).sum(axis=1)
-
-
-def exact_density(points, cell, X, y):
-    """Return p(theta | data) at the points, by quadrature."""
-    L = losses(points, X, y)
-    density = np.exp(L.min() - L)
-    return density / (density.sum() * cell)
+def exact_density(exact):
+    """Return p(theta | data) at the grid's points, by quadrature."""
+    return exact.weights / abs(np.linalg.det(exact.edges))
 
 
 def laplace_density(points, la):
@@ -192,37 +199,29 @@ def laplace_density(points, la):
     return np.exp(0.5 * la.posterior.log_det_precision - 0.5 * square) / (2 * np.pi)
 
 
+assert np.isclose(laplace_density(theta[None], la)[0], np.sqrt(np.linalg.det(H)) / (2 * np.pi), rtol=1e-12)
+
 # %% [markdown]
-# (`log_det_precision` is the logarithm of the determinant of $\Sigma^{-1}$: the Gaussian's height needs it.) How does
-# one know that a grid is good enough? Refine it, and see that nothing changes.
+# Now draw both, each by the two curves of equal density that enclose 50% and 95% of the mass. The Gaussian's are
+# ellipses, images of circles: $z \sim \mathcal{N}(0, I)$ lies within a circle of radius $r$ with probability
+# $1 - e^{-r^2 / 2}$, and NumPy's `cholesky` gives a matrix that makes a draw of $\mathcal{N}(0, \Sigma)$ of it.
 
 # %%
-w, b, points, cell = grid_around(la, 121)
-exact = exact_density(points, cell, X, y)
-gauss = laplace_density(points, la)
-assert np.isclose(losses(theta[None], X, y)[0], model.loss(theta, X, y), rtol=1e-12)
-assert abs(gauss.sum() * cell - 1) < 1e-12
-_, _, coarse_points, coarse_cell = grid_around(la, 61)
-coarse = exact_density(coarse_points, coarse_cell, X, y)
-assert abs(coarse.max() / exact.max() - 1) < 1e-5
-print(f"{len(points)} points; half as many along each axis change the peak by less than 1e-5 of it")
-
-
-# %%
-def level(density, mass):
-    """Return the height of the contour that encloses this share of the mass."""
-    heights = np.sort(density)[::-1]
-    return heights[np.searchsorted(np.cumsum(heights) / heights.sum(), mass)]
-
-
-exact_mean = exact @ points * cell
+density = exact_density(exact)
+falling = np.argsort(density)[::-1]  # from the highest point down
+enclosed = np.cumsum(exact.weights[falling])
+angle = np.linspace(0, 2 * np.pi, 200)
+circle = np.array([np.cos(angle), np.sin(angle)])
+root = np.linalg.cholesky(la.posterior.covariance())
 fig, ax = plt.subplots()
-for density, colour, style in [(exact, EXACT, "solid"), (gauss, LAPLACE, "dashed")]:
-    heights = [level(density, 0.95), level(density, 0.5)]
-    ax.contour(w, b, density.reshape(121, 121).T, levels=heights, colors=colour, linestyles=style)
+for mass in (0.95, 0.5):
+    height = density[falling][np.searchsorted(enclosed, mass)]
+    ax.tricontour(*exact.thetas.T, density, levels=[height], colors=EXACT)
+    ellipse = theta[:, None] + np.sqrt(-2 * np.log(1 - mass)) * root @ circle  # (2, 200)
+    ax.plot(*ellipse, color=LAPLACE, linestyle="--")
 ax.plot([], [], color=EXACT, label="exact: 50% and 95% of the mass")
 ax.plot([], [], color=LAPLACE, linestyle="--", label="Laplace: the same")
-ax.plot(*exact_mean, "P", color=EXACT, label="exact mean")
+ax.plot(*exact.mean, "P", color=EXACT, label="exact mean")
 ax.plot(*theta, "o", color=PLUGIN, label="MAP estimate, Laplace's mean")
 ax.set(xlabel="$w$", ylabel="$b$", xlim=(-1, 9), ylim=(-3, 5.5))
 ax.legend(loc="upper left", fontsize=9)
@@ -235,11 +234,11 @@ plt.show()
 # every Gaussian.
 
 # %%
-exact_sd = np.sqrt(exact @ (points - exact_mean) ** 2 * cell)
-skewness = exact @ ((points - exact_mean) / exact_sd) ** 3 * cell
-assert exact_mean[0] > theta[0]
+exact_sd = np.sqrt(np.diag(exact.covariance()))
+skewness = exact.weights @ ((exact.thetas - exact.mean) / exact_sd) ** 3
+assert exact.mean[0] > theta[0]
 assert skewness[0] > 0.5
-print(f"mean of w:      exact {exact_mean[0]:.2f}, Laplace {theta[0]:.2f}")
+print(f"mean of w:      exact {exact.mean[0]:.2f}, Laplace {theta[0]:.2f}")
 print(f"deviation of w: exact {exact_sd[0]:.2f}, Laplace {np.sqrt(la.posterior.variance()[0]):.2f}")
 print(f"skewness of w:  exact {skewness[0]:.2f}, Laplace 0")
 
@@ -247,8 +246,9 @@ print(f"skewness of w:  exact {skewness[0]:.2f}, Laplace 0")
 # ## More data makes it better
 #
 # The *total variation* distance of two densities is half the integral of their absolute difference: the largest amount
-# by which they can disagree on the probability of anything. It is 0 for equal densities and 1 for disjoint ones. Here
-# it is as samples are added.
+# by which they can disagree on the probability of anything. It is 0 for equal densities and 1 for disjoint ones. Both
+# integrate to 1, so it is also the integral of how much one exceeds the other, where it does. Here it is as samples are
+# added.
 
 # %%
 counts = np.array([10, 20, 40, 80, 160, 320, 640])
@@ -256,9 +256,9 @@ distances = []
 for N in counts:
     X_n, y_n = X_all[:N], y_all[:N]
     la_n = Laplace(model, fit_map(model, X_n, y_n, rng=0)).fit(X_n, y_n)
-    _, _, points_n, cell_n = grid_around(la_n, 61)
-    difference = exact_density(points_n, cell_n, X_n, y_n) - laplace_density(points_n, la_n)
-    distances.append(0.5 * np.abs(difference).sum() * cell_n)
+    exact_n = exact_posterior(model, X_n, y_n)
+    ratio = laplace_density(exact_n.thetas, la_n) / exact_density(exact_n)
+    distances.append(exact_n.weights @ np.maximum(1 - ratio, 0))
     print(f"N = {N:3}: total variation {distances[-1]:.3f}")
 assert all(later < earlier for earlier, later in pairwise(distances))
 
@@ -284,14 +284,15 @@ plt.show()
 # ## Back to probabilities
 #
 # To predict, average $\sigma(w x + b)$ over the posterior. The *plugin* does not average: it takes the MAP estimate as
-# if it were certain. With the grid at hand we can average over the exact posterior too.
+# if it were certain. Laplace averages over its Gaussian: then the logit is Gaussian too, and `"quadrature"` does that
+# integral. With the grid at hand we can average over the exact posterior as well.
 
 # %%
 x_new = np.linspace(-6, 6, 121)[:, None]
-p_theta = expit(points[:, :1] * x_new.T + points[:, 1:])  # (points, 121)
-p_exact = exact @ p_theta * cell
-p_laplace = gauss @ p_theta * cell
-assert np.abs(p_laplace - la.predict(x_new, "quadrature")).max() < 1e-6  # the library's own average over a logit
+p_exact = exact.predict(x_new)
+p_by_hand = exact.weights @ expit(exact.thetas @ [x_new[:, 0], np.ones(121)])
+assert np.abs(p_exact - p_by_hand).max() < 1e-9
+p_laplace = la.predict(x_new, "quadrature")
 p_plugin = la.predict(x_new, "plugin")
 for name, p in [("plugin", p_plugin), ("Laplace", p_laplace)]:
     print(f"{name:7}: at most {np.abs(p - p_exact).max():.3f} from the exact predictive")
@@ -410,8 +411,6 @@ print(exercise_2_4)
 delta = model.prior_precision
 log_evidence = ...
 
-all_losses = losses(points, X, y)
-exact_log_evidence = np.log(np.exp(-all_losses).sum() * cell * delta / (2 * np.pi))
-print(f"exact log evidence: {exact_log_evidence:.2f}")
+print(f"exact log evidence: {exact.log_marginal_likelihood:.2f}")
 exercise_2_5 = check_equal("Laplace's log evidence", log_evidence, la.log_marginal_likelihood())
 print(exercise_2_5)
