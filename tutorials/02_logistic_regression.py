@@ -17,7 +17,7 @@
 # that it replaces, say what it misses, and measure how fast that fades as data comes in.
 #
 # - Passage of the post: *From Bayesian Logistic Regression ...*
-# - Modules: `likelihood`, `model`, `training`, `curvature`, `posterior`, `model_average`.
+# - Modules: `model`, `training`, `curvature`, `posterior`, `model_average`.
 #
 # With one input, logistic regression has two parameters: a plane. So everything that is usually out of sight can be
 # drawn here, and every integral can be done by adding up a grid.
