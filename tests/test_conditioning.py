@@ -334,3 +334,19 @@ def test_a_tiny_noise_with_a_large_uncertainty_is_not_zero_times_infinity():
 def test_an_nll_where_the_weight_vanishes_is_its_log_variance():
     f = np.array([[1.0, 1e4]])
     np.testing.assert_allclose(HeteroscedasticGaussian().nll(f, np.zeros((1, 1))), 5000 + 0.5 * np.log(2 * np.pi))
+
+
+@pytest.mark.parametrize("structure", ["full", "gp"])
+def test_where_there_is_a_posterior_there_is_an_evidence(structure):
+    # Targets in thousands: eigenvalues of the curvature have too few digits beside the prior, its Cholesky factor enough.
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-2, 2, size=(30, 1))
+    y = 3000 * np.sin(2 * X) + 5000 + 10 * rng.normal(size=(30, 1))
+    model = BayesianModel(MLP(1, 5, 1), Gaussian(10.0), 1e-5)
+    theta = rng.normal(size=16) * np.repeat([1.0, 2000.0], [10, 6])
+    la = Laplace(model, theta, hessian_structure=structure).fit(X, y)
+    if structure == "full":
+        assert not la._fit.structure.is_resolved(model.prior_over(np.arange(16)), 1.0)
+    expected = float(Reference(model, theta, X, y).log_evidence())
+    assert la.log_marginal_likelihood() == pytest.approx(expected, rel=1e-9)
+    assert la.log_marginal_likelihood(model.prior_precision) == pytest.approx(expected, rel=1e-9)

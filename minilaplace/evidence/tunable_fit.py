@@ -30,6 +30,11 @@ class TunableFit(ABC):
     _fit: Fit
     _posterior: Posterior | None
 
+    @property
+    @abstractmethod
+    def posterior(self) -> Posterior:
+        """The Gaussian over the parameters of the subset."""
+
     @abstractmethod
     def _fitted(self) -> Fit:
         """Return the fit, or raise a ValueError if no data has been added."""
@@ -43,11 +48,16 @@ class TunableFit(ABC):
     def log_marginal_likelihood(self, prior_precision: Any = None, sigma_noise: Any = None) -> float:
         """Return the evidence, log p(y), under the model or under another `prior_precision` or `sigma_noise`.
 
-        Where each output has its own noise, `sigma_noise` must be one multiple of all of them.
+        Where each output has its own noise, `sigma_noise` must be one multiple of all of them. There is an evidence
+        wherever there is a posterior: its factor gives the log-determinant, unless eigenvalues give it at less cost.
         """
         fit, model = self._fitted(), self.model.under(prior_precision, sigma_noise)
-        fit.structure.check_resolved(model.prior_over(self.subset.indices), fit.scale(model.likelihood))
-        return log_evidence(fit, model, self.theta)
+        prior, scale, log_det = model.prior_over(self.subset.indices), fit.scale(model.likelihood), None
+        if model is self.model:
+            log_det = self.posterior.log_det_precision
+        elif not fit.structure.is_resolved(prior, scale):
+            log_det = self._with(model).posterior.log_det_precision
+        return log_evidence(fit, model, self.theta, log_det)
 
     def optimize_prior_precision(
         self: Self,

@@ -29,7 +29,7 @@ from ..curvature import Contribution, add_gram
 from ..network.jacobian import FactoredRows
 from ..network.layer_pairs import symmetrise
 from ..network.subset import Subset
-from ..posterior.cholesky import not_positive_definite, not_resolved, resolved, rounding_of
+from ..posterior.cholesky import not_positive_definite, resolved, rounding_of
 from ..posterior.gaussian import BlockPosterior, FullPosterior, Posterior
 from ..validation import Array, refusal
 
@@ -113,11 +113,10 @@ class Structure(ABC):
         """A bound of each eigenvalue's rounding error, (P_s,)."""
         return np.zeros(len(self.subset))
 
-    def check_resolved(self, prior: Array, scale: float) -> None:
-        """Raise a LinAlgError if scale * M + prior, (P_s,) or (P_s, P_s), has eigenvalues of too few correct digits."""
+    def is_resolved(self, prior: Array, scale: float) -> bool:
+        """Return whether the eigenvalues of scale * M + prior, (P_s,) or (P_s, P_s), have enough correct digits."""
         weakest = prior if prior.ndim == 1 else eigvalsh(prior, subset_by_index=[0, 0])
-        if not resolved(scale * self.rounding, scale * np.abs(self.eigenvalues) + weakest):
-            raise not_resolved()
+        return resolved(scale * self.rounding, scale * np.abs(self.eigenvalues) + weakest)
 
     def log_det_and_traces(self, prior: Array, scale: float, groups: NDArray[np.intp]) -> tuple[float, Array]:
         """Return log det(scale * M + prior), and for each group of parameters the sum of its posterior variances.

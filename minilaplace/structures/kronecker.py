@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
 from ..network.jacobian import FactoredRows, layer_views
-from ..posterior.cholesky import not_positive_definite, rounding_of
+from ..posterior.cholesky import not_positive_definite, not_resolved, rounding_of
 from ..posterior.gaussian import Posterior
 from ..validation import Array, refusal
 from .full import Structure, diagonal_prior, without_rounding
@@ -51,7 +51,8 @@ class Kron(Structure):
             if np.ptp(values) > 0:
                 expected = "one value on each W and each b for hessian_structure='kron'"
                 raise ValueError(refusal("prior_precision", expected, f"{values.min():g} to {values.max():g} on one"))
-        self.check_resolved(prior, scale)
+        if not self.is_resolved(prior, scale):
+            raise not_resolved()
         basis = [(U_B, U_A) for _, U_B, _, U_A in self._decomposed]
         return EigenPosterior(mean, scale * self.eigenvalues + prior, basis)
 

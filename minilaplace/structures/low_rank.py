@@ -13,7 +13,7 @@ import numpy as np
 from scipy.linalg import cho_solve, eigh, qr, solve_triangular, svdvals
 
 from ..network.jacobian import FactoredRows, batches
-from ..posterior.cholesky import cholesky, rounding_of
+from ..posterior.cholesky import cholesky, not_resolved, rounding_of
 from ..posterior.gaussian import Posterior
 from ..validation import Array, refusal
 from .full import Full, Structure, without_rounding
@@ -29,7 +29,8 @@ class LowRank(Full):
 
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
         values, vectors = self._largest
-        self.check_resolved(prior, scale)
+        if not self.is_resolved(prior, scale):
+            raise not_resolved()
         return LowRankPosterior(mean, np.sqrt(scale * values)[:, None] * vectors.T, prior)
 
     @cached_property
