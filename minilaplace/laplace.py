@@ -17,7 +17,7 @@ import numpy as np
 from .evidence.tunable_fit import TunableFit
 from .model.bayesian_model import BayesianModel
 from .posterior.gaussian import Posterior
-from .predictive.links import SAMPLED, Prediction, Uncertainty, decompose, link_of
+from .predictive.links import Prediction, Uncertainty, decompose, link_of, mc, nn
 from .predictive.outputs import NO_SAMPLES, LinearisedNetwork, Outputs, in_batches
 from .storage import load, save
 from .structures.fit import Fit, Options, add_up, merged
@@ -158,7 +158,7 @@ class Laplace(TunableFit):
         likelihood = self.model.likelihood
         link = link_of(likelihood, link_approx)
         X, n_samples, rng = self._checked(X, n_samples, rng)
-        sampled = (link_approx or likelihood.links[0]) in SAMPLED
+        sampled = link in (mc, nn)
         thetas = self.sample(n_samples, rng) if sampled else NO_SAMPLES
         return self._ask(lambda f: link(likelihood, f), X, thetas)
 

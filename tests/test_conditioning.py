@@ -338,7 +338,7 @@ def test_an_nll_where_the_weight_vanishes_is_its_log_variance():
 
 @pytest.mark.parametrize("structure", ["full", "gp"])
 def test_where_there_is_a_posterior_there_is_an_evidence(structure):
-    # Targets in thousands: eigenvalues of the curvature have too few digits beside the prior, its Cholesky factor enough.
+    # Targets in thousands: the curvature's eigenvalues have too few digits beside the prior, its factor has enough.
     rng = np.random.default_rng(0)
     X = rng.uniform(-2, 2, size=(30, 1))
     y = 3000 * np.sin(2 * X) + 5000 + 10 * rng.normal(size=(30, 1))

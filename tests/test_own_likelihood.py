@@ -15,6 +15,7 @@ from minilaplace import MLP, BayesianModel, Laplace, Prediction, average, fit_ma
 from minilaplace.curvature import empirical_fisher, ggn, hessian
 from minilaplace.model import Likelihood
 from minilaplace.structures import STRUCTURES
+from minilaplace.training import is_mode
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 2))
@@ -78,8 +79,7 @@ def test_its_nll_is_scipys_and_its_derivatives_are_those_of_the_nll():
 
 def test_training_ends_at_a_mode():
     la = fitted(Poisson())
-    gradient = la.model.gradient(la.theta, X, Y)
-    assert np.abs(gradient).max() <= 1e-6 * max(1.0, la.model.loss(la.theta, X, Y))
+    assert is_mode(la.model, la.theta, X, Y)
 
 
 def test_its_curvatures_are_their_definitions():
@@ -95,8 +95,13 @@ def test_its_curvatures_are_their_definitions():
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_every_structure_has_a_posterior_and_an_evidence(structure):
     la = fitted(Poisson(), hessian_structure=structure)
+    G = ggn(la.model, la.theta, X, Y)
+    if structure in ("full", "gp"):
+        assert_close(la.posterior.precision(), G + 0.5 * np.eye(len(G)), 1e-10)
+        log_likelihood = -la.model.likelihood.nll(la.model.network.forward(la.theta, X), Y).sum()
+        occam = np.linalg.slogdet(2 * G + np.eye(len(G)))[1] + 0.5 * la.theta @ la.theta
+        assert la.log_marginal_likelihood() == pytest.approx(log_likelihood - occam / 2, rel=1e-10)
     assert_close(la.posterior.precision() @ la.posterior.covariance(), np.eye(len(la.theta)), 1e-9)
-    assert np.isfinite(la.log_marginal_likelihood())
     before = la.log_marginal_likelihood()
     assert la.optimize_prior_precision().log_marginal_likelihood() > before
 
@@ -165,3 +170,27 @@ def test_a_file_cannot_name_it_and_nothing_is_written(tmp_path):
     with pytest.raises(ValueError, match=r"^likelihood: expected one of Bernoulli, .* which a file can name, received"):
         fitted(Poisson()).save(tmp_path / "counts.npz")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_its_uncertainty_without_a_noise_is_the_variance_of_the_mean():
+    la = fitted(Poisson())
+    total, aleatoric, epistemic = la.uncertainty(X[:4], n_samples=20_000, rng=0)
+    m, V = la.glm_predictive_distribution(X[:4])
+    np.testing.assert_allclose(epistemic, np.exp(2 * m + V[:, 0]) * np.expm1(V[:, 0]), rtol=0.15)  # a heavy tail's
+    np.testing.assert_array_equal(aleatoric, np.zeros((4, 1)))
+    np.testing.assert_array_equal(total, epistemic)
+
+
+def test_held_out_data_asks_for_a_density_and_a_contour_for_classes():
+    la = fitted(FullPoisson())
+    rng = np.random.default_rng(1)
+    new = rng.normal(size=(200, 2))
+    y = rng.negative_binomial(2, 2 / (2 + np.exp(0.5 + new[:, :1]))).astype(float)  # wider than a Poisson
+    chosen = la.optimize_prior_precision("held_out", X=new, y=y).model.prior_precision
+    assert 1e-6 < chosen < 1e6
+    with pytest.raises(ValueError, match=r"^likelihood: expected one with class probabilities, a noise_variance, or"):
+        fitted(Poisson()).optimize_prior_precision("held_out", X=X, y=Y)
+    from minilaplace.plotting import plot_contour
+
+    with pytest.raises(ValueError, match=r"^la: expected a classifier of two inputs, received MLP"):
+        plot_contour(la, X, Y)

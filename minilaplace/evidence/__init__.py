@@ -1,7 +1,7 @@
 """*fine-tuning our prior and the neural network architecture*: the evidence, and priors chosen by it.
 
 `marginal_likelihood.py` has the evidence log p(y), its gradient in the prior and the noise, and MacKay's step.
-`tuning.py` maximises it, or asks held-out data, and trains with a prior that follows (`marglik_training`).
+`tuning.py` maximises it, or asks held-out data, and `marglik_training` alternates training and tuning.
 `tunable_fit.py` has the part of `Laplace` that asks for all this.
 """
 

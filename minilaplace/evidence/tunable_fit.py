@@ -91,7 +91,8 @@ class TunableFit(ABC):
             X, y = self.model.check_data(X, y)
             model = tune_on_held_out(self.model, lambda m: self._with(m).predict(X, link_approx, rng=0), y, callback)
         elif X is not None or y is not None:
-            raise ValueError(refusal("X", f"None but for method='held_out', as {method!r} asks no new data", "some"))
+            name = "y" if X is None else "X"
+            raise ValueError(refusal(name, f"None but for method='held_out', as {method!r} asks no new data", "some"))
         else:
             model = tune(evidence, method, callback)
         self.model, self._posterior = model, None

@@ -70,7 +70,7 @@ class BayesianModel:
             object.__setattr__(self, name, value)
 
     def loss(self, theta: Array, X: Array, y: Any) -> float:
-        """Return the regularised loss, summed over the data."""
+        """Return sum_n -log p(y_n | f_n) + 1/2 (theta - mu0)^T Lambda0 (theta - mu0), the regularised loss."""
         nll = self.likelihood.nll(self.network.forward(theta, X), y)
         return float(nll.sum()) + self._penalty(theta)
 

@@ -32,6 +32,7 @@ class Bernoulli(Likelihood):
     array([6.93147181e-01, 1.00000000e+03])
     """
 
+    is_classifier = True
     links = ("probit", "plugin", "quadrature", "mc", "nn")
     meaningless = dict.fromkeys(["bridge", "bridge_norm"], "the mean of one logit's bridge is the plugin")
 
@@ -97,6 +98,7 @@ class Categorical(Likelihood):
     array([[ 0.25,  0.25, -0.75,  0.25]])
     """
 
+    is_classifier = True
     links = ("probit", "plugin", "bridge", "bridge_norm", "mc", "nn")
     meaningless = {"quadrature": "it is the average of one logit; of many, 'mc' is"}  # noqa: RUF012
 

@@ -31,12 +31,15 @@ class Likelihood(ABC):
         The names of the links by which it can predict; the first is the default.
     meaningless
         The links that have no meaning for it, each with the reason.
+    is_classifier
+        Whether its mean is the probabilities of classes.
     sigma_noise
         The standard deviation of its noise, if that can be set and tuned, else None.
     """
 
     links: ClassVar[tuple[str, ...]] = ("mc", "plugin", "nn")
     meaningless: ClassVar[Mapping[str, str]] = {}
+    is_classifier: ClassVar[bool] = False
     sigma_noise: Any = None
 
     @abstractmethod
@@ -102,9 +105,15 @@ class Likelihood(ABC):
         return real_targets("y", y, n_samples, n_outputs)
 
     def log_score(self, prediction: Any, y: Any) -> Array:
-        """Return the log density, or log probability, of each target under its prediction, (N,)."""
-        if not self.has_noise:
+        """Return the log probability of each label, or the Gaussian log density of the prediction's moments, (N,).
+
+        A likelihood whose predictions have another density overrides it.
+        """
+        if self.is_classifier:
             return class_log_probability(prediction, y)
+        if not self.has_noise:
+            expected = "one with class probabilities, a noise_variance, or a log_score of its own"
+            raise ValueError(refusal("likelihood", expected, type(self).__name__))
         mean, variance = prediction
         return gaussian_log_density(mean, variance, y)
 

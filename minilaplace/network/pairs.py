@@ -3,7 +3,7 @@
     f(x_1, x_2) = r(x_1) - r(x_2),     d f / d theta = d r(x_1) / d theta - d r(x_2) / d theta
 
 A pair is two samples of the network r, one after the other, whose rows of the Jacobian are added up with their signs.
-A `PairedMLP` has the methods of an `MLP`, for inputs X (N, 2, D), so that no other module distinguishes the two.
+A `PairedMLP` has the methods of an `MLP`, for inputs X (N, 2, D), so that others need not know which one they have.
 """
 
 from __future__ import annotations

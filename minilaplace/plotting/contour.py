@@ -76,7 +76,7 @@ def plot_contour(
     boolean("colorbar", colorbar)
     instance("la", la, Laplace, "a Laplace")
     network, likelihood = la.model.network, la.model.likelihood
-    if network.n_inputs != 2 or likelihood.has_noise or not network.factored:
+    if network.n_inputs != 2 or not likelihood.is_classifier or len(network.input_shape) != 1:
         raise ValueError(refusal("la", "a classifier of two inputs", f"{network} with {likelihood}"))
     X, y = la.model.check_data(X, y)
     margin, n_grid = real_number("margin", margin), whole_number("n_grid", n_grid, least=2)

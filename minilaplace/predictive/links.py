@@ -142,8 +142,9 @@ def _sample_moments(likelihood: Likelihood, outputs: Iterable[Array]) -> tuple[A
     for s, f in enumerate(outputs, start=1):
         deviation, noise_s = likelihood.mean(f) - mean, likelihood.noise_variance(f)
         mean = mean + deviation / s
-        if noise_s is not None:
+        if not likelihood.is_classifier:  # of whom nobody asks for a variance
             squares = squares + deviation**2 * ((s - 1) / s)
+        if noise_s is not None:
             noise = noise + (noise_s - noise) / s
     return mean, noise, squares / max(1, s - 1)
 
@@ -161,16 +162,16 @@ def nn(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
 def decompose(likelihood: Likelihood, f: Outputs) -> Uncertainty:
     """Return total = aleatoric + epistemic uncertainty.
 
-    For classes these are `entropies` over samples of f. For a regression they are variances, Var y = E[noise] +
-    Var[mean], in closed form if the likelihood has one, else over samples of f.
+    For classes these are `entropies` over samples of f. For others they are variances, Var y = E[noise] + Var[mean], in
+    closed form if the likelihood has one, else over samples of f; without a noise all of it is epistemic.
     """
-    if not likelihood.has_noise:
+    if likelihood.is_classifier:
         return entropies(every_class(np.stack([likelihood.mean(f_s) for f_s in f.linear_samples()]), n_axes=2))
     if "exact" in likelihood.links:
         _, noise, spread = likelihood.moments(f.mean, f.variance())
     else:
         _, noise, spread = _sample_moments(likelihood, f.linear_samples())
-    return Uncertainty(noise + spread, noise, spread)
+    return Uncertainty(noise + spread, np.broadcast_to(noise, spread.shape).copy(), spread)
 
 
 def entropies(p: Array) -> Uncertainty:

@@ -50,7 +50,7 @@ class Fit:
     n_data: int = 0
 
     def scale(self, likelihood: Likelihood) -> float:
-        """Return the factor that turns the added-up curvature into that under another noise, tempered."""
+        """Return (sigma_fit / sigma)^k / temperature, by which the added-up curvature is that under another noise."""
         return likelihood.noise_ratio(self.likelihood) ** NOISE_POWERS[self.curvature] / self.temperature
 
     def tempered_energy(self, likelihood: Likelihood) -> float:

@@ -13,7 +13,7 @@ from ..model.bayesian_model import BayesianModel
 from ..validation import Array, whole_number
 from .convergence import TrainingCallback, warn
 
-NEAR = 1e-9  # nats within which a loss counts as the least
+NEAR = 1e-9  # nats that the best step in a parameter may still gain at a mode
 FORBIDDING = 1e100  # stands for a loss of infinity: a line search turns back from it
 
 
@@ -27,7 +27,7 @@ def is_mode(model: BayesianModel, theta: Array, X: Array, y: Any) -> bool:
     return bool(gradient @ (gradient / d) <= NEAR)
 
 
-def _is_close(model: BayesianModel, theta: Array, X: Array, y: Any) -> bool:
+def _has_small_gradient(model: BayesianModel, theta: Array, X: Array, y: Any) -> bool:
     """Return whether theta is a mode at which max abs gradient <= 1e-6 max(1, loss) too."""
     loss, gradient = model.loss_and_gradient(theta, X, y)
     return bool(np.abs(gradient).max() <= 1e-6 * max(1.0, loss)) and is_mode(model, theta, X, y)
@@ -71,14 +71,14 @@ class LBFGS:
 
         for scaled in (False, True):
             before = np.inf
-            while steps < self.max_iterations and not _is_close(model, theta, X, y):
+            while steps < self.max_iterations and not _has_small_gradient(model, theta, X, y):
                 curvature = _slope_and_curvature(model, theta, X, y)[1]
                 unit = 1 / np.sqrt(curvature) if scaled else np.ones_like(theta)
                 theta, loss = _descended(model, X, y, theta, unit, self.max_iterations - steps, report)
                 if not loss < before:
                     break
                 before = loss
-        if steps < self.max_iterations and not _is_close(model, theta, X, y):
+        if steps < self.max_iterations and not _has_small_gradient(model, theta, X, y):
             polished, loss = _polished(model, X, y, theta), model.loss(theta, X, y)
             end = model.loss(polished, X, y)
             if is_mode(model, polished, X, y) and end <= loss + 1e-12 * abs(loss):

@@ -67,7 +67,8 @@ def fit_map(
     with np.errstate(all="ignore"):  # a theta that is only tried may overflow; the first and the last may not
         check_finite("theta0", model, theta, X, y)
         theta = optimizer.minimise(model, X, y, theta, rng, callback or (lambda step, theta, loss: None))
-        check_finite("learning_rate", model, theta, X, y)
+        if method == "adam":
+            check_finite("learning_rate", model, theta, X, y)
     return theta
 
 
