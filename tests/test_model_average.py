@@ -374,16 +374,16 @@ def assert_is_the_integral(model, X, y, accuracy):
 @pytest.mark.parametrize(
     ("kind", "n", "prior_precision", "seed", "accuracy"),
     [
-        ("noisy", 20, 10.0, 0, 1e-6),
-        ("noisy", 20, 0.1, 1, 1e-6),
-        ("noisy", 200, 0.01, 2, 1e-6),
-        ("steps", 2, 0.1, 1, 1e-6),
-        ("steps", 30, 0.01, 3, 1e-6),
+        ("noisy", 20, 10.0, 0, 2e-6),
+        ("noisy", 20, 0.1, 1, 2e-6),
+        ("noisy", 200, 0.01, 2, 2e-6),
+        ("steps", 2, 0.1, 1, 2e-6),
+        ("steps", 30, 0.01, 3, 2e-6),
         ("steps", 30, 1e-4, 4, 1e-4),
-        ("toy", 2, 1.0, 0, 1e-6),
-        ("toy", 10, 10.0, 1, 1e-6),
-        ("toy", 30, 0.5, 2, 1e-6),
-        ("toy", 60, 0.1, 0, 1e-6),
+        ("toy", 2, 1.0, 0, 2e-6),
+        ("toy", 10, 10.0, 1, 2e-6),
+        ("toy", 30, 0.5, 2, 2e-6),
+        ("toy", 60, 0.1, 0, 2e-6),
         ("toy", 2, 0.01, 3, 2e-4),
         ("toy", 10, 0.01, 2, 2e-4),
         ("toy", 30, 0.01, 1, 2e-4),
@@ -402,7 +402,7 @@ def test_the_grid_is_the_integral_as_accurately_as_it_says(kind, n, prior_precis
 def test_the_grid_is_the_integral_under_any_prior(prior):
     X, y = toy_data_linear(12, rng=4)
     model = BayesianModel(MLP(2, 1), Bernoulli(), prior, prior_mean=[0.5, -0.5, 1.0])
-    assert_is_the_integral(model, X, y, 1e-6)
+    assert_is_the_integral(model, X, y, 2e-6)
 
 
 def test_the_model_average_is_what_one_more_sample_adds_to_the_evidence():
@@ -413,7 +413,7 @@ def test_the_model_average_is_what_one_more_sample_adds_to_the_evidence():
     for x in [[0.3, -0.4], [-4.0, 3.0], [8.0, -6.0], [12.0, -9.0]]:
         more = exact_posterior(model, [*X, x], [*y, 1])
         ratio = np.exp(more.log_marginal_likelihood - posterior.log_marginal_likelihood)
-        assert posterior.predict([x])[0] == pytest.approx(ratio, abs=1e-6)
+        assert posterior.predict([x])[0] == pytest.approx(ratio, abs=2e-6)
     np.testing.assert_array_equal(exact_average(model, X, y, [x]), posterior.predict([x]))
 
 
@@ -433,7 +433,7 @@ def test_far_out_the_average_is_that_of_the_logits_distribution(reach):
 
     edges = np.unique(np.clip([-9, -4, -1, *(np.array([-40, -8, -2, 0, 2, 8, 40]) / s), 1, 4, 9], -9, 9))
     pieces = [quad(given, a, b, epsabs=1e-11, epsrel=0)[0] for a, b in pairwise(edges)]
-    assert received == pytest.approx(sum(pieces), abs=1e-6)
+    assert received == pytest.approx(sum(pieces), abs=2e-6)
 
 
 def test_where_the_posterior_is_sure_the_average_is_certain_however_far_out():
@@ -451,8 +451,8 @@ def test_where_the_posterior_is_sure_the_average_is_certain_however_far_out():
     points = np.array([[50.0], [200.0], [1e4], [1e7]])
     assert np.all(posterior.thetas @ np.array([50.0, 1.0]) > 37)
     certain, impossible = posterior.predict(points), posterior.predict(-points)
-    np.testing.assert_allclose(certain, 1, rtol=0, atol=1e-6)
-    np.testing.assert_allclose(impossible, 0, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(certain, 1, rtol=0, atol=2e-6)
+    np.testing.assert_allclose(impossible, 0, rtol=0, atol=2e-6)
     assert np.all(certain <= 1)
     assert np.all(impossible >= 0)
 

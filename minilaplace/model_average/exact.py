@@ -38,7 +38,7 @@ def exact_posterior(model: BayesianModel, X: Any, y: Any) -> ExactPosterior:
     """Return the posterior given X (N, D) and y on a grid, for a single layer with at most 3 parameters.
 
     On the toy data sets, separable or not, log evidence, mean (in standard deviations) and probabilities are within
-    1e-6 of the integrals if the prior precision is 0.1 or more, within 2e-4 if it is 0.01, and within 5e-3 below that.
+    2e-6 of the integrals if the prior precision is 0.1 or more, within 2e-4 if it is 0.01, and within 5e-3 below that.
     A Gaussian posterior's covariance is within 2e-9 of itself.
 
     Raises
