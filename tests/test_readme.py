@@ -2,13 +2,13 @@
 
 import contextlib
 import importlib
-import inspect
 import io
 import re
 from functools import reduce
 from pathlib import Path
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 PRINTED = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, flags=re.DOTALL)
 
 
@@ -36,12 +36,38 @@ def test_every_quantity_names_an_object_that_exists_and_is_explained():
     table = README.split("| quantity | on one page | here |")[1].split("\n\n")[0].splitlines()[2:]
     assert len(table) >= 45
     for row in table:
-        *_, here, _ = row.split("|")
-        assert "`" in here
-        paths = re.findall(r"`(\w+)\.([\w.]+)`", "".join(row.split("|")[2:]))
-        for room, names in paths:
+        _, _, page, here, _ = row.split("|")
+        on_page, in_rooms = (re.findall(r"`(\w+)\.([\w.]+)`", cell) for cell in (page, here))
+        assert in_rooms, row
+        assert {room for room, _ in on_page} <= {"one_page"}, row
+        for room, names in on_page + in_rooms:
             value = reduce(getattr, names.split("."), importlib.import_module(f"minilaplace.{room}"))
-            assert isinstance(value, dict) or inspect.getdoc(value), row
+            assert isinstance(value, dict) or (callable(value) or isinstance(value, property)), row
+            assert isinstance(value, dict) or value.__doc__, row
+
+
+def test_what_the_map_says_a_room_holds_is_there():
+    heading = re.escape("| room | words of the post | what lives there |")
+    rows = [
+        row
+        for table in re.findall(rf"^{heading}\n\|[-|]+\n((?:\|.*\n)+)", README, re.MULTILINE)
+        for row in table.splitlines()
+    ]
+    assert len(rows) == 15
+    for row in rows:
+        room, _, holds = row.strip("| ").split(" | ")
+        path = ROOT / "minilaplace" / room.strip("`")
+        text = "".join(p.read_text("utf-8") for p in ([path] if path.is_file() else sorted(path.glob("*.py"))))
+        for name in re.findall(r"`(\w+)`", holds):
+            assert re.search(rf"\b{name}\b", text), (room, name)
+        for name in re.findall(r"`(\w+\.py)`", holds):
+            assert (path / name).exists(), (room, name)
+
+
+def test_its_links_lead_to_files():
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    assert len(links) >= 4
+    assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
 
 
 def test_every_row_of_the_comparison_names_a_test_that_exists():

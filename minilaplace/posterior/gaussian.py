@@ -75,7 +75,7 @@ class Posterior(ABC):
         """Return J_n Sigma J_n^T for K rows J_n a sample, (N, K, K)."""
 
     def functional_variance(self, rows: FactoredRows) -> Array:
-        """Return the diagonals of `functional_covariance`, (N, K)."""
+        """Return the diagonals of J_n Sigma J_n^T, (N, K)."""
         return np.diagonal(self.functional_covariance(rows), axis1=1, axis2=2)
 
     def sample(self, n_samples: int, rng: np.random.Generator) -> Array:
@@ -125,7 +125,7 @@ class FullPosterior(Posterior):
         return self._functional(rows, diagonal=False)
 
     def functional_variance(self, rows: FactoredRows) -> Array:
-        """Return the diagonals of `functional_covariance`, (N, K)."""
+        """Return the diagonals of J_n Sigma J_n^T, (N, K)."""
         return self._functional(rows, diagonal=True)
 
     def _functional(self, rows: FactoredRows, diagonal: bool) -> Array:

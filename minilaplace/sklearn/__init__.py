@@ -6,5 +6,6 @@ the network, the prior and the noise that correspond to a trained MLP of scikit-
 """
 
 from .estimators import LaplaceClassifier, LaplaceRegressor
+from .mlp import matching_precision, residual_noise
 
-__all__ = ["LaplaceClassifier", "LaplaceRegressor"]
+__all__ = ["LaplaceClassifier", "LaplaceRegressor", "matching_precision", "residual_noise"]

@@ -37,6 +37,7 @@ class Kron(Structure):
         return [np.zeros(1), *(np.zeros((size, size)) for shape in self.subset.shapes for size in shape)]
 
     def add_rows(self, rows: FactoredRows) -> None:
+        """Add to the factor B = sum_n R_n^T R_n of every layer, and to N A = sum_n a_n a_n^T."""
         n_samples, *factors = self.parts
         n_samples += len(rows.inputs[0])
         for a, R, B, A in zip(rows.inputs, rows.deltas, factors[::2], factors[1::2], strict=True):
@@ -153,6 +154,7 @@ class EigenPosterior(Posterior):
         return self._in_basis(rows).quadratic(1 / self._eigenvalues)
 
     def functional_variance(self, rows: FactoredRows) -> Array:
+        """Return the diagonals of J_n Sigma J_n^T, (N, K), with rows and 1 / eigenvalues in the basis' coordinates."""
         return self._in_basis(rows).quadratic_diagonal(1 / self._eigenvalues)
 
     def deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
