@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..laplace import Laplace
 from ..model.likelihood import every_class
 from ..validation import Array, boolean, instance, real_number, refusal, whole_number
-from .style import CLASS_STYLES, panel
+from .style import CLASS_STYLES, panel, style_of
 
 LEVELS = np.linspace(0, 1, 21)
 LABELLED = [0.25, 0.5, 0.75]
@@ -57,7 +57,8 @@ def plot_contour(
     n_grid
         Grid points along each axis.
     ax, title, colorbar
-        Where to draw (by default a new figure), the panel's title, and whether to add a colour bar.
+        Where to draw (by default a new figure), the panel's title, and whether to add a colour bar. The legend is
+        below the panel; a figure of your own makes room for it if it has `layout="constrained"`.
 
     Returns
     -------
@@ -154,7 +155,7 @@ def fill_contours(ax: Axes, x1: Array, x2: Array, p: Array, **options: Any) -> Q
 
 def scatter_class(ax: Axes, c: int, points: Array, size: float) -> PathCollection:
     """Draw the samples (M, 2) of class c in its colour and with its marker, each of size points^2."""
-    (colour, marker), (x1, x2) = CLASS_STYLES[c % len(CLASS_STYLES)], points.T
+    (colour, marker), (x1, x2) = style_of(c, CLASS_STYLES), points.T
     return ax.scatter(x1, x2, s=size, c=colour, marker=marker, edgecolors="black", linewidths=0.5, label=f"y = {c}")
 
 
@@ -165,4 +166,9 @@ def _draw_data(ax: Axes, X: Array, y: NDArray[np.intp], n_classes: int) -> None:
     for c in range(n_classes):
         scatter_class(ax, c, X[y == c], size)
     scale = np.sqrt(MARKER / size)  # the legend's markers keep their size
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=n_classes, frameon=False, markerscale=scale)
+    for ncols in range(n_classes, 1, -1):  # as many classes side by side as the panel is wide, but two at least
+        legend = ax.legend(
+            loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=ncols, frameon=False, markerscale=scale
+        )
+        if legend.get_window_extent().width <= ax.bbox.width:
+            break
