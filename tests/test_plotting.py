@@ -98,7 +98,7 @@ def test_a_hundred_classes_have_a_pair_of_their_own():
     assert len({style_of(c, CLASS_STYLES) for c in range(100)}) == 100
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 20), (20, 1)], ids=["square", "tall", "wide"])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 1.1), (1, 20), (20, 1)], ids=["square", "high", "tall", "wide"])
 @pytest.mark.parametrize("n_classes", range(2, 11))
 def test_the_legend_is_inside_the_figure_and_names_every_class_in_its_style(n_classes, shape):
     network = MLP(2, n_classes)
