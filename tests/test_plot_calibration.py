@@ -99,6 +99,13 @@ def test_curves_on_one_panel_differ_in_colour_and_marker_and_share_the_rest():
     assert sorted(names) == ["95 % if calibrated", "a", "b", "calibrated", "share of predictions"]
 
 
+def test_no_two_of_twelve_curves_have_one_colour_and_marker():
+    ax = None
+    for i in range(12):
+        ax = plot_reliability(P, Y, ax=ax, label=str(i))
+    assert len({(line.get_color(), line.get_marker()) for line in ax.lines[1:]}) == 12
+
+
 def test_coverage_is_drawn_from_0_to_1():
     ax = plot_coverage(MEAN, VARIANCE, TARGETS)
     levels, observed = curve(ax, "observed")
@@ -132,6 +139,41 @@ def test_ood_histograms_each_sum_to_one_on_the_same_bins_under_their_auroc():
 
 def test_scores_that_are_all_the_same_can_be_drawn():
     assert plot_ood([0.5, 0.5], [0.5]).get_legend().get_title().get_text() == "AUROC = 0.500"
+
+
+@pytest.mark.parametrize("score", [0.0, 5e-324, 1e-300, 0.1, 1.0, -3.0, 1e3, 1e15, -1e17, 1e300])
+@pytest.mark.parametrize("next_to_it", [False, True], ids=["equal", "next float"])
+def test_equal_scores_of_any_size_share_a_bin_in_the_middle(score, next_to_it):
+    other = np.nextafter(score, np.inf) if next_to_it else score
+    ax = plot_ood([score, other], [score])
+    ax.figure.draw_without_rendering()
+    for steps in (patch.get_data() for patch in ax.patches):
+        assert (np.diff(steps.edges) > 0).all()
+        np.testing.assert_allclose(steps.values, np.eye(25)[12], rtol=1e-15)  # all of the group in the 13th of 25 bins
+    assert ax.get_legend().get_title().get_text() == f"AUROC = {0.25 if next_to_it else 0.5:.3f}"  # (0 + 1/2) / 2
+
+
+def test_small_differences_that_are_no_rounding_keep_their_bins():
+    inside, outside = (patch.get_data() for patch in plot_ood([1, 1 + 1e-10], [1 + 2e-10]).patches)
+    assert np.flatnonzero(inside.values).tolist() == [0, 12]
+    assert np.flatnonzero(outside.values).tolist() == [24]
+
+
+@pytest.mark.parametrize("plot", [plot_coverage, plot_pit])
+@pytest.mark.parametrize("n", [1, 40])
+@pytest.mark.parametrize("y", [0.0, 1e-300, 1e9])
+def test_constant_regressions_and_one_sample_can_be_drawn(plot, n, y):
+    plot(np.zeros(n), np.ones(n), np.full(n, y)).figure.draw_without_rendering()
+
+
+@pytest.mark.parametrize("n", [1, 40])
+@pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 1.0])
+def test_constant_probabilities_and_one_sample_can_be_drawn(p, n):
+    ax = plot_reliability(np.full(n, p), np.ones(n, int))
+    ax.figure.draw_without_rendering()
+    (x,), (frequency,) = curve(ax, f"ECE = {1 - p:.3f}")
+    np.testing.assert_allclose(x, p, rtol=1e-15)
+    assert frequency == 1
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,12 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
 import minilaplace
 from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian, Laplace, plot_contour
 from minilaplace.plotting.contour import class_probabilities, plane, plot_plugin_and_laplace
+from minilaplace.plotting.style import CLASS_STYLES, style_of
 
 mpl.use("Agg")
 RNG = np.random.default_rng(0)
@@ -82,6 +84,50 @@ def test_any_class_of_many_can_be_drawn():
     filled = plot_contour(la, X, y, target=2)
     assert filled.zmax == class_probabilities(la, points)[:, 2].max()
     assert len(filled.axes.get_legend().get_texts()) == 3
+    plt.close("all")
+
+
+@pytest.mark.parametrize("n_classes", range(2, 11))
+def test_every_class_up_to_ten_has_a_colour_and_a_marker_of_its_own(n_classes):
+    styles = [style_of(c, CLASS_STYLES) for c in range(n_classes)]
+    for kinds in zip(*styles, strict=True):
+        assert len(set(kinds)) == n_classes
+
+
+def test_a_hundred_classes_have_a_pair_of_their_own():
+    assert len({style_of(c, CLASS_STYLES) for c in range(100)}) == 100
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 1.1), (1, 20), (20, 1)], ids=["square", "high", "tall", "wide"])
+@pytest.mark.parametrize("n_classes", range(2, 11))
+def test_the_legend_is_inside_the_figure_and_names_every_class_in_its_style(n_classes, shape):
+    network = MLP(2, n_classes)
+    y = np.arange(len(X)) % n_classes
+    la = Laplace(BayesianModel(network, Categorical()), network.init(0)).fit(X, y)
+    one = plot_contour(la, X * shape, y, n_grid=5).axes.figure
+    two = plot_plugin_and_laplace(la, X * shape, y, n_grid=5)
+    for figure in (one, two):
+        figure.draw_without_rendering()
+        for legend in filter(None, (ax.get_legend() for ax in figure.axes)):
+            box = legend.get_window_extent()
+            assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+            assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
+            assert [text.get_text() for text in legend.get_texts()] == [f"y = {c}" for c in range(n_classes)]
+            shown = [to_hex(handle.get_facecolor()[0]).upper() for handle in legend.legend_handles]
+            assert shown == [colour for colour, _ in CLASS_STYLES[:n_classes]]
+    left, right = (ax.get_legend().get_window_extent() for ax in two.axes[:2])
+    assert left.x1 < right.x0
+    plt.close("all")
+
+
+@pytest.mark.parametrize("theta", [0.0, 900.0, -900.0], ids=["half", "one", "zero"])
+@pytest.mark.parametrize("rows", [X[:1], np.ones((3, 2)), X * [1, 0]], ids=["one sample", "one point", "on a line"])
+def test_constant_probabilities_and_data_without_extent_can_be_drawn(theta, rows):
+    y = np.zeros(len(rows), int)
+    la = Laplace(BayesianModel(MLP(2, 1), Bernoulli()), [0, 0, theta]).fit(rows, y)
+    filled = plot_contour(la, rows, y, link_approx="plugin", n_grid=5)
+    filled.axes.figure.draw_without_rendering()
+    assert filled.zmin == filled.zmax == {0.0: 0.5, 900.0: 1.0, -900.0: 0.0}[theta]
     plt.close("all")
 
 

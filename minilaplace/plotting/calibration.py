@@ -17,7 +17,7 @@ from ..calibration.classes import expected_calibration_error, reliability_diagra
 from ..calibration.out_of_distribution import auroc
 from ..calibration.regression import pit_histogram, quantile_coverage
 from ..validation import Array
-from .style import CURVE_STYLES, panel
+from .style import CURVE_STYLES, panel, style_of
 
 IDEAL, LIKELY, SHARE = "calibrated", "95 % if calibrated", "share of predictions"
 
@@ -85,12 +85,26 @@ def plot_ood(inside_scores: ArrayLike, outside_scores: ArrayLike, *, ax: Axes | 
     """Draw the histograms of a score inside and outside of the data, with the `auroc` in the legend."""
     area = auroc(inside_scores, outside_scores)
     groups = {"inside": np.asarray(inside_scores), "outside": np.asarray(outside_scores)}
-    edges = np.histogram_bin_edges(np.concatenate(list(groups.values())), bins=25)
+    edges = _score_edges(np.concatenate(list(groups.values())))
     ax = panel(ax)
     for (name, scores), (colour, _), hatch in zip(groups.items(), CURVE_STYLES[:2], ["", "///"], strict=True):
         _steps(ax, np.histogram(scores, edges)[0] / len(scores), edges, colour, 0.4, name, hatch)
     ax.set(xlabel="score", ylabel="share of inputs")
     return _legend_below(ax, title=f"AUROC = {area:.3f}")
+
+
+def _score_edges(scores: Array, n_bins: int = 25) -> Array:
+    """Return the edges (n_bins + 1,) of bins from the lowest to the highest score, or around scores that are equal.
+
+    Scores whose differences are less than 1e-12 of their size, or than 1e-280, count as equal: Matplotlib's axes do
+    not resolve such differences, and floating point has no room for the edges between them.
+    """
+    low, high = float(scores.min()), float(scores.max())
+    size = max(abs(low), abs(high))
+    if high - low <= 1e-12 * size + 1e-280:
+        half = max(0.5, 1e-9 * size)
+        low, high = low - half, high + half
+    return np.linspace(low, high, n_bins + 1)
 
 
 def _steps(ax: Axes, heights: Array, edges: Array, colour: str, alpha: float, label: str, hatch: str = "") -> None:
@@ -106,7 +120,7 @@ def _unit_square(ax: Axes | None) -> tuple[Axes, tuple[str, str], bool]:
     if IDEAL not in [line.get_label() for line in ax.lines]:
         ax.plot([0, 1], [0, 1], color=plt.rcParams["text.color"], linestyle="--", label=IDEAL)
         ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
-    return ax, CURVE_STYLES[n_curves % len(CURVE_STYLES)], n_curves == 0
+    return ax, style_of(n_curves, CURVE_STYLES), n_curves == 0
 
 
 def _legend_below(ax: Axes, title: str | None = None) -> Axes:

@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from ..laplace import Laplace
 from ..model.likelihood import every_class
 from ..validation import Array, boolean, instance, real_number, refusal, whole_number
-from .style import CLASS_STYLES, panel
+from .style import CLASS_STYLES, panel, style_of
 
 LEVELS = np.linspace(0, 1, 21)
 LABELLED = [0.25, 0.5, 0.75]
 MARKER = 20.0  # the area of a sample's marker in points^2, if the view is as wide as the data
+CLOSE = {"handlelength": 1.0, "handletextpad": 0.4, "columnspacing": 1.2}  # a legend of several rows, in font sizes
 
 
 def plot_contour(
@@ -57,7 +58,8 @@ def plot_contour(
     n_grid
         Grid points along each axis.
     ax, title, colorbar
-        Where to draw (by default a new figure), the panel's title, and whether to add a colour bar.
+        Where to draw (by default a new figure), the panel's title, and whether to add a colour bar. The legend is
+        below the panel; a figure of your own makes room for it if it has `layout="constrained"`.
 
     Returns
     -------
@@ -86,15 +88,17 @@ def plot_contour(
     (x1, x2), points = plane(X, margin, n_grid)
     p = class_probabilities(la, points, link_approx)[:, target].reshape(n_grid, n_grid)
 
-    ax = panel(ax)
-    ax.grid(visible=False)
-    filled = fill_contours(ax, x1, x2, p)
-    lines = ax.contour(x1, x2, p, levels=LABELLED, colors="white", linewidths=0.8)
-    ax.clabel(lines, fmt="%.2f", fontsize=0.7 * plt.rcParams["font.size"])
-    _draw_data(ax, X, y, n_classes)
-    ax.set(aspect="equal", xlabel="$x_1$", ylabel="$x_2$", title=title)
+    on = panel(ax)
+    on.grid(visible=False)
+    filled = fill_contours(on, x1, x2, p)
+    lines = on.contour(x1, x2, p, levels=LABELLED, colors="white", linewidths=0.8)
+    on.clabel(lines, fmt="%.2f", fontsize=0.7 * plt.rcParams["font.size"])
+    _draw_data(on, X, y, n_classes)
+    on.set(aspect="equal", xlabel="$x_1$", ylabel="$x_2$", title=title)
     if colorbar:
-        add_colorbar(filled, [ax], target)
+        add_colorbar(filled, [on], target)
+    if ax is None:
+        _make_room(on, n_classes)
     return filled
 
 
@@ -124,6 +128,8 @@ def plot_plugin_and_laplace(
     add_colorbar(filled, list(panels), target=1)
     if title is not None:
         figure.suptitle(title)
+    if ax is None:
+        _make_room(panels[0], max(2, la.model.network.n_outputs))
     return figure
 
 
@@ -154,8 +160,19 @@ def fill_contours(ax: Axes, x1: Array, x2: Array, p: Array, **options: Any) -> Q
 
 def scatter_class(ax: Axes, c: int, points: Array, size: float) -> PathCollection:
     """Draw the samples (M, 2) of class c in its colour and with its marker, each of size points^2."""
-    (colour, marker), (x1, x2) = CLASS_STYLES[c % len(CLASS_STYLES)], points.T
+    (colour, marker), (x1, x2) = style_of(c, CLASS_STYLES), points.T
     return ax.scatter(x1, x2, s=size, c=colour, marker=marker, edgecolors="black", linewidths=0.5, label=f"y = {c}")
+
+
+def _make_room(ax: Axes, n_classes: int) -> None:
+    """Lay out the figure of a panel once before it is drawn, if its legend can have several rows.
+
+    The first layout takes the panel for as high as it was before its aspect was made equal, and can leave the last
+    row some pixels below the figure. The second knows its height.
+    """
+    if n_classes > 2:
+        figure: Any = ax.figure
+        figure.draw_without_rendering()
 
 
 def _draw_data(ax: Axes, X: Array, y: NDArray[np.intp], n_classes: int) -> None:
@@ -165,4 +182,10 @@ def _draw_data(ax: Axes, X: Array, y: NDArray[np.intp], n_classes: int) -> None:
     for c in range(n_classes):
         scatter_class(ax, c, X[y == c], size)
     scale = np.sqrt(MARKER / size)  # the legend's markers keep their size
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=n_classes, frameon=False, markerscale=scale)
+    below: dict[str, Any] = {"bbox_to_anchor": (0.5, -0.12), "frameon": False, "markerscale": scale}
+    for rows in range(1, (n_classes + 1) // 2 + 1):  # as few as the width of the panel allows
+        ncols = -(-n_classes // rows)
+        legend = ax.legend(loc="upper center", ncols=ncols, **below)
+        if legend.get_window_extent().width <= ax.bbox.width:
+            break
+        below |= CLOSE
