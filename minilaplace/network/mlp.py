@@ -30,7 +30,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..validation import Array, Seed, StoredSamples, option, readable, refusal, sampler, whole_number
+from ..validation import Array, Seed, StoredSamples, option, readable, refusal, refuse_masked, sampler, whole_number
 from .activation import ACTIVATIONS, Activation
 from .jacobian import FactoredRows, Shape, layer_views, n_parameters
 from .second_order import second_order
@@ -153,6 +153,7 @@ class MLP:
         return readable("X", X, self.input_shape)
 
     def _check_shape(self, X: Array) -> None:
+        refuse_masked(X=X)
         if np.ndim(X) != 1 + len(self.input_shape) or np.shape(X)[1:] != self.input_shape:
             expected = f"shape (N, {', '.join(map(str, self.input_shape))})"
             raise ValueError(refusal("X", expected, f"shape {np.shape(X)}"))

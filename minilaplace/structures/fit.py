@@ -14,14 +14,15 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..curvature import CURVATURES, contributions, finite_curvature
 from ..model.bayesian_model import BayesianModel
 from ..model.likelihood import Likelihood
 from ..network.jacobian import batches
-from ..network.subset import Subset, select
+from ..network.subset import INDICES, SUBSETS, Subset, select
 from ..parallel import side_by_side
-from ..validation import Array, StoredSamples, option, real_number, refusal, whole_number
+from ..validation import Array, StoredSamples, keep, numeric_array, option, real_number, refusal, whole_number
 from .full import BlockDiag, Full, Structure
 from .kronecker import Diag, Kron
 from .low_rank import FunctionSpace, LowRank
@@ -79,9 +80,15 @@ class Options:
     rank: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "temperature", real_number("temperature", self.temperature, above=0.0))
-        option("curvature", self.curvature, CURVATURES)
         structure = option("hessian_structure", self.hessian_structure, STRUCTURES)
+        keep(
+            self,
+            temperature=real_number("temperature", self.temperature, above=0.0),
+            curvature=option("curvature", self.curvature, CURVATURES),
+            hessian_structure=structure,
+            subset_of_weights=option("subset_of_weights", self.subset_of_weights, SUBSETS),
+            subnetwork_indices=_own_copy(self.subnetwork_indices),
+        )
         if structure in ("kron", "gp") and self.curvature == "hessian":
             form = {"kron": "a Kronecker product", "gp": "a sum of squares"}[structure]
             expected = f"'ggn' or 'empirical_fisher' with hessian_structure={structure!r}"
@@ -94,7 +101,7 @@ class Options:
         if self.rank is not None:
             if structure != "lowrank":
                 raise ValueError(refusal("rank", "None but for hessian_structure='lowrank'", f"{self.rank!r}"))
-            whole_number("rank", self.rank, least=1)
+            keep(self, rank=whole_number("rank", self.rank, least=1))
 
     def subset(self, model: BayesianModel) -> Subset:
         """Return the model's parameters that are uncertain; raise a ValueError if the structure does not suit them."""
@@ -107,6 +114,13 @@ class Options:
         """Return the fit to no data."""
         structure = STRUCTURES[self.hessian_structure](subset, self.rank)
         return Fit(structure, likelihood, self.curvature, self.temperature)
+
+
+def _own_copy(subnetwork_indices: Any) -> NDArray[Any] | None:
+    """Return indices or a mask as an array that the caller cannot change, or None."""
+    if subnetwork_indices is None:
+        return None
+    return numeric_array("subnetwork_indices", subnetwork_indices, INDICES.format("P - 1")).copy()
 
 
 def add_up(
