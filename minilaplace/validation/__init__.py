@@ -9,6 +9,7 @@ names the argument, what was expected and what was received. What it returns is 
 | `values.py` | single values: numbers, counts, names, switches, functions, seeds |
 | `arrays.py` | vectors, matrices and targets, and samples that may be too many to convert as a whole |
 | `conversion.py` | whatever holds numbers, and makes float64 of it, or refuses it |
+| `memory.py` | the size of what would be computed |
 """
 
 from .arrays import (
@@ -26,6 +27,7 @@ from .arrays import (
     vector,
 )
 from .conversion import Array, finite, numeric_array, real_array, refusal, refuse_masked, refuse_where
+from .memory import check_dense, check_memory, gibibytes
 from .values import (
     Seed,
     boolean,
@@ -46,10 +48,13 @@ __all__ = [
     "StoredSamples",
     "boolean",
     "check_callback",
+    "check_dense",
     "check_executor",
+    "check_memory",
     "check_shape",
     "class_labels",
     "finite",
+    "gibibytes",
     "instance",
     "keep",
     "matrix",
