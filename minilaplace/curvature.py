@@ -28,7 +28,7 @@ from .model.likelihood import Likelihood
 from .network import layer_pairs
 from .network.jacobian import FactoredRows, batches
 from .network.subset import Subset, select
-from .validation import Array, StoredSamples, instance, refusal
+from .validation import Array, StoredSamples, check_dense, instance, refusal
 
 
 def ggn(model: BayesianModel, theta: Array, X: Any, y: Any) -> Array:
@@ -57,6 +57,7 @@ def _dense(curvature: str, model: BayesianModel, theta: Any, X: Any, y: Any) -> 
     theta = model.check_theta(theta)
     X = model.network.check_readable(X)
     y = model.check_targets(y, len(X))
+    check_dense("model", model.network.n_params)
     lower = np.zeros((model.network.n_params,) * 2)
     with np.errstate(all="ignore"):
         for part in contributions(curvature, model, theta, X, y, select(model.network, "all")):

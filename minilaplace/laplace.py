@@ -27,6 +27,7 @@ from .validation import (
     Seed,
     boolean,
     check_callback,
+    check_dense,
     check_executor,
     instance,
     refusal,
@@ -198,6 +199,7 @@ class Laplace(TunableFit):
         Its precision is a (P, P) matrix, or (P,) if that is diagonal.
         """
         posterior = self.posterior
+        check_dense("Laplace", self.model.network.n_params)
         return self.model.with_prior_over(self.subset.indices, posterior.precision(), posterior.mean, self.theta)
 
     def save(self, path: str | Path) -> None:

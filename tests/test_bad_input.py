@@ -7,8 +7,11 @@ forgotten is the work of `test_bad_input_everywhere.py`.
 
 from functools import partial
 
+import dask.array
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse
 
 from minilaplace import (
     MLP,
@@ -23,10 +26,16 @@ from minilaplace import (
     toy_data_non_linear,
     toy_data_regression,
 )
+from minilaplace.calibration import negative_log_likelihood
 from minilaplace.curvature import empirical_fisher, ggn, hessian
+from minilaplace.explorer.explorer import Settings
+from minilaplace.model_average import dropout_masks
 from minilaplace.network.activation import ACTIVATIONS
 from minilaplace.network.subset import SUBSETS
-from minilaplace.structures.fit import STRUCTURES
+from minilaplace.sklearn import LaplaceClassifier, LaplaceRegressor
+from minilaplace.structures.fit import STRUCTURES, Options
+from minilaplace.training.adam import Adam
+from minilaplace.training.lbfgs import LBFGS
 
 N = 4
 X = np.arange(8.0).reshape(N, 2)
@@ -392,3 +401,209 @@ def test_labels_in_any_numeric_type_are_the_same_labels(y):
 def test_inputs_in_any_numeric_type_and_layout_are_the_same_inputs(like):
     values = X.astype(like) if isinstance(like, type) else like(X)
     np.testing.assert_array_equal(FITTED.predict(values), FITTED.predict(X))
+
+
+# --- numbers in other containers
+
+MASKED_X = np.ma.masked_array(X, mask=[[0, 0], [0, 1], [0, 0], [1, 0]])
+MASKED_Y = np.ma.masked_array(LABELS, mask=[0, 0, 0, 1])
+NO_MASK = r"^{}: expected numbers without a mask \(leave .* out, or fill .*\), received {} masked entries$"
+
+
+class Rows:
+    """Rows that are read when they are asked for."""
+
+    def __init__(self, array):
+        self._array, self.dtype, self.shape = array, array.dtype, array.shape
+
+    def __getitem__(self, rows):
+        return self._array[rows]
+
+
+@pytest.mark.parametrize("take", TAKES_X.values(), ids=TAKES_X)
+@pytest.mark.parametrize(
+    "like",
+    [
+        lambda X: X,
+        lambda X: X.astype(np.float32),
+        list,
+        lambda X: [list(row) for row in X],
+        lambda X: dask.array.from_array(X, chunks=2, asarray=False),
+    ],
+    ids=["array", "other type", "list of rows", "list of lists", "dask"],
+)
+def test_masked_entries_are_refused_and_not_read_as_what_is_under_the_mask(take, like):
+    with pytest.raises(ValueError, match=NO_MASK.format("X", "[12]")):
+        take(like(MASKED_X))
+
+
+def test_masked_entries_in_slices_are_refused():
+    for take in (FITTED.predict, lambda rows: Laplace(MODEL, THETA).fit(rows, LABELS)):
+        with pytest.raises(ValueError, match=NO_MASK.format("X", 2)):
+            take(Rows(MASKED_X))
+
+
+@pytest.mark.parametrize("take", TAKES_DATA.values(), ids=TAKES_DATA)
+@pytest.mark.parametrize("name", MODELS)
+def test_masked_targets_are_refused(take, name):
+    model, y = MODELS[name]
+    with pytest.raises(ValueError, match=NO_MASK.format("y", 1)):
+        take(model, X, np.ma.masked_array(y, mask=np.arange(y.size).reshape(y.shape) == 2))
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("y", lambda: Bernoulli().nll(X[:, :1], MASKED_Y)),
+        ("y", lambda: Categorical().gradient(X, MASKED_Y)),
+        ("y", lambda: Gaussian().nll(X[:, :1], MASKED_Y)),
+        ("y", lambda: MODEL.loss(THETA, X, MASKED_Y)),
+        ("y", lambda: negative_log_likelihood([0.1, 0.9, 0.8, 0.1], MASKED_Y)),
+        ("p", lambda: negative_log_likelihood(np.ma.masked_array([0.1, 0.9, 0.8, 0.1], [0, 1, 0, 0]), LABELS)),
+        ("theta", lambda: Laplace(MODEL, np.ma.masked_array(THETA, [0, 0, 1]))),
+        ("prior_precision", lambda: BayesianModel(NETWORK, Bernoulli(), np.ma.masked_array(THETA, [0, 0, 1]))),
+        ("sigma_noise", lambda: Gaussian(np.ma.masked_array([1.0, 2.0], [0, 1]))),
+    ],
+)
+def test_masked_entries_of_other_arguments_are_refused(name, call):
+    with pytest.raises(ValueError, match=NO_MASK.format(name, 1)):
+        call()
+
+
+def test_the_low_level_refuses_masked_inputs():
+    for call in (NETWORK.forward, NETWORK.jacobian):
+        with pytest.raises(ValueError, match=NO_MASK.format("X", 2)):
+            call(THETA, MASKED_X)
+
+
+@pytest.mark.parametrize("kind", [LaplaceClassifier, LaplaceRegressor])
+def test_the_estimators_refuse_masked_entries(kind):
+    fitted = kind((), tune_prior=None, random_state=0).fit(X, LABELS)
+    for call in (fitted.fit, fitted.partial_fit, fitted.tune_on_held_out, fitted.score):
+        with pytest.raises(ValueError, match=NO_MASK.format("X", 2)):
+            call(MASKED_X, LABELS)
+    for call in (fitted.fit, fitted.partial_fit, fitted.tune_on_held_out):
+        with pytest.raises(ValueError, match=NO_MASK.format("y", 1)):
+            call(X, MASKED_Y)
+    with pytest.raises(ValueError, match=NO_MASK.format("X", 2)):
+        fitted.predict(MASKED_X)
+
+
+def test_an_array_that_masks_nothing_is_taken():
+    taken = Laplace(MODEL, THETA).fit(np.ma.masked_array(X), np.ma.masked_array(LABELS, mask=False))
+    np.testing.assert_array_equal(taken.predict(np.ma.masked_array(X)), FITTED.predict(X))
+
+
+@pytest.mark.parametrize("dtypes", ["Float64", "Int64", "mixed"])
+def test_nullable_numbers_of_pandas_are_numbers(dtypes):
+    frame, labels = pd.DataFrame(X, columns=["a", "b"]), pd.Series(LABELS, dtype="Int64")
+    frame = frame.astype({"a": "Float64", "b": "Int64"} if dtypes == "mixed" else dtypes)
+    taken = Laplace(MODEL, THETA).fit(frame, labels)
+    np.testing.assert_array_equal(taken.predict(frame), FITTED.predict(X))
+    # A frame lies in memory by columns, which rounds sums in another order.
+    np.testing.assert_allclose(fit_map(MODEL, frame, labels, rng=0), fit_map(MODEL, X, LABELS, rng=0), atol=1e-13)
+    truth = pd.array(LABELS == 1, dtype="boolean")
+    assert np.array_equal(ggn(MODEL, THETA, frame, truth), ggn(MODEL, THETA, X, LABELS))
+
+
+def test_what_convert_dtypes_makes_is_numbers():
+    frame = pd.DataFrame({"a": X[:, 0] + 0.5, "b": LABELS == 1}).convert_dtypes()
+    assert np.asarray(frame).dtype == object  # as it comes to NumPy
+    values = np.stack([X[:, 0] + 0.5, LABELS], axis=1)
+    np.testing.assert_array_equal(FITTED.predict(frame), FITTED.predict(values))
+
+
+@pytest.mark.parametrize("take", TAKES_X.values(), ids=TAKES_X)
+@pytest.mark.parametrize("kind", ["Float64", "Int64", "boolean"])
+def test_numbers_that_are_missing_are_not_finite(take, kind):
+    frame = pd.DataFrame({"a": X[:, 0], "b": pd.array([1, 0, None, 1], dtype=kind)})
+    with pytest.raises(ValueError, match=r"^X: expected finite numbers, received nan at index \(2, 1\)$"):
+        take(frame)
+
+
+@pytest.mark.parametrize("column", [["1", "2", "3", "4"], pd.Categorical([1, 2, 1, 2]), [object(), 1, 2, 3]])
+def test_columns_that_are_no_numbers_stay_refused(column):
+    frame = pd.DataFrame({"a": pd.array([1, 0, None, 1], dtype="Int64"), "b": column})
+    with pytest.raises(TypeError, match=r"^X: expected real numbers, .*, received dtype object$"):
+        FITTED.predict(frame)
+
+
+@pytest.mark.parametrize("take", TAKES_X.values(), ids=TAKES_X)
+@pytest.mark.parametrize("kind", ["csr_array", "csc_matrix", "coo_array"])
+def test_sparse_inputs_are_refused_with_the_cure(take, kind):
+    sparse = getattr(scipy.sparse, kind)(X)
+    message = r"^X: expected real numbers, .*, received a sparse {}: make it dense by \.toarray\(\)$"
+    with pytest.raises(TypeError, match=message.format(kind)):
+        take(sparse)
+    take(sparse.toarray())
+
+
+def test_rows_of_unknown_length_are_refused_with_the_cure():
+    rows = dask.array.from_array(X, chunks=2)
+    rows = rows[rows.sum(axis=1) >= 0]
+    for call in (FITTED.predict, lambda X: Laplace(MODEL, THETA).fit(X, LABELS)):
+        with pytest.raises(ValueError, match=r"^X: expected .*, received an array of unknown length, shape \(nan, 2\): "
+                                             r"call its \.compute_chunk_sizes\(\) first$"):  # fmt: skip
+            call(rows)
+    np.testing.assert_array_equal(FITTED.predict(rows.compute_chunk_sizes()), FITTED.predict(X))
+
+
+# --- labels at the low level
+
+LOW_LEVEL = {
+    "Bernoulli": (Bernoulli(), X[:, :1], 2),
+    "Categorical": (Categorical(), np.hstack([X, X[:, :1]]), 3),
+}
+
+
+@pytest.mark.parametrize("method", ["nll", "gradient", "hessian"])
+@pytest.mark.parametrize("name", LOW_LEVEL)
+@pytest.mark.parametrize("label", [-1, 7, 0.5, np.nan, np.inf])
+def test_a_likelihood_takes_no_label_outside_its_classes(name, method, label):
+    likelihood, f, C = LOW_LEVEL[name]
+    message = rf"^y: expected shape \(4,\) of integer labels 0\.\.{C - 1}, received {label} at index 2$"
+    with pytest.raises(ValueError, match=message):
+        getattr(likelihood, method)(f, [0, 1, label, 1])
+    with pytest.raises(ValueError, match=message):
+        likelihood.log_score(likelihood.mean(f), [0, 1, label, 1])
+
+
+def test_the_loss_takes_no_label_outside_its_classes():
+    for call in (MODEL.loss, MODEL.gradient):
+        with pytest.raises(ValueError, match=r"^y: expected shape \(4,\) of integer labels 0\.\.1, received 2 at"):
+            call(THETA, X, [0, 1, 2, 1])
+
+
+def test_the_log_score_of_real_targets_is_one_number_a_sample():
+    # -1/2 log(2 pi) - y^2 / 2 under N(0, 1), for targets as a vector and as a column.
+    prediction, y = (np.zeros((3, 1)), np.ones((3, 1))), np.array([0.0, 1.0, 2.0])
+    expected = -0.5 * np.log(2 * np.pi) - 0.5 * y**2
+    for targets in (y, y[:, None]):
+        np.testing.assert_allclose(Gaussian().log_score(prediction, targets), expected, rtol=1e-15)
+
+
+# --- what a check has returned is what is kept
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        (Adam, {"epochs": np.int64(3), "batch_size": np.uint8(200), "learning_rate": np.float32(0.5),
+                "shuffle": np.bool_(True)}),
+        (LBFGS, {"max_iterations": np.int8(3)}),
+        (Options, {"rank": np.int64(3), "temperature": np.float32(0.5), "hessian_structure": np.str_("lowrank")}),
+        (Settings, {"n_hidden": np.int8(3), "prior_precision": np.float32(0.5), "curvature": np.str_("ggn"),
+                    "link_approx": np.str_("mc"), "hessian_structure": np.str_("diag")}),
+    ],
+)  # fmt: skip
+def test_choices_in_numpys_types_are_kept_in_pythons(kind, given):
+    kept = kind(**given)
+    for name, value in given.items():
+        assert type(getattr(kept, name)) is type(value.item())
+        assert getattr(kept, name) == value
+
+
+def test_a_rate_of_dropout_in_single_precision_scales_in_double():
+    # 1 / (1 - rate) of a rate that float32 holds only roughly, computed by Python's floats.
+    masks = dropout_masks(MLP(2, 3, 1), np.float32(0.1), 20, rng=0)
+    assert masks.max() == 1 / (1 - float(np.float32(0.1)))

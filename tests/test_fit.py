@@ -10,8 +10,11 @@ import pytest
 from distributed import Client, LocalCluster
 from problems import random_problem
 
-from minilaplace import Laplace
-from minilaplace.structures.fit import STRUCTURES
+from minilaplace import MLP, BayesianModel, Categorical, Laplace, marglik_training
+from minilaplace.curvature import empirical_fisher, ggn, hessian
+from minilaplace.sklearn import LaplaceClassifier
+from minilaplace.structures.fit import KEPT, STRUCTURES
+from minilaplace.validation import memory
 
 each_structure = pytest.mark.parametrize("structure", STRUCTURES)
 
@@ -137,7 +140,7 @@ def stored(request, tmp_path):
 
 
 def test_rows_on_a_disk_give_the_same_as_in_memory(stored, monkeypatch):
-    monkeypatch.setattr("minilaplace.validation.READ_FLOATS", 2**6)
+    monkeypatch.setattr("minilaplace.validation.arrays.READ_FLOATS", 2**6)
     store, dtype = stored
     model, theta, X, y = random_problem("categorical", (3,), "tanh", 3, n_samples=100)
     X = np.abs(10 * X).astype(dtype).astype(float)
@@ -163,7 +166,7 @@ def test_memory_does_not_grow_with_rows_on_a_disk(stored):
 
 
 def test_what_is_wrong_with_rows_on_a_disk_is_named_before_any_work(stored, monkeypatch):
-    monkeypatch.setattr("minilaplace.validation.READ_FLOATS", 2**6)
+    monkeypatch.setattr("minilaplace.validation.arrays.READ_FLOATS", 2**6)
     store, dtype = stored
     model, theta, X, y = random_problem(n_samples=100)
     la = Laplace(model, theta)
@@ -174,3 +177,125 @@ def test_what_is_wrong_with_rows_on_a_disk_is_named_before_any_work(stored, monk
         with pytest.raises(ValueError, match=r"^X: expected finite numbers, received nan at index \(70, 1\)"):
             la.fit(store(X), y)
     assert la.n_data == 0
+
+
+# --- what is too large for this machine
+
+LARGE = MLP(784, 300, 10)  # the network of many a first try: 238,510 parameters, whose square is 424 GiB of float64
+DIGITS, NUMERALS = np.ones((3, 784)), [0, 1, 9]
+SMALLER = r"hessian_structure='kron' or 'diag', or subset_of_weights='last_layer'"
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Give this machine a memory of 16 GiB."""
+    monkeypatch.setattr(memory, "physical_memory", lambda: 16 * 2**30)
+
+
+def refused_at_once(call):
+    """Call with an error and less than 100 MB at any time, and return what it says."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"; this machine has 16 GiB$") as caught:
+            call()
+        assert tracemalloc.get_traced_memory()[1] < 1e8
+    finally:
+        tracemalloc.stop()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "takes"),
+    [
+        ({}, "'full' of 238510 parameters, which takes 424 GiB"),
+        ({"hessian_structure": "lowrank"}, "'lowrank' of 238510 parameters, which takes 424 GiB"),
+        # (300 x 785)^2 + (10 x 301)^2 numbers
+        ({"hessian_structure": "blockdiag"}, "'blockdiag' of 238510 parameters, which takes 413 GiB"),
+        ({"subset_of_weights": "subnetwork", "subnetwork_indices": np.arange(50_000)},
+            "'full' of 50000 parameters, which takes 18.6 GiB"),
+    ],
+)  # fmt: skip
+@pytest.mark.usefixtures("machine")
+def test_a_posterior_too_large_for_memory_is_refused_before_any_of_it(options, takes):
+    theta, model = np.zeros(LARGE.n_params), BayesianModel(LARGE, Categorical())
+    message = refused_at_once(lambda: Laplace(model, theta, **options))
+    assert message.startswith(f"hessian_structure: expected {SMALLER}, received {takes} and as much again for its f")
+    classifier = LaplaceClassifier((300,), activation="tanh", **options)  # before it is trained
+    assert takes in refused_at_once(lambda: classifier.fit(np.repeat(DIGITS, 4, axis=0)[:10], np.arange(10)))
+    assert takes in refused_at_once(lambda: marglik_training(model, DIGITS, NUMERALS, **options))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"hessian_structure": "diag"},
+        {"subset_of_weights": "subnetwork", "subnetwork_indices": [0]},  # an entry of the first W
+    ],
+)
+@pytest.mark.usefixtures("machine")
+def test_the_second_order_term_of_a_hessian_counts_whatever_is_kept_of_it(options):
+    model, theta = BayesianModel(LARGE, Categorical()), np.zeros(LARGE.n_params)
+    message = refused_at_once(lambda: Laplace(model, theta, curvature="hessian", **options))
+    assert message.startswith(f"curvature: expected 'ggn' with {SMALLER}, received 'hessian' in 238510 parameters, ")
+    assert "whose second-order term takes 424 GiB" in message
+
+
+@pytest.mark.parametrize(("curvature", "takes"), [("ggn", "80 GiB"), ("empirical_fisher", "8.89 GiB")])
+@pytest.mark.usefixtures("machine")
+def test_the_rows_of_a_gp_are_counted_before_they_are_made(curvature, takes):
+    # 9 rows a sample, as the tenth of the softmax' factor is 0, or one gradient; 5,000 samples; 238,510 parameters.
+    X, y, model = np.zeros((5_000, 784)), np.zeros(5_000), BayesianModel(LARGE, Categorical())
+    la = Laplace(model, np.zeros(LARGE.n_params), hessian_structure="gp", curvature=curvature)
+    assert f"'gp' of 238510 parameters, which takes {takes} and" in refused_at_once(lambda: la.fit(X, y))
+    assert la.n_data == 0
+
+
+@pytest.mark.parametrize(
+    "options", [{"hessian_structure": "kron"}, {"hessian_structure": "diag"}, {"subset_of_weights": "last_layer"}]
+)
+@pytest.mark.usefixtures("machine")
+def test_what_the_refusal_names_will_do(options):
+    la = Laplace(BayesianModel(LARGE, Categorical()), LARGE.init(0), **options).fit(DIGITS, NUMERALS)
+    np.testing.assert_allclose(la.predict(DIGITS).sum(axis=1), 1, rtol=1e-12)
+
+
+@pytest.mark.parametrize("curvature", [ggn, hessian, empirical_fisher])
+@pytest.mark.usefixtures("machine")
+def test_a_dense_curvature_too_large_for_memory_is_refused(curvature):
+    model, theta = BayesianModel(LARGE, Categorical()), np.zeros(LARGE.n_params)
+    message = refused_at_once(lambda: curvature(model, theta, DIGITS, NUMERALS))
+    assert message.startswith("model: expected fewer parameters, or a Laplace with hessian_structure='kron'")
+    assert "received 238510, whose dense matrix takes 424 GiB" in message
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_jacobian_a_second_order_term_and_a_dense_prior_too_large_are_refused():
+    theta, X = np.zeros(LARGE.n_params), np.zeros((1000, 784))
+    message = refused_at_once(lambda: LARGE.jacobian(theta, X))  # 1,000 x 10 x 238,510 numbers
+    assert message.startswith("X: expected fewer samples at a time, received 1000 samples, whose Jacobian takes 17.8 G")
+    assert "takes 424 GiB" in refused_at_once(lambda: LARGE.second_order(theta, X, np.zeros((1000, 10))))
+    la = Laplace(BayesianModel(LARGE, Categorical()), theta, hessian_structure="diag").fit(DIGITS, NUMERALS)
+    assert "takes 424 GiB" in refused_at_once(la.as_prior)
+
+
+@each_structure
+@pytest.mark.parametrize("curvature", ["ggn", "empirical_fisher"])
+@pytest.mark.parametrize("likelihood", ["bernoulli", "categorical"])
+def test_what_is_counted_is_what_is_kept(structure, curvature, likelihood):
+    C = {"bernoulli": 1, "categorical": 3}[likelihood]
+    model, theta, X, y = random_problem(likelihood, (3, 4), "tanh", C, n_samples=5)
+    la = Laplace(model, theta, hessian_structure=structure, curvature=curvature).fit(X, y)
+    rows = 5 * (2 if (likelihood, curvature) == ("categorical", "ggn") else 1)
+    kept = sum(part.size for part in la._fit.structure.parts)
+    assert KEPT[structure](la.subset, rows) == kept
+
+
+@pytest.mark.parametrize("answer", [AttributeError, ValueError, OSError, -1])
+def test_a_machine_that_does_not_say_its_memory_refuses_nothing(answer, monkeypatch):
+    def sysconf(name):
+        if answer != -1:
+            raise answer
+        return 4096 if name == "SC_PAGE_SIZE" else answer
+
+    monkeypatch.setattr("os.sysconf", sysconf, raising=False)
+    assert memory.physical_memory() == np.inf

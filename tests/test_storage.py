@@ -98,6 +98,46 @@ def test_the_file_needs_no_pickle(tmp_path):
         assert all(file[name].dtype.kind in "fiU" for name in file.files)
 
 
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        ({"hessian_structure": "lowrank", "rank": np.int64(3)}, {"rank": 3}),
+        ({"temperature": np.float32(0.5)}, {"temperature": 0.5}),
+        ({"temperature": np.array(2)}, {"temperature": 2.0}),
+        (
+            {"curvature": np.str_("empirical_fisher"), "hessian_structure": np.str_("diag")},
+            {"curvature": "empirical_fisher"},
+        ),
+        ({"subset_of_weights": np.str_("last_layer")}, {"subset_of_weights": "last_layer"}),
+    ],
+)
+def test_choices_in_numpys_types_are_kept_in_pythons_and_saved(options, kept, tmp_path):
+    la, X, y = fitted()
+    la = Laplace(la.model, la.theta, **options).fit(X, y)
+    for name, value in kept.items():
+        assert (type(getattr(la.options, name)), getattr(la.options, name)) == (type(value), value)
+    la.save(tmp_path / "la.npz")
+    assert_same(Laplace.load(tmp_path / "la.npz"), la, X)
+
+
+def test_a_network_and_noises_in_numpys_types_are_saved(tmp_path):
+    network = MLP(*np.array([2, 3, 2]), activation=np.str_("relu"))
+    model = BayesianModel(network, Gaussian(np.array([0.5, 2.0], dtype=np.float32)))
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(9, 2)), rng.normal(size=(9, 2))
+    la = Laplace(model, network.init(rng)).fit(X, y)
+    la.save(tmp_path / "la.npz")
+    assert_same(Laplace.load(tmp_path / "la.npz"), la, X)
+
+
+@pytest.mark.parametrize("indices", [[7, 0, 3], np.isin(np.arange(13), [0, 3, 7]), (1, 2)])
+def test_every_form_of_a_subset_is_saved(indices, tmp_path):
+    la, X, y = fitted("bernoulli")
+    la = Laplace(la.model, la.theta, subset_of_weights="subnetwork", subnetwork_indices=indices).fit(X, y)
+    la.save(tmp_path / "la.npz")
+    assert_same(Laplace.load(tmp_path / "la.npz"), la, X)
+
+
 # --- what is refused
 
 

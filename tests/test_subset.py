@@ -1,6 +1,7 @@
 """A subset is the parameters it names, and the ready-made choices choose what they say."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from problems import random_problem
 
@@ -62,12 +63,54 @@ def test_tensors_and_layers_label_the_parameters():
         ("subnetwork", [-1], ValueError, "subnetwork_indices: expected .* from 0 to 34, received -1 at index 0"),
         ("subnetwork", [0.5], ValueError, "subnetwork_indices: expected .* from 0 to 34, received 0.5 at index 0"),
         ("subnetwork", [3, 1, 3], ValueError, "subnetwork_indices: expected different .*, received an index twice"),
+        (
+            "subnetwork",
+            [False, True],
+            ValueError,
+            r"subnetwork_indices: expected .* from 0 to 34, or a mask of shape "
+            r"\(35,\) that selects some, received a mask of shape \(2,\) that has 1 True$",
+        ),
+        ("subnetwork", np.zeros(35, bool), ValueError, r"subnetwork_indices: .*, received a mask .* that has 0 True$"),
+        (
+            "subnetwork",
+            np.ones((35, 1), bool),
+            ValueError,
+            r"subnetwork_indices: .* a mask of shape \(35, 1\)",
+        ),
+        (
+            "subnetwork",
+            pd.array([False, True], dtype="boolean"),
+            ValueError,
+            "subnetwork_indices: .* a mask of",
+        ),
+        ("subnetwork", np.ma.masked_array([1, 2], [0, 1]), ValueError, "subnetwork_indices: .* received 1 masked"),
         ("subnetwork", ["a"], TypeError, "subnetwork_indices: expected real numbers, different whole numbers"),
     ],
 )
 def test_impossible_subsets_are_named(name, given, error, message):
     with pytest.raises(error, match=f"^{message}"):
         Laplace(BayesianModel(NETWORK, Gaussian()), np.zeros(35), subset_of_weights=name, subnetwork_indices=given)
+
+
+@pytest.mark.parametrize("like", [np.asarray, list, lambda mask: pd.array(mask, dtype="boolean")])
+def test_a_mask_is_the_positions_where_it_is_true(like):
+    positions = [0, 11, 20, 34]
+    mask = like(np.isin(np.arange(35), positions))
+    np.testing.assert_array_equal(select(NETWORK, "subnetwork", mask).indices, positions)
+    model, theta, X, y = random_problem("categorical", (3,), "tanh", 3, n_samples=10)
+    mask = np.abs(theta) > np.median(np.abs(theta))
+    options = {"subset_of_weights": "subnetwork"}
+    masked = Laplace(model, theta, **options, subnetwork_indices=like(mask)).fit(X, y)
+    chosen = Laplace(model, theta, **options, subnetwork_indices=np.flatnonzero(mask)).fit(X, y)
+    np.testing.assert_array_equal(masked.predict(X), chosen.predict(X))
+
+
+def test_a_subset_does_not_change_with_the_callers_list():
+    indices = [0, 3]
+    la = Laplace(BayesianModel(NETWORK, Gaussian()), np.zeros(35), subset_of_weights="subnetwork",
+                 subnetwork_indices=indices)  # fmt: skip
+    indices[0] = 7
+    assert la.subset.indices.tolist() == la.options.subnetwork_indices.tolist() == [0, 3]
 
 
 # --- choices
@@ -122,3 +165,9 @@ def test_the_last_layer_as_a_subnetwork_is_the_last_layer():
 def test_impossible_choices_are_named(call, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         call()
+
+
+@pytest.mark.parametrize("mask", [[True, False, True], np.array([True, False, True])])
+def test_a_mask_of_layers_is_not_read_as_numbers_of_layers(mask):
+    with pytest.raises(TypeError, match=r"^layers: expected a whole number of at least -3, received"):
+        weights_of_layers(NETWORK, mask)

@@ -134,8 +134,9 @@ def evidence_function(
     fit: Fit, model: BayesianModel, theta: Array, prior_structure: str, noise: bool
 ) -> EvidenceFunction:
     """Return the evidence as a function of a prior of this structure and, if `noise` is set, of the noise."""
-    option("prior_structure", prior_structure, PRIOR_STRUCTURES)
-    if boolean("optimize_noise", noise) and model.likelihood.sigma_noise is None:
+    prior_structure = option("prior_structure", prior_structure, PRIOR_STRUCTURES)
+    noise = boolean("optimize_noise", noise)
+    if noise and model.likelihood.sigma_noise is None:
         expected = "False but for a Gaussian likelihood"
         raise ValueError(refusal("optimize_noise", expected, f"True with {model.likelihood}"))
     subset = fit.structure.subset

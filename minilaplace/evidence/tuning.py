@@ -166,7 +166,7 @@ def marglik_training(
         option("options", name, [field.name for field in fields(Options)])
     tol, chosen = real_number("tol", tol, above=0.0), Options(**options)
     check_callback(callback, "(round, model, theta)")
-    whole_number("max_rounds", max_rounds, least=1)
+    max_rounds = whole_number("max_rounds", max_rounds, least=1)
     rng = sampler(rng)
     X, y = model.check_data(X, y)
     subset = chosen.subset(model)

@@ -29,7 +29,7 @@ from ..network.mlp import MLP
 from ..structures.fit import STRUCTURES
 from ..training.convergence import TrainingCallback
 from ..training.map_estimate import fit_map
-from ..validation import Array, class_labels, option, real_number, refusal, vector, whole_number
+from ..validation import Array, class_labels, keep, option, real_number, refusal, vector, whole_number
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,15 @@ class Settings:
     link_approx: str = "probit"
 
     def __post_init__(self) -> None:
-        for name in ("prior_precision", "temperature"):
-            object.__setattr__(self, name, real_number(name, getattr(self, name), above=0.0))
-        object.__setattr__(self, "n_hidden", whole_number("n_hidden", self.n_hidden, least=0))
-        option("hessian_structure", self.hessian_structure, STRUCTURES)
-        option("curvature", self.curvature, CURVATURES)
-        option("link_approx", self.link_approx, Bernoulli.links)
+        keep(
+            self,
+            prior_precision=real_number("prior_precision", self.prior_precision, above=0.0),
+            temperature=real_number("temperature", self.temperature, above=0.0),
+            n_hidden=whole_number("n_hidden", self.n_hidden, least=0),
+            hessian_structure=option("hessian_structure", self.hessian_structure, STRUCTURES),
+            curvature=option("curvature", self.curvature, CURVATURES),
+            link_approx=option("link_approx", self.link_approx, Bernoulli.links),
+        )
 
 
 class Explorer:
@@ -162,9 +165,10 @@ class Explorer:
 
     def _index(self, index: int) -> int:
         """Return the index of a sample, or raise a ValueError if there is no such sample."""
-        if whole_number("index", index, least=0) >= len(self.X):
+        index = whole_number("index", index, least=0)
+        if index >= len(self.X):
             raise ValueError(refusal("index", f"a sample below {len(self.X)}", index))
-        return int(index)
+        return index
 
     def _set_data(self, X: Array, y: NDArray[np.intp]) -> None:
         self.X, self.y = X, y

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_softmax, softmax
 
 from ..network.mlp import MLP
@@ -64,8 +64,7 @@ class Bernoulli(Likelihood):
 
     def _matched(self, f: Array, y: Any) -> Array:
         check_shape("f", f, (len(f), 1))
-        check_shape("y", y, (len(f),))
-        return np.asarray(y, dtype=np.float64)
+        return _labels(y, len(f), 2).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -146,5 +145,13 @@ class Categorical(Likelihood):
         return class_labels("y", y, n_samples, n_classes=n_outputs)
 
     def _matched(self, f: Array, y: Any) -> Any:
-        check_shape("y", y, (len(f),))
-        return np.asarray(y, dtype=np.intp)
+        return _labels(y, *f.shape)
+
+
+def _labels(y: Any, n_samples: int, n_classes: int) -> NDArray[np.intp]:
+    """Return y as labels (N,) that are classes; for those that `check_targets` has returned this is quick."""
+    check_shape("y", y, (n_samples,))
+    # Read as unsigned, a negative label is larger than all classes.
+    if type(y) is np.ndarray and y.dtype == np.intp and y.view(np.uintp).max(initial=0) < n_classes:
+        return y
+    return class_labels("y", y, n_samples, n_classes)

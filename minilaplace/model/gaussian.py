@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..validation import Array, positive_numbers, refusal
+from ..validation import Array, keep, positive_numbers, refusal
 from .likelihood import Likelihood, columns
 
 NO_PROBABILITIES = dict.fromkeys(["bridge", "bridge_norm", "quadrature"], "there are no class probabilities")
@@ -36,7 +36,7 @@ class Gaussian(Likelihood):
     meaningless = NO_PROBABILITIES
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sigma_noise", positive_numbers("sigma_noise", self.sigma_noise))
+        keep(self, sigma_noise=positive_numbers("sigma_noise", self.sigma_noise))
 
     def nll(self, f: Array, y: Any) -> Array:
         z = (f - columns(y, f.shape)) / self.sigma_noise

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..network.mlp import MLP
-from ..validation import Array, check_shape, real_targets, refusal
+from ..validation import Array, check_shape, class_labels, real_array, real_targets, refusal
 
 
 class Likelihood(ABC):
@@ -115,7 +115,7 @@ class Likelihood(ABC):
             expected = "one with class probabilities, a noise_variance, or a log_score of its own"
             raise ValueError(refusal("likelihood", expected, type(self).__name__))
         mean, variance = prediction
-        return gaussian_log_density(mean, variance, y)
+        return gaussian_log_density(mean, variance, columns(y, np.shape(mean)))
 
 
 def gaussian_log_density(mean: Array, variance: Array, y: Array) -> Array:
@@ -126,7 +126,8 @@ def gaussian_log_density(mean: Array, variance: Array, y: Array) -> Array:
 def class_log_probability(p: Array, y: Any) -> Array:
     """Return log p_n(y_n), (N,), of probabilities moved into [eps, 1 - eps], so that no logarithm is infinite."""
     eps = np.finfo(np.float64).eps
-    return np.log(np.clip(every_class(p)[np.arange(len(y)), y], eps, 1 - eps))
+    p = every_class(p)
+    return np.log(np.clip(p[np.arange(len(p)), class_labels("y", y, *p.shape)], eps, 1 - eps))
 
 
 def every_class(p: Array, n_axes: int = 1) -> Array:
@@ -136,7 +137,7 @@ def every_class(p: Array, n_axes: int = 1) -> Array:
 
 def columns(y: Any, shape: tuple[int, ...]) -> Array:
     """Return y if it has this shape (N, C), or y (N,) as one column if C = 1; else raise a ValueError."""
-    y = np.asarray(y)
+    y = real_array("y", y, f"shape {shape}")
     if shape[1] == 1 and y.ndim == 1:
         y = y[:, None]
     check_shape("y", y, shape)

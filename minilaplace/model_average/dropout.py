@@ -82,7 +82,7 @@ def fit_dropout(
     instance("model", model, BayesianModel, "a BayesianModel")
     adam = Adam(epochs, batch_size, learning_rate)
     check_callback(callback, "(epoch, theta, loss)")
-    _check(model.network, rate)
+    rate = _checked_rate(model.network, rate)
     X, y = model.check_data(X, y)
     rng = sampler(rng)
     theta = model.network.init(rng) if theta0 is None else model.check_theta(theta0, "theta0")
@@ -106,7 +106,7 @@ def fit_dropout(
 
 def dropout_masks(network: MLP, rate: float, n_samples: int, rng: Seed = None) -> Array:
     """Draw masks (S, P): 0 for the columns of silent units, 1 / (1 - rate) for those of others, and 1 elsewhere."""
-    _check(network, rate)
+    rate = _checked_rate(network, rate)
     n_samples, rng = whole_number("n_samples", n_samples, least=1), sampler(rng)
     return np.array([_mask(network, rate, rng) for _ in range(n_samples)])
 
@@ -119,10 +119,11 @@ def _mask(network: MLP, rate: float, rng: np.random.Generator) -> Array:
     return mask
 
 
-def _check(network: MLP, rate: float) -> None:
-    """Raise a ValueError unless the rate is a probability below 1, and the network has a hidden layer."""
+def _checked_rate(network: MLP, rate: float) -> float:
+    """Return the rate, a probability below 1, or raise a ValueError; also if the network has no hidden layer."""
     instance("network", network, MLP, "an MLP")
-    if not 0 <= real_number("rate", rate) < 1:
+    if not 0 <= (number := real_number("rate", rate)) < 1:
         raise ValueError(refusal("rate", "a probability of at least 0 and below 1", repr(rate)))
     if len(network.shapes) == 1:
         raise ValueError(refusal("network", "a hidden layer, whose units dropout can silence", repr(network)))
+    return number

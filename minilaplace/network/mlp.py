@@ -30,7 +30,20 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..validation import Array, Seed, StoredSamples, option, readable, refusal, sampler, whole_number
+from ..validation import (
+    Array,
+    Seed,
+    StoredSamples,
+    check_dense,
+    check_memory,
+    gibibytes,
+    option,
+    readable,
+    refusal,
+    refuse_masked,
+    sampler,
+    whole_number,
+)
 from .activation import ACTIVATIONS, Activation
 from .jacobian import FactoredRows, Shape, layer_views, n_parameters
 from .second_order import second_order
@@ -131,10 +144,14 @@ class MLP:
 
     def jacobian(self, theta: Array, X: Array) -> Array:
         """Return J_n = d f_n / d theta for every sample, (N, C, P)."""
-        return self.trace(theta, X).pull_back().dense()
+        trace, n_floats = self.trace(theta, X), len(X) * self.n_outputs * self.n_params
+        received = f"{len(X)} samples, whose Jacobian takes {gibibytes(n_floats)}"
+        check_memory("X", "fewer samples at a time", received, n_floats)
+        return trace.pull_back().dense()
 
     def second_order(self, theta: Array, X: Array, G: Array) -> Array:
         """Return the network's own curvature sum_n sum_c G_nc d2 f_c(x_n) / d theta2, (P, P)."""
+        check_dense("network", self.n_params)
         return self.trace(theta, X).second_order(G)
 
     def trace(self, theta: Array, X: Array) -> Trace:
@@ -153,6 +170,7 @@ class MLP:
         return readable("X", X, self.input_shape)
 
     def _check_shape(self, X: Array) -> None:
+        refuse_masked(X=X)
         if np.ndim(X) != 1 + len(self.input_shape) or np.shape(X)[1:] != self.input_shape:
             expected = f"shape (N, {', '.join(map(str, self.input_shape))})"
             raise ValueError(refusal("X", expected, f"shape {np.shape(X)}"))

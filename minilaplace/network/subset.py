@@ -7,7 +7,7 @@ these parameters, how many layers a backward pass has to reach for them, and how
 |---|---|
 | `all` | all of theta |
 | `last_layer` | the W and b of the last layer: logistic regression on learned features |
-| `subnetwork` | those at `subnetwork_indices`, in that order |
+| `subnetwork` | those at `subnetwork_indices`, in that order, or where this is True, a mask (P,) |
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..validation import Array, option, real_array, refusal
+from ..validation import Array, numeric_array, option, refusal
 from .jacobian import Shape, layer_views, n_parameters
 from .layer_pairs import pair_floats, pairs_are_cheaper
 from .mlp import MLP, Trace
 
 SUBSETS = ("all", "last_layer", "subnetwork")
+INDICES = "different whole numbers from 0 to {}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +70,7 @@ class Subset:
 
 def select(network: MLP, name: str, subnetwork_indices: Any = None) -> Subset:
     """Return the subset of this name, or raise a ValueError."""
-    option("subset_of_weights", name, SUBSETS)
+    name = option("subset_of_weights", name, SUBSETS)
     if (subnetwork_indices is not None) != (name == "subnetwork"):
         expected = "indices with subset_of_weights='subnetwork', and there alone"
         raise ValueError(refusal("subnetwork_indices", expected, f"{subnetwork_indices} with {name!r}"))
@@ -93,9 +94,14 @@ def _subset(network: MLP, n_layers: int, indices: NDArray[np.intp], columns: NDA
 
 
 def _checked(subnetwork_indices: Any, P: int) -> NDArray[np.intp]:
-    """Return different positions in theta, in the order in which they were given."""
-    name, expected = "subnetwork_indices", f"different whole numbers from 0 to {P - 1}"
-    values = real_array(name, subnetwork_indices, expected)
+    """Return different positions in theta, in the order in which they were given, or those where a mask is True."""
+    name, expected = "subnetwork_indices", INDICES.format(P - 1)
+    values = numeric_array(name, subnetwork_indices, expected)
+    if values.dtype == bool:
+        if values.shape != (P,) or not values.any():
+            received = f"a mask of shape {values.shape} that has {np.count_nonzero(values)} True"
+            raise ValueError(refusal(name, f"{expected}, or a mask of shape ({P},) that selects some", received))
+        return np.flatnonzero(values)
     if values.ndim != 1 or values.size == 0:
         raise ValueError(refusal(name, f"shape (P_s,) of {expected}", f"shape {values.shape}"))
     strange = ~np.isin(values, np.arange(P))

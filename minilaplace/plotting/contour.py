@@ -75,7 +75,7 @@ def plot_contour(
     >>> panel.get_title()
     'Laplace'
     """
-    boolean("colorbar", colorbar)
+    colorbar = boolean("colorbar", colorbar)
     instance("la", la, Laplace, "a Laplace")
     network, likelihood = la.model.network, la.model.likelihood
     if network.n_inputs != 2 or not likelihood.is_classifier or len(network.input_shape) != 1:
@@ -83,7 +83,8 @@ def plot_contour(
     X, y = la.model.check_data(X, y)
     margin, n_grid = real_number("margin", margin), whole_number("n_grid", n_grid, least=2)
     n_classes = max(2, network.n_outputs)
-    if whole_number("target", target, least=0) >= n_classes:
+    target = whole_number("target", target, least=0)
+    if target >= n_classes:
         raise ValueError(refusal("target", f"a class below {n_classes}", target))
     (x1, x2), points = plane(X, margin, n_grid)
     p = class_probabilities(la, points, link_approx)[:, target].reshape(n_grid, n_grid)

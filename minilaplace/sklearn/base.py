@@ -30,7 +30,7 @@ from ..predictive.links import link_of
 from ..structures.fit import Options
 from ..training.convergence import ConvergenceWarning
 from ..training.map_estimate import fit_map
-from ..validation import Array, boolean, instance, option, refusal, whole_number
+from ..validation import Array, boolean, instance, option, refusal, refuse_masked, whole_number
 from .mlp import activation_here, carried
 
 BUDGETS = {"lbfgs": "max_iterations", "adam": "epochs"}  # the name of `max_iter` in `fit_map`, by solver
@@ -204,6 +204,7 @@ class LaplaceMLP(BaseEstimator):
 
     def _new_inputs(self, X: Any) -> Array:
         check_is_fitted(self)
+        refuse_masked(X=X)
         return validate_data(self, X, dtype=np.float64, reset=False)
 
     def _predict(self, X: Any) -> Any:

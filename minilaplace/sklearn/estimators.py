@@ -17,7 +17,7 @@ from sklearn.utils.validation import validate_data
 from ..model.classes import Bernoulli, Categorical
 from ..model.gaussian import Gaussian
 from ..model.likelihood import Likelihood, every_class
-from ..validation import Array, refusal
+from ..validation import Array, refusal, refuse_masked
 from .base import LaplaceMLP
 from .mlp import matching_precision, residual_noise
 
@@ -114,6 +114,7 @@ class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
         return self.classes_[(u > p.cumsum(axis=2)[:, :, :-1]).sum(axis=2)]
 
     def _read(self, X: Any, y: Any, *, reset: bool, classes: Any = None) -> tuple[Array, Any]:
+        refuse_masked(X=X, y=y)
         X, y = validate_data(self, X, y, dtype=np.float64, reset=reset)
         check_classification_targets(y)
         if reset:
@@ -203,6 +204,7 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
         return tags
 
     def _read(self, X: Any, y: Any, *, reset: bool) -> tuple[Array, Any]:
+        refuse_masked(X=X, y=y)
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True, reset=reset)
         if reset:
             self._one_column = y.ndim == 1

@@ -14,14 +14,26 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..curvature import CURVATURES, contributions, finite_curvature
 from ..model.bayesian_model import BayesianModel
 from ..model.likelihood import Likelihood
-from ..network.jacobian import batches
-from ..network.subset import Subset, select
+from ..network.jacobian import batches, n_parameters
+from ..network.subset import INDICES, SUBSETS, Subset, select
 from ..parallel import side_by_side
-from ..validation import Array, StoredSamples, option, real_number, refusal, whole_number
+from ..validation import (
+    Array,
+    StoredSamples,
+    check_memory,
+    gibibytes,
+    keep,
+    numeric_array,
+    option,
+    real_number,
+    refusal,
+    whole_number,
+)
 from .full import BlockDiag, Full, Structure
 from .kronecker import Diag, Kron
 from .low_rank import FunctionSpace, LowRank
@@ -33,6 +45,15 @@ STRUCTURES: dict[str, type[Structure]] = {
     "blockdiag": BlockDiag,
     "lowrank": LowRank,
     "gp": FunctionSpace,
+}
+# How many numbers each structure keeps of the curvature, given a subset and the number of rows R_n J_n of the data.
+KEPT: dict[str, Callable[[Subset, int], int]] = {
+    "full": lambda subset, n_rows: len(subset) ** 2,
+    "kron": lambda subset, n_rows: 1 + sum(H**2 + I**2 for H, I in subset.shapes),
+    "diag": lambda subset, n_rows: len(subset),
+    "blockdiag": lambda subset, n_rows: sum(size**2 for size in np.bincount(subset.tensors() // 2).tolist()),
+    "lowrank": lambda subset, n_rows: len(subset) ** 2,
+    "gp": lambda subset, n_rows: n_rows * len(subset),
 }
 # The power of 1 / sigma_noise that each curvature carries.
 NOISE_POWERS = {"ggn": 2, "hessian": 2, "empirical_fisher": 4}
@@ -79,9 +100,15 @@ class Options:
     rank: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "temperature", real_number("temperature", self.temperature, above=0.0))
-        option("curvature", self.curvature, CURVATURES)
         structure = option("hessian_structure", self.hessian_structure, STRUCTURES)
+        keep(
+            self,
+            temperature=real_number("temperature", self.temperature, above=0.0),
+            curvature=option("curvature", self.curvature, CURVATURES),
+            hessian_structure=structure,
+            subset_of_weights=option("subset_of_weights", self.subset_of_weights, SUBSETS),
+            subnetwork_indices=_own_copy(self.subnetwork_indices),
+        )
         if structure in ("kron", "gp") and self.curvature == "hessian":
             form = {"kron": "a Kronecker product", "gp": "a sum of squares"}[structure]
             expected = f"'ggn' or 'empirical_fisher' with hessian_structure={structure!r}"
@@ -94,7 +121,7 @@ class Options:
         if self.rank is not None:
             if structure != "lowrank":
                 raise ValueError(refusal("rank", "None but for hessian_structure='lowrank'", f"{self.rank!r}"))
-            whole_number("rank", self.rank, least=1)
+            keep(self, rank=whole_number("rank", self.rank, least=1))
 
     def subset(self, model: BayesianModel) -> Subset:
         """Return the model's parameters that are uncertain; raise a ValueError if the structure does not suit them."""
@@ -104,9 +131,28 @@ class Options:
         return select(model.network, self.subset_of_weights, self.subnetwork_indices)
 
     def no_data(self, likelihood: Likelihood, subset: Subset) -> Fit:
-        """Return the fit to no data."""
+        """Return the fit to no data, or raise a ValueError if this machine has no memory for its curvature."""
+        self.check_memory(subset)
         structure = STRUCTURES[self.hessian_structure](subset, self.rank)
         return Fit(structure, likelihood, self.curvature, self.temperature)
+
+    def check_memory(self, subset: Subset, n_rows: int = 0) -> None:
+        """Raise a ValueError if this machine has no memory for the curvature and for what a posterior makes of it."""
+        smaller = "hessian_structure='kron' or 'diag', or subset_of_weights='last_layer'"
+        kept = KEPT[self.hessian_structure](subset, n_rows)
+        received = f"{self.hessian_structure!r} of {len(subset)} parameters, which takes {gibibytes(kept)}"
+        check_memory("hessian_structure", smaller, f"{received} and as much again for its factor", 2 * kept)
+        if self.curvature == "hessian":
+            reached = n_parameters(subset.shapes)
+            received = f"'hessian' in {reached} parameters, whose second-order term takes {gibibytes(reached**2)}"
+            check_memory("curvature", f"'ggn' with {smaller}", received, reached**2)
+
+
+def _own_copy(subnetwork_indices: Any) -> NDArray[Any] | None:
+    """Return indices or a mask as an array that the caller cannot change, or None."""
+    if subnetwork_indices is None:
+        return None
+    return numeric_array("subnetwork_indices", subnetwork_indices, INDICES.format("P - 1")).copy()
 
 
 def add_up(
@@ -122,6 +168,10 @@ def add_up(
     callback: Callable[[int, int], object] | None = None,
 ) -> Fit:
     """Return the fit of `model` at `theta` to (X, y), added up shard by shard where there is an executor."""
+    if options.hessian_structure == "gp":
+        f = np.zeros((1, model.network.n_outputs))
+        rows_each = 1 if options.curvature == "empirical_fisher" else model.likelihood.factor(f).shape[1]
+        options.check_memory(subset, rows_each * len(X))
     shard = partial(_shard, options, model, subset, theta, batch_size)
     if executor is None:
         return shard(X, y, callback)

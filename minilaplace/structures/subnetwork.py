@@ -76,6 +76,7 @@ def _largest(score: Array, n_weights: int) -> Indices:
 
 
 def _at_most(n_weights: Any, most: int) -> int:
-    if whole_number("n_weights", n_weights, least=1) > most:
+    n_weights = whole_number("n_weights", n_weights, least=1)
+    if n_weights > most:
         raise ValueError(refusal("n_weights", f"a whole number up to {most}", n_weights))
     return int(n_weights)

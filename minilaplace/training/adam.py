@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.bayesian_model import BayesianModel
-from ..validation import Array, boolean, real_number, whole_number
+from ..validation import Array, boolean, keep, real_number, whole_number
 from .convergence import TrainingCallback
 
 
@@ -29,10 +29,13 @@ class Adam:
     shuffle: bool = True
 
     def __post_init__(self) -> None:
-        whole_number("epochs", self.epochs, least=1)
-        whole_number("batch_size", self.batch_size, least=1)
-        real_number("learning_rate", self.learning_rate, above=0.0)
-        boolean("shuffle", self.shuffle)
+        keep(
+            self,
+            epochs=whole_number("epochs", self.epochs, least=1),
+            batch_size=whole_number("batch_size", self.batch_size, least=1),
+            learning_rate=real_number("learning_rate", self.learning_rate, above=0.0),
+            shuffle=boolean("shuffle", self.shuffle),
+        )
 
     def minimise(
         self, model: BayesianModel, X: Array, y: Any, theta: Array, rng: np.random.Generator, callback: TrainingCallback

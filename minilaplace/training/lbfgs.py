@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import minimize, root
 
 from ..model.bayesian_model import BayesianModel
-from ..validation import Array, whole_number
+from ..validation import Array, keep, whole_number
 from .convergence import TrainingCallback, warn
 
 NEAR = 1e-9  # nats that the best step in a parameter may still gain at a mode
@@ -56,7 +56,7 @@ class LBFGS:
     max_iterations: int = 10_000
 
     def __post_init__(self) -> None:
-        whole_number("max_iterations", self.max_iterations, least=1)
+        keep(self, max_iterations=whole_number("max_iterations", self.max_iterations, least=1))
 
     def minimise(
         self, model: BayesianModel, X: Array, y: Any, theta: Array, rng: np.random.Generator, callback: TrainingCallback

@@ -1,92 +1,25 @@
-"""Around the post: the boundary's checks.
-
-Every value a user hands in passes through one of these functions once, before any work is done. Each returns the
-value in the form the library computes with, or raises a `ValueError` (`TypeError` where the type is wrong) that
-names the argument, what was expected and what was received.
-
-- `instance`, `real_number`, `whole_number`, `boolean`, `option`, `check_callback` for single values,
-- `positive_numbers`, `vector`, `number_or_vector`, `matrix`, `positive_definite` for arrays, always float64 and finite,
-- `numbers` for arrays of a given number of axes, `readable` for samples that may be too many to convert as a whole,
-- `class_labels`, `real_targets` for the targets that a model learns from,
-- `sampler` for the source of randomness.
-"""
+"""Arrays: vectors, matrices and samples as float64 and finite, and the targets that a model learns from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import Executor
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigvalsh
+from scipy.sparse import issparse
 
-Array: TypeAlias = NDArray[np.float64]
-Seed: TypeAlias = int | np.random.Generator | None
+from .conversion import Array, finite, real_array, refusal
+from .values import real_number
 
 READ_FLOATS = 2**20  # how many numbers of a stored array are read at a time, about 8 MB
-
-
-def refusal(name: str, expected: object, received: object) -> str:
-    """Return the message of an error, in the form that all errors of the library have."""
-    return f"{name}: expected {expected}, received {received}"
-
-
-def instance(name: str, value: Any, kind: type, expected: str) -> None:
-    """Raise a TypeError unless `value` is of this kind."""
-    if not isinstance(value, kind):
-        raise TypeError(refusal(name, expected, repr(value)))
-
-
-def boolean(name: str, value: object) -> bool:
-    """Return `value` as a bool if it is True or False, and not a string like "no", which Python counts as true."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(refusal(name, "True or False", repr(value)))
-    return bool(value)
-
-
-def option(name: str, value: object, known: Collection[str]) -> str:
-    """Return `value` if it is one of the `known` names."""
-    if not isinstance(value, str) or value not in known:
-        raise ValueError(refusal(name, f"one of {', '.join(map(repr, known))}", repr(value)))
-    return value
-
-
-def check_callback(callback: Any, arguments: str) -> None:
-    """Raise a TypeError unless `callback` is None or a function of these arguments."""
-    if callback is not None and not callable(callback):
-        raise TypeError(refusal("callback", f"a function of {arguments}", repr(callback)))
-
-
-def check_executor(executor: Any) -> None:
-    """Raise a TypeError unless this is None or an executor."""
-    if executor is not None:
-        instance("executor", executor, Executor, "a concurrent.futures.Executor")
 
 
 def check_shape(name: str, array: Any, shape: tuple[int, ...]) -> None:
     """Raise a ValueError unless the array has this shape."""
     if np.shape(array) != shape:
         raise ValueError(refusal(name, f"shape {shape}", f"shape {np.shape(array)}"))
-
-
-def real_number(name: str, value: object, *, above: float = -np.inf) -> float:
-    """Return `value` as a finite float greater than `above`."""
-    expected = "a finite number" if above == -np.inf else f"a finite number greater than {above:g}"
-    number = real_array(name, value, expected, lambda shape: shape == ())
-    if not above < number < np.inf:
-        raise ValueError(refusal(name, expected, repr(value)))
-    return float(number)
-
-
-def whole_number(name: str, value: object, *, least: int) -> int:
-    """Return `value` as an int that is at least `least`."""
-    expected = f"a whole number of at least {least}"
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(refusal(name, expected, repr(value)))
-    if value < least:
-        raise ValueError(refusal(name, expected, repr(value)))
-    return int(value)
 
 
 def vector(name: str, value: ArrayLike, length: int) -> Array:
@@ -128,6 +61,9 @@ class StoredSamples:
     """
 
     def __init__(self, name: str, source: Any, each: tuple[int, ...]) -> None:
+        if np.isnan(source.shape[:1]).any():  # dask's word for a length that it has not computed
+            expected, cure = _expected_samples(each), "call its .compute_chunk_sizes() first"
+            raise ValueError(refusal(name, expected, f"an array of unknown length, shape {source.shape}: {cure}"))
         _check_samples(name, source.shape, each)
         self._name, self._source, self._each = name, source, each
         step = max(1, READ_FLOATS // int(np.prod(each)))
@@ -146,7 +82,7 @@ Readable: TypeAlias = Array | StoredSamples  # samples (N, ...) that are read by
 
 def readable(name: str, value: Any, each: tuple[int, ...]) -> Readable:
     """Return `value` as finite (N, *each) samples: an array where it is float64 in memory, else `StoredSamples`."""
-    elsewhere = isinstance(getattr(value, "dtype", None), np.dtype) and hasattr(value, "shape")
+    elsewhere = isinstance(getattr(value, "dtype", None), np.dtype) and hasattr(value, "shape") and not issparse(value)
     if not elsewhere or (isinstance(value, np.ndarray) and value.dtype == np.float64):
         return matrix(name, value, each)
     return StoredSamples(name, value, each)
@@ -175,11 +111,13 @@ def class_labels(name: str, value: ArrayLike, n_samples: int, n_classes: int) ->
     """Return `value` as integer labels 0 .. n_classes - 1, (n_samples,); whole floats and bools count as integers."""
     expected = f"shape ({n_samples},) of integer labels 0..{n_classes - 1}"
     array = real_array(name, value, expected, lambda shape: shape == (n_samples,))
-    unknown = ~np.isin(array, np.arange(n_classes))
+    with np.errstate(invalid="ignore"):  # NaN becomes some number, which is not equal to NaN
+        labels = array.astype(np.intp)
+    unknown = (labels != array) | (labels < 0) | (labels >= n_classes)
     if unknown.any():
         n = int(unknown.argmax())
         raise ValueError(refusal(name, expected, f"{array[n]:g} at index {n}"))
-    return array.astype(np.intp)
+    return labels
 
 
 def real_targets(name: str, value: ArrayLike, n_samples: int, n_outputs: int) -> Array:
@@ -193,48 +131,3 @@ def numbers(name: str, value: ArrayLike, shapes: Mapping[int, str]) -> Array:
     """Return finite numbers, at least one, in an array whose number of axes is a key of `shapes`: {2: "(N, C)"}."""
     expected = f"shape {' or '.join(shapes.values())} with nothing empty"
     return finite(name, real_array(name, value, expected, lambda shape: len(shape) in shapes and 0 not in shape))
-
-
-def refuse_where(name: str, wrong: NDArray[np.bool_], expected: str, values: Array, first: int = 0) -> None:
-    """Raise a ValueError that shows the first of the values that are wrong, if any is; rows count from `first`."""
-    if wrong.any():
-        index = tuple(map(int, np.argwhere(wrong)[0]))
-        place = (first + index[0], *index[1:]) if index else ()
-        raise ValueError(refusal(name, expected, f"{values[index]:g} at index {place}"))
-
-
-def sampler(rng: Seed) -> np.random.Generator:
-    """Return the generator `rng`, or a new one from the seed `rng`, or one from fresh entropy if `rng` is None."""
-    if isinstance(rng, np.random.Generator):
-        return rng
-    if rng is not None:
-        rng = whole_number("rng", rng, least=0)
-    return np.random.default_rng(rng)
-
-
-def real_array(
-    name: str, value: Any, expected: str, fits: Callable[[tuple[int, ...]], bool] = lambda shape: True
-) -> Array:
-    """Return `value` as a float64 array whose shape fits; strings, objects and complex numbers are refused."""
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise ValueError(refusal(name, expected, "rows of different lengths")) from None
-    if array.dtype.kind not in "buif":
-        raise TypeError(refusal(name, f"real numbers, {expected}", f"dtype {array.dtype}"))
-    if not fits(array.shape):
-        raise ValueError(refusal(name, expected, f"shape {array.shape}"))
-    return array.astype(np.float64, copy=False)
-
-
-def finite(name: str, array: Array, first: int = 0) -> Array:
-    """Return `array` if every entry is finite; in an error rows count from `first`.
-
-    The sum of finite entries is finite too, unless it overflows: only a sum that is not finite makes this look at each
-    entry, which takes memory of the array's size.
-    """
-    with np.errstate(all="ignore"):
-        total = array.sum()
-    if not np.isfinite(total):
-        refuse_where(name, ~np.isfinite(array), "finite numbers", array, first)
-    return array
