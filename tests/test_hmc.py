@@ -9,6 +9,7 @@ import multiprocessing
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -203,7 +204,7 @@ def test_the_seed_gives_the_same_bits_with_or_without_an_executor(pool):
     spawning = multiprocessing.get_context("spawn")
     with ThreadPoolExecutor(2) if pool == "threads" else ProcessPoolExecutor(2, mp_context=spawning) as executor:
         together = hmc(model, X, y, rng=7, executor=executor, **options)
-    for name in ("samples", "acceptance", "step_size", "divergences"):
+    for name in ("samples", "acceptance", "step_size", "divergences", "starts"):
         np.testing.assert_array_equal(getattr(together, name), getattr(alone, name))
     np.testing.assert_array_equal(hmc(model, X, y, rng=7, **{**options, "n_chains": 2}).samples, alone.samples[:2])
     assert not np.any(hmc(model, X, y, rng=8, **options).samples == alone.samples)
@@ -269,6 +270,34 @@ def test_a_constant_agrees_with_itself_and_stuck_chains_with_nothing():
     stuck = np.repeat([[0.0], [1.0]], 10, axis=1)
     assert split_r_hat(stuck) == np.inf
     assert effective_sample_size(stuck) < 3
+
+
+@pytest.mark.parametrize("value", [0.1, 1.0, -0.1, 1 / 3, 1e-300, 1e300, 12345.678, 0.0])
+@pytest.mark.parametrize("T", [100, 101])
+def test_a_constant_counts_all_its_draws_whatever_its_value_and_rounding(value, T):
+    # S is the number of draws without the middle one of a chain of odd length; no draw says less than another.
+    for unit in (0, 1, 4):  # last places by which rounding may move the value
+        draws = value + unit * np.spacing(value) * np.random.default_rng(0).integers(0, 2, size=(4, T))
+        draws[0] = value
+        assert effective_sample_size(draws) == 400
+        assert split_r_hat(draws) == 1
+        assert chains_of(draws[:, :, None]).truth().shape == (4 * T, 1)
+    draws = np.random.default_rng(0).normal(size=(4, 200, 2))
+    np.testing.assert_array_equal(chains_of(draws).truth(1.1, of=lambda theta: value), draws.reshape(-1, 2))
+
+
+@pytest.mark.parametrize("stuck", [[0.1, 0.2], [0.1, 0.1, 0.3]])
+def test_chains_that_are_stuck_apart_agree_with_nothing_whatever_the_values(stuck):
+    draws = np.repeat(np.array(stuck)[:, None], 100, axis=1)
+    assert split_r_hat(draws) == np.inf
+    assert effective_sample_size(draws) < 2 * len(stuck)
+
+
+def test_a_small_spread_around_a_large_value_is_no_constant():
+    # Units and origin change neither number: 1e-9 around 1 has a million last places.
+    x = np.random.default_rng(0).normal(size=(4, 200)) + np.array([0, 0, 0, 1])[:, None]
+    for statistic in (split_r_hat, effective_sample_size):
+        assert statistic(1 + 1e-9 * x) == pytest.approx(statistic(x), rel=1e-4)
 
 
 # --- the effective sample size
@@ -361,6 +390,45 @@ def test_one_chain_is_no_truth_however_well_its_halves_agree():
     assert np.all(split_r_hat(samples) < 1.01)
     with pytest.raises(ValueError, match=r"^truth: expected two chains or more"):
         chains_of(samples).truth()
+
+
+def test_chains_from_one_start_are_no_truth_however_well_they_agree():
+    # The posterior of this network has two modes, theta and its mirror image, between which the chains do not move.
+    X = np.linspace(-2, 2, 20)[:, None]
+    model, mode = BayesianModel(MLP(1, 1, 1), Gaussian(0.1)), np.array([1.0, 0.0, 2.0, 0.0])
+    options = {"n_chains": 2, "n_warmup": 100, "n_leapfrog": 8, "rng": 0}
+    one = hmc(model, X, 2 * np.tanh(X), 200, theta0=mode, **options)
+    np.testing.assert_array_equal(one.starts, [mode, mode])
+    assert np.all(one.thetas[:, 2] > 0)
+    assert one.r_hat().max() < 1.1
+    expected = r"^truth: expected chains that started apart, received chains from one theta0, .*; leave theta0 out"
+    for of in (None, lambda theta: model.network.forward(theta, X)):
+        with pytest.raises(ValueError, match=expected):
+            one.truth(100.0, of=of)
+    mirrored = hmc(model, X, 2 * np.tanh(X), 200, theta0=[mode, mode * [-1, -1, -1, 1]], **options)
+    with pytest.raises(ValueError, match="R-hat"):
+        mirrored.truth(1.1)
+
+
+@pytest.mark.parametrize(("apart", "enough"), [(0.0, False), (1e-9, False), (1e-3, False), (0.1, True), (3.0, True)])
+def test_starts_are_apart_by_the_measure_of_the_draws(apart, enough):
+    # One parameter has a deviation of 1, the other of 1e-6: whether chains started apart does not depend on units.
+    samples = np.random.default_rng(0).normal(size=(4, 500, 2)) * [1.0, 1e-6]
+    starts = np.zeros((4, 2))
+    starts[2, 1] = apart * 1e-6
+    chains = replace(chains_of(samples), starts=starts)
+    if enough:
+        np.testing.assert_array_equal(chains.truth(), samples.reshape(-1, 2))
+    else:
+        with pytest.raises(ValueError, match="expected chains that started apart"):
+            chains.truth()
+
+
+def test_the_default_starts_are_apart_and_are_kept():
+    model, _, X, y = random_problem(hidden=(3,), n_samples=10)
+    chains = hmc(model, X, y, 4, n_chains=3, n_warmup=20, n_leapfrog=2, rng=0)
+    assert chains.starts.shape == (3, model.network.n_params)
+    assert np.ptp(chains.starts, axis=0).min() > 0.01
 
 
 def test_few_draws_are_no_truth_however_well_they_agree():

@@ -7,6 +7,7 @@ around the sigmoid's step: another rule, in another variable, than the two that 
 import math
 from itertools import pairwise
 
+import mpmath as mp
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,6 +21,7 @@ from minilaplace.network.subset import select
 from minilaplace.posterior.gaussian import FullPosterior
 from minilaplace.predictive.links import (
     LINKS,
+    NARROW,
     bridge,
     exact,
     plugin,
@@ -30,8 +32,8 @@ from minilaplace.predictive.links import (
 from minilaplace.predictive.outputs import LinearisedNetwork
 
 MEANS = [0.0, 0.3, -1.0, 3.0, -10.0, 30.0, -50.0]
-JUST_BELOW_1, JUST_ABOVE_1 = 1 - 1e-9, 1 + 1e-9  # quadrature changes its rule at s = 1
-DEVIATIONS = [0.0, 1e-3, 0.1, 0.5, 0.9, JUST_BELOW_1, 1.0, JUST_ABOVE_1, 1.1, 2.0, 10.0, 100.0, 1e3]
+JUST_BELOW, JUST_ABOVE = NARROW - 1e-9, NARROW + 1e-9  # quadrature changes its rule at s = NARROW
+DEVIATIONS = [0.0, 1e-3, 0.1, 0.5, JUST_BELOW, NARROW, JUST_ABOVE, 1.0, 1.0001, 1.1, 2.0, 10.0, 100.0, 1e3]
 
 means = st.floats(-50, 50)
 deviations = st.one_of(st.floats(0, 2), st.floats(0, 1e3))
@@ -83,8 +85,47 @@ def test_quadrature_is_the_integral_anywhere(m, s):
 
 @given(means)
 def test_quadrature_does_not_jump_where_it_changes_its_rule(m):
-    # dp/ds = s E[sigmoid''(f)] is below .1 at s = 1, so 2e-9 in s moves p by less than 2e-10.
-    assert abs(one(quadrature, m, JUST_BELOW_1) - one(quadrature, m, JUST_ABOVE_1)) <= 2e-10
+    # dp/ds = s E[sigmoid''(f)] is below .1 at s = .9, so 2e-9 in s moves p by less than 2e-10.
+    assert abs(one(quadrature, m, JUST_BELOW) - one(quadrature, m, JUST_ABOVE)) <= 2e-10
+
+
+def expected_in_25_digits(m, s):
+    """Return E[sigmoid(f)], f ~ N(m, s^2), by mpmath: Gauss-Legendre in pieces around the integrand's peak and f = 0.
+
+    The peak, where sigmoid(-f) = (f - m) / s^2, is found by bisection; in the variable z = (f - peak) / s the integrand
+    falls at least as fast as a Gaussian.
+    """
+    with mp.workdps(25):
+        m, s = mp.mpf(float(m)), mp.mpf(float(s))
+        low, high = m, m + s * s
+        for _ in range(120):
+            peak = (low + high) / 2
+            low, high = (peak, high) if 1 / (1 + mp.exp(peak)) > (peak - m) / s**2 else (low, peak)
+        step = [(-peak + width) / s for width in (-60, -30, -12, -4, 0, 4, 12, 30, 60)]
+
+        def integrand(z):
+            return mp.npdf(z + (peak - m) / s) / (1 + mp.exp(-(peak + s * z)))
+
+        edges = sorted({*map(mp.mpf, range(-12, 13, 3)), *(z for z in step if abs(z) < 12)})
+        largest = integrand(0)
+        return largest * mp.quad(lambda z: integrand(z) / largest, edges)
+
+
+@pytest.mark.parametrize("s", [1e-3, 0.1, 0.5, JUST_BELOW, 0.95, 1.0, 1.0001, 1.5, 3.0, 10.0, 26.0, 40.0, 200.0, 1e3])
+def test_quadrature_keeps_the_relative_accuracy_of_the_least_probabilities(s):
+    # Down to the end of the range of float64, where the logit that is left is -s^2 / 2 and beyond.
+    m = np.unique([-700.0, -300.0, -60.0, -5.0, -1.0, 0.0, 2.0, 700.0, *(m for m in (-s * s, -s * s / 2) if m > -700)])
+    expected = [expected_in_25_digits(m_n, s) for m_n in m]
+    for p, truth in zip(quadrature(Bernoulli(), logits(m, s)), expected, strict=True):
+        assert truth > 1e-306
+        assert abs(mp.mpf(float(p)) / truth - 1) <= 1e-12
+
+
+def test_quadrature_of_a_logit_far_below_is_the_closed_form():
+    # Where the sigmoid is exp(f) all over the Gaussian, its average is exp(m + s^2 / 2): 1.4e-26 for m = -60 and s = 1.
+    s = np.array([0.5, 1.0, 1.0001, 2.0, 5.0])
+    np.testing.assert_allclose(quadrature(Bernoulli(), logits(-60.0, s)), np.exp(-60 + s**2 / 2), rtol=1e-9)
+    assert one(quadrature, -60.0, 1.0001) == pytest.approx(1.44384e-26, rel=1e-4)
 
 
 @pytest.mark.parametrize("s", DEVIATIONS)

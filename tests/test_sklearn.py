@@ -1,10 +1,14 @@
 """The estimators pass scikit-learn's own checks, are the library's functions, and take over its MLPs exactly."""
 
+import ast
 import pickle
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import fields
+from pathlib import Path
 
+import joblib
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -25,10 +29,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import minilaplace
 from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian, Laplace, fit_map, marglik_training
 from minilaplace.sklearn.estimators import LaplaceClassifier, LaplaceRegressor
 from minilaplace.sklearn.mlp import FLATTEST, matching_precision
 from minilaplace.structures.fit import Options
+from minilaplace.training import convergence
 
 mpl.use("Agg")
 
@@ -86,6 +92,67 @@ def test_a_grid_search_over_a_pipeline_finds_parameters_of_the_estimator():
     search = GridSearchCV(pipeline, grid, cv=3, scoring="neg_log_loss").fit(X, MULTICLASS)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert search.score(X, MULTICLASS) > -0.6  # of log(3) = 1.1 for a guess
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Return the list of the warnings that this process shows, in whichever thread."""
+    texts = []
+    monkeypatch.setattr(warnings, "showwarning", lambda message, *_, **__: texts.append(str(message)))
+    return texts
+
+
+def several_fits(n_fits):
+    """Return calls that each fit an estimator which stops before a mode, so that it has something to say."""
+    return [lambda seed=seed: LaplaceClassifier((4,), max_iter=3, random_state=seed).fit(X, BINARY)
+            for seed in range(n_fits)]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["plain", "joblib"])
+def test_fits_in_threads_leave_the_warning_filters_as_they_were(kind, shown):
+    warnings.simplefilter("always")
+    before, fits = warnings.filters.copy(), several_fits(12)
+    if kind == "plain":
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda fit: fit(), fits))
+    else:
+        joblib.Parallel(4, backend="threading")(joblib.delayed(fit)() for fit in fits)
+    assert warnings.filters == before
+    assert len(shown) == 12  # each says once that it is not at a mode
+    warnings.warn("later", stacklevel=1)
+    assert shown[-1] == "later"
+
+
+def test_after_a_grid_search_in_threads_warnings_are_still_shown(shown):
+    # The filters themselves are not compared: scikit-learn's own `delayed` exchanges them around each of its calls.
+    warnings.simplefilter("always")
+    with joblib.parallel_backend("threading", n_jobs=4):
+        classifier, grid = LaplaceClassifier((4,), random_state=0), {"prior_precision": [0.1, 1.0, 10.0]}
+        GridSearchCV(classifier, grid, cv=3).fit(X, BINARY)
+    warnings.simplefilter("always")
+    warnings.warn("later", stacklevel=1)
+    assert shown[-1] == "later"
+
+
+def test_the_package_never_exchanges_the_filters_that_all_threads_share():
+    forbidden = {"catch_warnings", "filterwarnings", "simplefilter", "resetwarnings", "showwarning", "filters"}
+    for path in Path(minilaplace.__file__).parent.rglob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+        used = {getattr(node, "attr", getattr(node, "id", "")) for node in nodes}
+        imported = {alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
+        assert not forbidden & (used | imported), path
+
+
+def test_what_training_and_tuning_say_becomes_one_warning(monkeypatch):
+    def saying(*_, **__):
+        for message in ("first, max_iterations", "second", "first, max_iterations"):
+            convergence.warn(message)
+
+    monkeypatch.setattr(LaplaceClassifier, "_keep", saying)
+    with pytest.warns(exceptions.ConvergenceWarning) as caught:
+        LaplaceClassifier((4,), random_state=0).fit(X, BINARY)
+    assert [str(warning.message) for warning in caught] == ["first, max_iter\nsecond"]
+    assert caught[0].filename == __file__  # where `fit` was called
 
 
 def test_cross_validation_scores_both_estimators():

@@ -5,6 +5,7 @@ The mouse is matplotlib's own events, sent to a canvas that has no screen.
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import matplotlib as mpl
@@ -21,6 +22,7 @@ from minilaplace import toy_data_non_linear
 from minilaplace.explorer import window
 from minilaplace.explorer.explorer import Explorer
 from minilaplace.explorer.window import NoWindowError, Window, explore
+from minilaplace.training import convergence
 
 mpl.use("Agg")
 X, Y = toy_data_non_linear(24, rng=0)
@@ -256,11 +258,18 @@ def test_what_training_warns_of_is_said(monkeypatch):
 
     def warning(callback):
         made.explorer.__class__.train(made.explorer, callback)
-        window.warnings.warn("which is not a mode", stacklevel=1)
+        convergence.warn("which is not a mode")
 
     monkeypatch.setattr(made.explorer, "train", warning)
     press_button(made, "train")
     assert made.facts.get_text().endswith("which is not a mode")
+
+
+def test_what_is_said_beside_the_controls_does_not_touch_the_warning_filters(monkeypatch):
+    made, filters, seen = opened(), warnings.filters.copy(), []
+    monkeypatch.setattr(made.explorer, "train", lambda callback: seen.append(warnings.filters.copy()))
+    press_button(made, "train")
+    assert seen == [filters]
 
 
 def test_a_training_that_fails_is_refused_in_the_panel_and_can_be_tried_again(monkeypatch):

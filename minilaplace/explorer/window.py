@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -26,6 +25,7 @@ from ..curvature import CURVATURES
 from ..model.classes import Bernoulli
 from ..predictive.links import SAMPLED
 from ..structures.fit import STRUCTURES
+from ..training.convergence import convergence_heard
 from ..validation import Array, instance
 from .explorer import Explorer
 from .panel import Hand, Overlay, Panel
@@ -195,15 +195,14 @@ class Window:
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
-        """Keep the texts of warnings and errors, to be shown beside the controls."""
+        """Keep what is said of convergence and the texts of errors, to be shown beside the controls."""
         self._news = ""
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with convergence_heard() as heard:
             try:
                 yield
             except (ValueError, np.linalg.LinAlgError) as error:
                 self._news = str(error)
-        self._news = " ".join([self._news, *(str(warning.message) for warning in caught)]).strip()
+        self._news = " ".join([self._news, *heard]).strip()
 
     def _train(self) -> None:
         """Train and show the progress, start again after each change that comes in meanwhile, and draw the result."""

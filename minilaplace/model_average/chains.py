@@ -28,6 +28,8 @@ from ..validation import Array, finite, real_array, real_number, refusal
 
 LEAST_SIZE = 50  # effective draws for each half of a chain, below which R-hat itself is not reliable
 MOST_DIVERGENT = 0.01  # the largest share of a chain's draws that may diverge
+LEAST_APART = 0.01  # standard deviations of the draws, in at least one parameter, by which starts must differ
+ROUNDING = 16 * float(np.finfo(float).eps)  # draws that differ by no more, relative to their size, are a constant
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +40,7 @@ class Chains:
     acceptance: Array  # (n_chains,), the average probability with which a chain accepted its proposals
     step_size: Array  # (n_chains,), the step that a chain's warm-up has chosen
     divergences: NDArray[np.intp]  # (n_chains,), how many trajectories did not keep their energy; each is rejected
+    starts: Array | None = None  # (n_chains, P), where each chain started its warm-up, None if that is not known
 
     def __repr__(self) -> str:
         (n_chains, n_samples, P), divergences = self.samples.shape, int(self.divergences.sum())
@@ -66,6 +69,10 @@ class Chains:
     def truth(self, limit: float = 1.01, of: Callable[[Array], Any] | None = None) -> Array:
         """Return all draws (S, P) if the chains agree, and raise a ValueError if they do not.
 
+        The chains must have started apart, since chains from one place may all stay in the same one of several modes:
+        in at least one parameter, two `starts` must differ by 1% of the standard deviation of its draws. Where
+        `starts` is None this cannot be asked.
+
         Chains agree if R-hat is at most `limit`, if the effective sample size is at least 50 for each half of a chain,
         as Vehtari et al. (2021) recommend, and if no chain diverged in more than 1% of its draws. One chain alone
         agrees with nothing. R-hat and effective sample size are those of the function `of` theta (P,), such as
@@ -77,6 +84,7 @@ class Chains:
             raise TypeError(refusal("of", "a function of theta", repr(of)))
         if len(self.samples) < 2:
             raise ValueError(refusal("truth", "two chains or more, which started apart", "one"))
+        self._check_apart()
         draws = self.samples if of is None else finite("of(theta)", self.evaluate(of))
         r_hat, size, least = split_r_hat(draws), effective_sample_size(draws), LEAST_SIZE * 2 * len(self.samples)
         if not r_hat.max() <= limit:
@@ -90,6 +98,18 @@ class Chains:
             advice = "warm up longer (n_warmup), or make the prior stronger"
             raise ValueError(refusal("truth", expected, f"{received}; {advice}"))
         return self.thetas
+
+    def _check_apart(self) -> None:
+        """Raise a ValueError if all chains started at one place, as far as the spread of the draws can tell."""
+        if self.starts is None:
+            return
+        between = np.ptp(self.starts, axis=0)
+        if not np.any(between > LEAST_APART * self.thetas.std(axis=0)):
+            received = "chains from one theta0, which may all have stayed in one of several modes"
+            advice = (
+                "leave theta0 out, to start from draws of the prior, or give (n_chains, P) starts that are far apart"
+            )
+            raise ValueError(refusal("truth", "chains that started apart", f"{received}; {advice}"))
 
     def _disagreement(self, expected: str, values: Array, worst: np.intp, of: object) -> ValueError:
         """Return the error that names the worst of the values, where it is, and what to do."""
@@ -113,7 +133,7 @@ def split_r_hat(draws: ArrayLike) -> Array:
 
     where `within` is the average variance within a half and `between` is the variance of the halves' means. The same is
     computed for |draw - median|, which shows differences of scale, and the larger one is returned. It is 1 for draws
-    that are all equal.
+    that are all equal, or that differ by rounding alone.
 
     Source: Vehtari et al. (2021), equations 1-4 and 14, and section 3.
     """
@@ -130,10 +150,10 @@ def effective_sample_size(draws: ArrayLike) -> Array:
         ESS = S / tau,   tau = 1 + 2 sum_t rho_t,   rho_t = 1 - (within - n / (n - 1) autocovariance_t) / total
 
     n, S, `within` and `total` are those of `split_r_hat`, here of the draws themselves; if chains disagree, `total` is
-    large and the ESS is small. autocovariance_t is the average over the halves of 1 / n sum_i (x_i - mean)
-    (x_i+t - mean). The sum is Geyer's initial monotone sequence: it takes the pairs rho_2k + rho_2k+1 up to the first
-    that is not positive, each reduced to the smallest one before it. The Monte Carlo standard error of the mean is the
-    standard deviation of the draws / sqrt(ESS).
+    large and the ESS is small. It is S for draws that are all equal, or that differ by rounding alone. autocovariance_t
+    is the average over the halves of 1 / n sum_i (x_i - mean) (x_i+t - mean). The sum is Geyer's initial monotone
+    sequence: it takes the pairs rho_2k + rho_2k+1 up to the first that is not positive, each reduced to the smallest
+    one before it. The Monte Carlo standard error of the mean is the standard deviation of the draws / sqrt(ESS).
 
     Source: Vehtari et al. (2021); Geyer (1992).
     """
@@ -141,7 +161,10 @@ def effective_sample_size(draws: ArrayLike) -> Array:
 
 
 def _for_each_number(statistic: Callable[[Array], float], draws: ArrayLike) -> Array:
-    """Return statistic(halves (2 n_chains, n)) for each number in a draw; draws (n_chains, T, ...) give (...)."""
+    """Return statistic(halves (2 n_chains, n)) for each number in a draw; draws (n_chains, T, ...) give (...).
+
+    A number whose draws differ by rounding alone is a constant, whose order and means say nothing: they become zeros.
+    """
     expected = "shape (n_chains, T, ...) with T >= 4"
     draws = finite("draws", real_array("draws", draws, expected))
     if draws.ndim < 2 or draws.shape[1] < 4 or draws.size == 0:
@@ -149,6 +172,9 @@ def _for_each_number(statistic: Callable[[Array], float], draws: ArrayLike) -> A
     half = draws.shape[1] // 2
     halves = np.concatenate([draws[:, :half], draws[:, -half:]])
     columns = halves.reshape(*halves.shape[:2], -1)  # (2 n_chains, n, K)
+    error = ROUNDING * np.abs(columns).max(axis=(0, 1)) + np.finfo(float).tiny  # (K,)
+    constant = np.ptp(columns, axis=(0, 1)) <= error  # (K,)
+    columns = np.where(constant, 0.0, columns)
     values = [statistic(columns[:, :, k]) for k in range(columns.shape[2])]
     return np.reshape(values, draws.shape[2:])
 
@@ -163,8 +189,9 @@ def _r_hat(x: Array) -> float:
 
 def _within_and_total(x: Array) -> tuple[float, float]:
     """Return the variance within chains x (M, n), and the total variance (n - 1) / n within + between."""
-    within = float(x.var(axis=1, ddof=1).mean())
-    between = float(x.mean(axis=1).var(ddof=1))
+    moved = x - x[:, :1]  # exactly 0 in a chain that never moves, whose mean would be rounded
+    within = float(moved.var(axis=1, ddof=1).mean())
+    between = float((x[:, 0] - x[0, 0] + moved.mean(axis=1)).var(ddof=1))
     return within, within * (1 - 1 / x.shape[1]) + between
 
 

@@ -78,7 +78,8 @@ def hmc(
         between theta and its mirror image.
     theta0
         Where to start, (P,) for all chains or (n_chains, P). By default each chain starts from a draw of the prior,
-        which is wider than the posterior, so that chains that agree have come from far apart.
+        which is wider than the posterior, so that chains that agree have come from far apart. Chains from one start
+        are draws, but `Chains.truth` refuses them: they may all have stayed in one of several modes.
     rng
         Seed or generator, from which each chain gets a generator of its own. The same seed gives the same bits,
         wherever the chains are run.
@@ -120,7 +121,7 @@ def hmc(
             last = chain[0][-1]
             callback(len(chains), last.copy(), model.loss(last, X, y))
     samples, acceptance, step_size, divergences = map(np.array, zip(*chains, strict=True))
-    return Chains(samples, acceptance, step_size, divergences)
+    return Chains(samples, acceptance, step_size, divergences, np.array([start.theta for start in starts]))
 
 
 def _chain(

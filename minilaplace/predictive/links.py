@@ -9,7 +9,7 @@ likelihood's mean over that Gaussian. Each link computes or approximates it:
 | `probit` | classes | mean(m / sqrt(1 + pi/8 diag V)): the post's right panels (MacKay, 1992) |
 | `bridge` | C > 1 logits | the mean of the Dirichlet nearest to softmax(f): the Laplace bridge |
 | `bridge_norm` | C > 1 logits | the same, with m and V scaled to where the bridge is accurate |
-| `quadrature` | one logit | the average itself, to rounding |
+| `quadrature` | one logit | the average itself, to a relative error of 1e-12 |
 | `exact` | regression | the average itself: mean m, variance diag V + noise |
 | `mc` | all | an average over samples of f, drawn jointly for all inputs |
 | `nn` | all | an average over samples of theta, through the network itself: nothing is linearised |
@@ -30,6 +30,8 @@ from scipy.special import entr, expit, logsumexp, ndtr, roots_hermitenorm
 from ..model.likelihood import Likelihood, every_class
 from ..validation import Array, option, refusal
 from .outputs import Outputs
+
+NARROW = 0.9  # the deviation of a logit up to which Gauss-Hermite quadrature is the more accurate of the two rules
 
 
 class Prediction(NamedTuple):
@@ -106,18 +108,26 @@ def bridge(likelihood: Likelihood, f: Outputs, *, normalise: bool = False) -> Ar
 
 
 def quadrature(likelihood: Likelihood, f: Outputs) -> Array:
-    """Return E[sigmoid(f)] for one logit f ~ N(m, s^2), (N,), to rounding.
+    """Return E[sigmoid(f)] for one logit f ~ N(m, s^2), (N,), to a relative error of 1e-12 where it exceeds 1e-300.
 
-    For s <= 1 by Gauss-Hermite quadrature, sum_i w_i sigmoid(m + s x_i). Seen from a wider Gaussian the sigmoid is
-    nearly a step, which polynomials approximate badly. There use that sigmoid(f) = P(e < f) for logistic noise e: the
-    average is P(e < f) over both, E[Phi((m - e) / s)] over e, which is smooth in e, by the trapezoidal rule.
+    As exp(f) N(f; m, s^2) = exp(m + s^2/2) N(f; m + s^2, s^2), and sigmoid(f) = exp(f) sigmoid(-f),
+
+        E[sigmoid(f)] = exp(m + s^2/2) E[sigmoid(f')],   f' ~ N(-(m + s^2), s^2)
+
+    which is used where m < -s^2/2: a probability that only a tail of the sum would hold becomes one of ordinary size.
+
+    For s <= 0.9 the average is Gauss-Hermite quadrature, sum_i w_i sigmoid(m + s x_i). Seen from a wider Gaussian the
+    sigmoid is nearly a step, which polynomials approximate badly. There use that sigmoid(f) = P(e < f) for logistic
+    noise e: the average is P(e < f) over both, E[Phi((m - e) / s)] over e, which is smooth in e, by the trapezoidal
+    rule. At m = -s^2/2, the least that is left, its terms fall as exp(e/2), so that the sum goes further to the left.
     """
-    m, s = f.mean, np.sqrt(f.variance())  # (N, 1)
-    x, w = roots_hermitenorm(32)
-    narrow = expit(m + np.minimum(s, 1) * x) @ (w / w.sum())
-    e, step = np.linspace(-40, 40, 161, retstep=True)
-    wide = ndtr((m - e) / np.maximum(s, 1)) @ (step * expit(e) * expit(-e))
-    return np.minimum(np.where(s[:, 0] <= 1, narrow, wide), 1)  # rounding may take it above 1
+    m, v = f.mean, f.variance()  # (N, 1)
+    m, factor, s = np.maximum(m, -(m + v)), np.exp(np.minimum(m + v / 2, 0)), np.sqrt(v)
+    x, w = roots_hermitenorm(40)
+    narrow = expit(m + np.minimum(s, NARROW) * x) @ (w / w.sum())
+    e, step = np.linspace(-80, 40, 321, retstep=True)
+    wide = ndtr((m - e) / np.maximum(s, NARROW)) @ (step * expit(e) * expit(-e))
+    return np.minimum(factor[:, 0] * np.where(s[:, 0] <= NARROW, narrow, wide), 1)  # rounding may take it above 1
 
 
 def exact(likelihood: Likelihood, f: Outputs) -> Prediction:

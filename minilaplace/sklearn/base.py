@@ -28,7 +28,7 @@ from ..model.likelihood import Likelihood
 from ..network.mlp import MLP
 from ..predictive.links import link_of
 from ..structures.fit import Options
-from ..training.convergence import ConvergenceWarning
+from ..training.convergence import convergence_heard
 from ..training.map_estimate import fit_map
 from ..validation import Array, boolean, instance, option, refusal, refuse_masked, whole_number
 from .mlp import activation_here, carried
@@ -185,19 +185,18 @@ class LaplaceMLP(BaseEstimator):
     def _as_a_whole(self) -> Iterator[None]:
         """Restore the attributes that the estimator had if the block fails or is interrupted.
 
-        A warning that training has not converged is raised in scikit-learn's own category, by which its users filter.
+        What training and tuning have to say of their convergence becomes one warning in scikit-learn's own category, by
+        which its users filter. The process' filters are not touched, as other threads may be fitting.
         """
         before = self.__dict__.copy()
         try:
-            try:
-                with warnings.catch_warnings(record=True) as caught:
-                    warnings.filterwarnings("always", category=ConvergenceWarning)
+            with convergence_heard() as heard:
+                try:
                     yield
-            finally:
-                for warning in caught:
-                    ours = issubclass(warning.category, ConvergenceWarning)
-                    category = exceptions.ConvergenceWarning if ours else warning.category
-                    warnings.warn(str(warning.message).replace("max_iterations", "max_iter"), category, stacklevel=4)
+                finally:
+                    if heard:
+                        message = "\n".join(dict.fromkeys(heard)).replace("max_iterations", "max_iter")
+                        warnings.warn(message, exceptions.ConvergenceWarning, stacklevel=4)
         except BaseException:
             self.__dict__ = before
             raise
