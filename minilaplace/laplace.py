@@ -49,8 +49,8 @@ class Laplace(TunableFit):
         `"ggn"`, `"hessian"` or `"empirical_fisher"`, see `curvature`; in the form `"full"`, `"kron"`, `"diag"`,
         `"blockdiag"`, `"lowrank"` or `"gp"`, see `structures`.
     subset_of_weights, subnetwork_indices
-        `"all"`, `"last_layer"` or `"subnetwork"`, with positions in theta, which functions in `structures` choose: the
-        other parameters stay at the MAP.
+        `"all"`, `"last_layer"` or `"subnetwork"`, with positions in theta, which functions in `structures` choose, or a
+        mask (P,) that is True there: the other parameters stay at the MAP.
     rank
         The number of eigenvalues that `"lowrank"` keeps, 10 if not given.
 

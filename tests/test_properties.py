@@ -392,3 +392,69 @@ def test_likelihoods_take_logits_of_any_size(kind, data):
         np.testing.assert_allclose(g.sum(axis=1), 0, atol=1e-15)
         shifted = f + 3.0
         np.testing.assert_allclose(likelihood.nll(shifted, y), nll, rtol=1e-12, atol=1e-12 * size)
+
+
+# --- what comes in
+
+
+@pytest.mark.parametrize("kind", [Bernoulli, Categorical])
+@examples(100)
+@given(data=st.data())
+def test_labels_of_any_type_are_classes_or_refused_at_every_level(kind, data):
+    labels = data.draw(st.lists(st.sampled_from([-(2**40), -2, -1, 0, 1, 2, 3, 4, 200, 0.5]), min_size=1, max_size=4))
+    dtype = data.draw(st.sampled_from([np.int64, np.int8, np.uint8, np.float32, bool]))
+    with np.errstate(all="ignore"):
+        y = np.array(labels).astype(dtype)
+    C = data.draw(st.sampled_from(KINDS[kind]))
+    n_classes = max(C, 2)
+    model = BayesianModel(MLP(1, C), kind())
+    X, theta = np.linspace(-1, 1, len(y))[:, None], np.linspace(-1, 1, 2 * C)
+    f = model.network.forward(theta, X)
+    if all(float(label) in range(n_classes) for label in y):
+        logits = np.hstack([np.zeros_like(f), f]) if C == 1 else f
+        p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)  # the definition
+        expected = [-np.log(p[n, c]) for n, c in enumerate(y.astype(int).tolist())]
+        np.testing.assert_allclose(model.likelihood.nll(f, y), expected, rtol=1e-12)
+        assert model.check_targets(y, len(y)).tolist() == y.astype(int).tolist()
+        return
+    for call in (
+        lambda: model.likelihood.nll(f, y),
+        lambda: model.loss(theta, X, y),
+        lambda: model.gradient(theta, X, y),
+        lambda: model.check_targets(y, len(y)),
+    ):
+        with pytest.raises(ValueError, match=r"^y: expected shape .* of integer labels 0\.\.\d, received"):
+            call()
+
+
+@examples(60)
+@given(case=cases(), data=st.data())
+def test_a_mask_over_data_is_refused_where_it_hides_anything_and_has_no_effect_elsewhere(case, data):
+    model, theta, X, y, _, _ = case
+    la = Laplace(model, theta).fit(X, y)
+    before = la._fit.structure.matrix()
+    hidden = np.zeros(X.size, dtype=bool)
+    hidden[data.draw(st.lists(st.integers(0, X.size - 1), max_size=2))] = True
+    X = np.ma.masked_array(X, hidden.reshape(X.shape))
+    if hidden.any():
+        with pytest.raises(ValueError, match=r"^X: expected numbers without a mask"):
+            la.fit(X, y)
+    else:
+        la.fit(X, np.ma.masked_array(y))
+    np.testing.assert_array_equal(la._fit.structure.matrix(), before)
+
+
+@examples(60)
+@given(case=cases(), data=st.data())
+def test_a_mask_over_parameters_is_the_positions_where_it_is_true(case, data):
+    model, theta, X, y, _, _ = case
+    P = len(theta)
+    mask = np.array(data.draw(st.lists(st.booleans(), min_size=P, max_size=P)))
+    assume(mask.any())
+    as_mask, as_positions = (
+        Laplace(model, theta, subset_of_weights="subnetwork", subnetwork_indices=which).fit(X, y)
+        for which in (mask.tolist(), np.flatnonzero(mask))
+    )
+    np.testing.assert_array_equal(as_mask._fit.structure.matrix(), as_positions._fit.structure.matrix())
+    with pytest.raises(ValueError, match=r"^subnetwork_indices: .* a mask of shape \(\d+,\) that selects some"):
+        Laplace(model, theta, subset_of_weights="subnetwork", subnetwork_indices=[*mask.tolist(), True])
