@@ -37,6 +37,7 @@ FITTED_REGRESSION = Laplace(REGRESSION, THETA).fit(X, TARGETS)
 
 # What is not an entrance: it computes with what has been checked, and looks at shapes at most (DESIGN: inner loops).
 INNER = {
+    "plotting.style.style_of",
     "one_page",  # to be read, without checks
     "calibration.classes.probabilities",
     "network.pairs",

@@ -140,7 +140,7 @@ def stored(request, tmp_path):
 
 
 def test_rows_on_a_disk_give_the_same_as_in_memory(stored, monkeypatch):
-    monkeypatch.setattr("minilaplace.validation.arrays.READ_FLOATS", 2**6)
+    monkeypatch.setattr("minilaplace.validation.inputs.READ_FLOATS", 2**6)
     store, dtype = stored
     model, theta, X, y = random_problem("categorical", (3,), "tanh", 3, n_samples=100)
     X = np.abs(10 * X).astype(dtype).astype(float)
@@ -166,7 +166,7 @@ def test_memory_does_not_grow_with_rows_on_a_disk(stored):
 
 
 def test_what_is_wrong_with_rows_on_a_disk_is_named_before_any_work(stored, monkeypatch):
-    monkeypatch.setattr("minilaplace.validation.arrays.READ_FLOATS", 2**6)
+    monkeypatch.setattr("minilaplace.validation.inputs.READ_FLOATS", 2**6)
     store, dtype = stored
     model, theta, X, y = random_problem(n_samples=100)
     la = Laplace(model, theta)

@@ -124,15 +124,16 @@ class Options:
             keep(self, rank=whole_number("rank", self.rank, least=1))
 
     def subset(self, model: BayesianModel) -> Subset:
-        """Return the model's parameters that are uncertain; raise a ValueError if the structure does not suit them."""
+        """Return the model's parameters that are uncertain; raise a ValueError if structure or memory do not suit."""
         if not model.network.factored and self.hessian_structure == "kron":
             expected = "another structure for pairs"
             raise ValueError(refusal("hessian_structure", expected, "'kron': a difference of two products is none"))
-        return select(model.network, self.subset_of_weights, self.subnetwork_indices)
+        subset = select(model.network, self.subset_of_weights, self.subnetwork_indices)
+        self.check_memory(subset)
+        return subset
 
     def no_data(self, likelihood: Likelihood, subset: Subset) -> Fit:
-        """Return the fit to no data, or raise a ValueError if this machine has no memory for its curvature."""
-        self.check_memory(subset)
+        """Return the fit to no data."""
         structure = STRUCTURES[self.hessian_structure](subset, self.rank)
         return Fit(structure, likelihood, self.curvature, self.temperature)
 

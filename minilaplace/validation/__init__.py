@@ -6,40 +6,36 @@ names the argument, what was expected and what was received. What it returns is 
 
 | module | takes |
 |---|---|
-| `values.py` | single values: numbers, counts, names, switches, functions, seeds |
-| `arrays.py` | vectors, matrices and targets, and samples that may be too many to convert as a whole |
-| `conversion.py` | whatever holds numbers, and makes float64 of it, or refuses it |
+| `inputs.py` | what a fit or a prediction is given: samples, targets, counts and seeds |
+| `arguments.py` | names, numbers, vectors and matrices |
 | `memory.py` | the size of what would be computed |
 """
 
-from .arrays import (
+from .arguments import keep, number_or_vector, numbers, option, positive_definite, positive_numbers, real_number, vector
+from .inputs import (
+    Array,
     Readable,
-    StoredSamples,
-    check_shape,
-    class_labels,
-    matrix,
-    number_or_vector,
-    numbers,
-    positive_definite,
-    positive_numbers,
-    readable,
-    real_targets,
-    vector,
-)
-from .conversion import Array, finite, numeric_array, real_array, refusal, refuse_masked, refuse_where
-from .memory import check_dense, check_memory, gibibytes
-from .values import (
     Seed,
+    StoredSamples,
     boolean,
     check_callback,
     check_executor,
+    check_shape,
+    class_labels,
+    finite,
     instance,
-    keep,
-    option,
-    real_number,
+    matrix,
+    numeric_array,
+    readable,
+    real_array,
+    real_targets,
+    refusal,
+    refuse_masked,
+    refuse_where,
     sampler,
     whole_number,
 )
+from .memory import check_dense, check_memory, gibibytes
 
 __all__ = [
     "Array",

@@ -9,7 +9,7 @@ import os
 
 import numpy as np
 
-from .conversion import refusal
+from .inputs import refusal
 
 
 def check_memory(name: str, expected: str, received: str, n_floats: int) -> None:
