@@ -326,6 +326,32 @@ def test_an_evidence_that_rises_to_where_the_hessian_is_indefinite_is_an_error(m
     assert la.model.prior_precision == start
 
 
+@pytest.mark.parametrize("method", ["marglik", "mackay", "online"])
+def test_a_prior_for_each_parameter_is_refused_with_kron_by_its_name(method):
+    model, theta, X, y = random_problem("gaussian", (3,), "tanh", 2, n_samples=20)
+    expected = r"^prior_structure: expected 'scalar' or 'layerwise' with hessian_structure='kron'"
+    la = Laplace(model, theta, hessian_structure="kron").fit(X, y)
+    ask = {
+        "online": lambda: marglik_training(
+            model, X, y, prior_structure="diag", hessian_structure="kron", callback=pytest.fail
+        )
+    }.get(method, lambda: la.optimize_prior_precision(method, prior_structure="diag"))
+    with pytest.raises(ValueError, match=expected):
+        ask()
+
+
+def test_kron_takes_a_prior_for_each_parameter_where_each_w_is_one_number():
+    X, y = linear_data()
+    models = [
+        Laplace(BayesianModel(MLP(1, 1), Gaussian(0.4)), [0.5, -0.4], hessian_structure=structure)
+        .fit(X[:, :1], y)
+        .optimize_prior_precision(prior_structure="diag")
+        .model
+        for structure in ("kron", "diag")
+    ]
+    np.testing.assert_allclose(models[0].prior_precision, models[1].prior_precision, rtol=1e-6)
+
+
 def test_held_out_regression_is_scored_by_its_density():
     X, y = toy_data_regression(8, rng=0)  # so few that the plugin is too sure
     X_new, y_new = toy_data_regression(60, rng=1)

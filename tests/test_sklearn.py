@@ -517,6 +517,45 @@ def test_a_bad_parameter_is_named_before_any_training(params, message):
         classifier.fit(X, BINARY)
 
 
+def never(*_, **__):
+    raise AssertionError("training in vain")
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        *(({"hessian_structure": "kron", "prior_structure": "diag", "tune_prior": how},
+           "prior_structure: expected 'scalar' or 'layerwise' with hessian_structure='kron'.*received 'diag' ")
+          for how in ("marglik", "mackay", "online")),
+        ({"hessian_structure": "kron", "prior_precision": np.arange(1.0, 12.0), "tune_prior": None},
+         "prior_precision: expected one value on each W and each b"),
+        ({"hessian_structure": "blockdiag", "prior_precision": np.eye(11), "tune_prior": None},
+         "prior_precision: expected a diagonal prior"),
+    ],
+)  # fmt: skip
+def test_choices_that_do_not_go_together_are_named_before_any_training(params, message, monkeypatch):
+    monkeypatch.setattr("minilaplace.sklearn.base.fit_map", never)
+    classifier = LaplaceClassifier((2,), **params)
+    with pytest.raises(ValueError, match=message):
+        classifier.fit(X, BINARY)
+
+
+@pytest.mark.parametrize("prior_structure", ["scalar", "layerwise", "diag"])
+def test_prior_structure_of_a_kron_estimator_is_refused_only_where_it_is_asked(prior_structure):
+    options = {"hessian_structure": "kron", "random_state": 0, "prior_structure": prior_structure}
+    assert LaplaceClassifier((2,), tune_prior=None, **options).fit(X, BINARY).score(X, BINARY) > 0.8
+    if prior_structure != "diag":
+        assert LaplaceClassifier((2,), **options).fit(X, BINARY).score(X, BINARY) > 0.8
+
+
+@pytest.mark.parametrize("hessian_structure", ["kron", "blockdiag"])
+def test_partial_fit_names_the_structure_before_it_trains_again(hessian_structure, monkeypatch):
+    classifier = LaplaceClassifier((3,), random_state=0, hessian_structure=hessian_structure).partial_fit(X, BINARY)
+    monkeypatch.setattr("minilaplace.sklearn.base.fit_map", never)
+    with pytest.raises(ValueError, match=f"hessian_structure: expected 'full', .*, received '{hessian_structure}'"):
+        classifier.partial_fit(X, BINARY)
+
+
 def test_one_class_is_refused():
     with pytest.raises(ValueError, match=r"y: expected at least two classes, received one class, \['no'\]"):
         LaplaceClassifier().fit(X, ["no"] * 60)

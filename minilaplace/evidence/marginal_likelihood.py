@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from ..model.bayesian_model import BayesianModel
 from ..structures.fit import NOISE_POWERS, Fit
+from ..structures.kronecker import Kron
 from ..validation import Array, boolean, option, refusal
 
 PRIOR_STRUCTURES = ("scalar", "layerwise", "diag")
@@ -133,12 +134,23 @@ class EvidenceFunction:
 def evidence_function(
     fit: Fit, model: BayesianModel, theta: Array, prior_structure: str, noise: bool
 ) -> EvidenceFunction:
-    """Return the evidence as a function of a prior of this structure and, if `noise` is set, of the noise."""
+    """Return the evidence as a function of a prior of this structure and, if `noise` is set, of the noise.
+
+    Raises a ValueError if the likelihood has no such noise, or if the structure of the curvature takes no such prior; a
+    fit to no data is enough to ask.
+    """
     option("prior_structure", prior_structure, PRIOR_STRUCTURES)
     if boolean("optimize_noise", noise) and model.likelihood.sigma_noise is None:
         expected = "False but for a Gaussian likelihood"
         raise ValueError(refusal("optimize_noise", expected, f"True with {model.likelihood}"))
     subset = fit.structure.subset
+    if prior_structure == "diag" and isinstance(fit.structure, Kron) and len(subset) > len(np.unique(subset.tensors())):
+        expected = (
+            "'scalar' or 'layerwise' with hessian_structure='kron', whose prior has one value on each W and each b"
+        )
+        raise ValueError(
+            refusal("prior_structure", expected, "'diag' (with 'full', 'diag', 'lowrank' or 'gp' it is taken)")
+        )
     layers = np.unique(subset.tensors() // 2, return_inverse=True)[1]
     groups = {"scalar": np.zeros(len(subset), dtype=np.intp), "layerwise": layers, "diag": np.arange(len(subset))}
     return EvidenceFunction(fit, model, theta, groups[prior_structure], noise)
