@@ -352,6 +352,44 @@ def test_kron_takes_a_prior_for_each_parameter_where_each_w_is_one_number():
     np.testing.assert_allclose(models[0].prior_precision, models[1].prior_precision, rtol=1e-6)
 
 
+@pytest.mark.parametrize("method", ["marglik", "mackay"])
+@pytest.mark.parametrize("N", [1, 5])
+def test_a_noise_that_no_residual_shows_stays_as_it_was(method, N):
+    # A network of 13 parameters passes through all targets: the evidence has its maximum at no noise at all, or on a
+    # ridge where it depends on the start. The prior is the one that is tuned without the noise.
+    network, rng = MLP(2, 3, 1), np.random.default_rng(0)
+    theta, X = rng.normal(size=13), rng.normal(size=(N, 2))
+    la = Laplace(BayesianModel(network, Gaussian(0.7)), theta).fit(X, network.forward(theta, X))
+    with pytest.warns(ConvergenceWarning, match="as many parameters as it has targets, and so not the noise"):
+        tuned = copy(la).optimize_prior_precision(method, optimize_noise=True).model
+    assert tuned.likelihood.sigma_noise == 0.7
+    alone = copy(la).optimize_prior_precision(method).model.prior_precision
+    assert tuned.prior_precision == pytest.approx(alone, rel=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:the evidence still rises at the edge")
+def test_training_with_the_evidence_keeps_a_noise_that_one_target_cannot_show():
+    model = BayesianModel(MLP(1, 4, 1), Gaussian(0.5))
+    with pytest.warns(ConvergenceWarning, match="not the noise: sigma_noise stays as given"):
+        found, theta = marglik_training(model, [[0.3]], [[2.0]], optimize_noise=True, rng=0)
+    assert found.likelihood.sigma_noise == 0.5
+    assert is_mode(found, theta, np.array([[0.3]]), np.array([[2.0]]))
+
+
+def test_the_noise_is_determined_by_the_targets_beyond_gamma():
+    X, Y = linear_data(N=6)
+    la = Laplace(BayesianModel(MLP(3, 1), Gaussian(0.4)), np.zeros(4)).fit(X, Y)
+    evidence = evidence_function(la._fit, la.model, la.theta, "scalar", True)
+    J = np.column_stack([X, np.ones(6)]) / 0.4
+    for log_delta in (-15.0, 0.0, 3.0):
+        gamma = sum(l / (l + np.exp(log_delta)) for l in np.linalg.eigvalsh(J.T @ J))
+        assert evidence.determines_noise(np.array([log_delta, np.log(0.4)])) == (6 - gamma >= 1)
+    few = Laplace(la.model, la.theta).fit(X[:4], Y[:4])
+    evidence = evidence_function(few._fit, la.model, la.theta, "scalar", True)
+    assert not evidence.determines_noise(np.array([-15.0, np.log(0.4)]))  # gamma is nearly 4
+    assert evidence.determines_noise(np.array([15.0, np.log(0.4)]))  # and here nearly 0
+
+
 def test_held_out_regression_is_scored_by_its_density():
     X, y = toy_data_regression(8, rng=0)  # so few that the plugin is too sure
     X_new, y_new = toy_data_regression(60, rng=1)

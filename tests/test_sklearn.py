@@ -307,6 +307,19 @@ def test_a_linear_regression_learns_in_parts_what_it_learns_at_once(y):
     assert abs(evidence - whole.log_marginal_likelihood_) < 1e-8
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+@pytest.mark.parametrize("tune_prior", ["marglik", "mackay"])
+def test_partial_fit_from_one_row_keeps_the_noise_that_was_given(tune_prior):
+    # One target shows no noise: what was tuned here, .0045, made all later rows a hundred times too certain.
+    regressor = LaplaceRegressor((8,), sigma_noise=0.5, tune_prior=tune_prior, random_state=0)
+    with pytest.warns(exceptions.ConvergenceWarning, match="not the noise: sigma_noise stays as given"):
+        regressor.partial_fit(X[:1], ONE[:1])
+    assert regressor.model_.likelihood.sigma_noise == 0.5
+    regressor.partial_fit(X[1:], ONE[1:])
+    mean, std = regressor.predict(X, return_std=True)
+    assert np.mean((ONE - mean) ** 2 / std**2) < 2  # the residuals are as wide as the error bars say
+
+
 @pytest.mark.parametrize("hessian_structure", ["full", "diag", "lowrank"])
 def test_partial_fit_teaches_the_classifier_new_data_and_keeps_the_old(hessian_structure):
     classifier = LaplaceClassifier((4,), hessian_structure=hessian_structure, random_state=0)

@@ -25,6 +25,10 @@ from ..validation import Array, Seed, check_callback, instance, option, real_num
 from .marginal_likelihood import LOG_BOUNDS, EvidenceFunction, evidence_function
 
 FORBIDDING = 1e100  # stands for minus the score of a prior that gives none: a line search turns back from it
+NOT_DETERMINED = (
+    "the data determines nearly as many parameters as it has targets, and so not the noise: sigma_noise stays as "
+    "given, and only the prior is tuned"
+)
 TuningCallback = Callable[[int, BayesianModel], object]  # called with each model that is tried, counted from 1
 
 
@@ -32,8 +36,8 @@ def tune(evidence: EvidenceFunction, method: str, callback: TuningCallback | Non
     """Return the model whose prior, and noise, maximise the evidence at theta.
 
     `"marglik"` is SciPy's L-BFGS-B on the evidence and its gradient, `"mackay"` the fixed-point iteration. Issues a
-    ConvergenceWarning if an optimum is at the edge of the range that is searched, 1e-8 to 1e8, or the iteration does
-    not settle.
+    ConvergenceWarning if an optimum is at the edge of the range that is searched, 1e-8 to 1e8, the iteration does not
+    settle, or the data does not determine the noise (`EvidenceFunction.determines_noise`): then the noise stays.
     """
     steps = count(1)
 
@@ -41,7 +45,12 @@ def tune(evidence: EvidenceFunction, method: str, callback: TuningCallback | Non
         if callback is not None:
             callback(next(steps), evidence.model_at(x))
 
-    x = METHODS[option("method", method, METHODS)](evidence, np.clip(evidence.start, *LOG_BOUNDS), tried)
+    search = METHODS[option("method", method, METHODS)]
+    x = search(evidence, np.clip(evidence.start, *LOG_BOUNDS), tried)
+    if evidence.noise and not evidence.determines_noise(x):
+        warn(NOT_DETERMINED, stacklevel=3)
+        evidence = replace(evidence, noise=False)
+        x = search(evidence, np.clip(evidence.start, *LOG_BOUNDS), tried)
     _warn_at_edge("evidence", x)
     return evidence.model_at(x)
 
@@ -64,7 +73,7 @@ def _climb(evidence: EvidenceFunction, x: Array, tried: Callable[[Array], None])
             return FORBIDDING, np.zeros_like(x)
         return -value, -gradient
 
-    x, at_side = _possible(evidence, x), True
+    x, at_side = evidence.possible(x), True
     while at_side:
         low, high = np.maximum(x - 3, LOG_BOUNDS[0]), np.minimum(x + 3, LOG_BOUNDS[1])
         bounds = list(zip(low, high, strict=True))
@@ -84,7 +93,7 @@ def _iterate(evidence: EvidenceFunction, x: Array, tried: Callable[[Array], None
     A step to a prior under which the precision is not positive definite is halved until it is; if none is left, the
     error of that prior is raised.
     """
-    x = _possible(evidence, x)
+    x = evidence.possible(x)
     aim = evidence.mackay(x)
     for _ in range(10_000):
         before, x = x, aim
@@ -101,26 +110,6 @@ def _iterate(evidence: EvidenceFunction, x: Array, tried: Callable[[Array], None
                     raise
     warn("MacKay's iteration has not settled in 10,000 steps; method='marglik' may", stacklevel=4)
     return x
-
-
-def _possible(evidence: EvidenceFunction, x: Array) -> Array:
-    """Return x, or a stronger prior if the precision is not positive definite there.
-
-    It is the first of e delta, e^2 delta, ... at which the precision is positive definite and the evidence rises with
-    delta, so that a search does not fall back. If there is none, the last error is raised.
-    """
-    stronger = np.append(np.ones(len(x) - evidence.noise), np.zeros(int(evidence.noise)))
-    refused = None
-    while True:
-        try:
-            rise = stronger @ (evidence.mackay(x) - x)
-            if refused is None or rise >= 0:
-                return x
-        except np.linalg.LinAlgError as error:
-            refused = error
-        if np.all(x >= np.where(stronger > 0, LOG_BOUNDS[1], x)):
-            raise refused
-        x = np.minimum(x + stronger, LOG_BOUNDS[1])
 
 
 METHODS = {"marglik": _climb, "mackay": _iterate}
@@ -200,7 +189,8 @@ def marglik_training(
     Warns
     -----
     ConvergenceWarning
-        If the last of `max_rounds` still moves by more than `tol`.
+        If the last of `max_rounds` still moves by more than `tol`, or the data does not determine the noise, which then
+        stays as it was given.
 
     Notes
     -----
@@ -216,6 +206,7 @@ def marglik_training(
     0.3
     """
     instance("model", model, BayesianModel, "a BayesianModel")
+    given = model
     for name in options:
         option("options", name, [field.name for field in fields(Options)])
     tol, chosen = real_number("tol", tol, above=0.0), Options(**options)
@@ -234,6 +225,10 @@ def marglik_training(
             callback(step, model, theta)
         x = evidence.mackay(evidence.start)
         moved = np.abs(x - evidence.start).max()
+        if moved <= tol and optimize_noise and not evidence.determines_noise(x):
+            warn(NOT_DETERMINED)
+            again = {"tol": tol, "max_rounds": max_rounds, "callback": callback, **options}
+            return marglik_training(given, X, y, prior_structure=prior_structure, theta0=theta, **again)
         if moved <= tol:
             _warn_at_edge("evidence", x, stacklevel=3)
             return model, theta  # the very pair that was judged: another step may lead to another mode
