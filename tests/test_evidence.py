@@ -1,5 +1,6 @@
 """The evidence is exact where it can be, its gradient is its derivative, and priors chosen by it are stationary."""
 
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from minilaplace import (
     Categorical,
     ConvergenceWarning,
     Gaussian,
+    HeteroscedasticGaussian,
     Laplace,
     fit_map,
     marglik_training,
@@ -26,6 +28,8 @@ from minilaplace import (
 )
 from minilaplace.curvature import ggn
 from minilaplace.evidence.marginal_likelihood import LOG_BOUNDS, evidence_function
+from minilaplace.evidence.tuning import tune_on_held_out
+from minilaplace.predictive.outputs import OutOfRangeError
 from minilaplace.structures.fit import STRUCTURES
 from minilaplace.training import is_mode
 
@@ -247,6 +251,143 @@ def test_held_out_data_that_wants_certainty_is_a_warning():
     la = Laplace(model, np.array([5.0, 5.0, 0.0])).fit(X, y)
     with pytest.warns(ConvergenceWarning, match="the held-out score still rises at the edge of 1e-8 to 1e8 for 1 of 1"):
         la.optimize_prior_precision("held_out", X=X, y=y)
+
+
+@pytest.mark.filterwarnings("ignore::minilaplace.ConvergenceWarning")
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_a_prior_whose_predictions_overflow_scores_worst(structure):
+    # E[exp(s)] of a log variance s that few data determine overflows under the weakest priors of the grid.
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30, 1))
+    y = np.sin(2 * X) + 0.2 * rng.normal(size=X.shape)
+    model = BayesianModel(MLP(1, 8, 2), HeteroscedasticGaussian())
+    la = Laplace(model, fit_map(model, X, y, rng=0), hessian_structure=structure).fit(X, y)
+    X_new = np.array([[0.5], [8.0], [4e4]])
+    y_new = np.array([[0.8], [0.0], [-1.0]])
+    if structure in ("lowrank", "gp"):  # the others have variances of every parameter, or refuse such a prior
+        with pytest.raises(OutOfRangeError, match=r"^X: expected inputs at which predictions and their variances"):
+            la.under(1e-8).predict(X_new)
+
+    def score(log_delta):
+        return float(model.likelihood.log_score(la.under(np.exp(log_delta)).predict(X_new), y_new).mean())
+
+    chosen = copy(la).optimize_prior_precision("held_out", X=X_new, y=y_new).model.prior_precision
+    assert la.model.prior_precision == 1.0
+    assert score(np.log(chosen)) >= max(score(x) for x in np.linspace(np.log(1e2), np.log(1e8), 60)) - 1e-6
+
+
+def test_where_no_prior_gives_an_answer_the_last_error_is_raised():
+    model, tried = BayesianModel(MLP(1, 1), Gaussian()), []
+
+    def predict(trial):
+        tried.append(trial.prior_precision)
+        raise (np.linalg.LinAlgError if len(tried) % 2 == 0 else OutOfRangeError)(f"number {len(tried)}")
+
+    with pytest.raises(OutOfRangeError, match=r"^number 33$"):
+        tune_on_held_out(model, predict, np.zeros((2, 1)))
+    assert len(tried) == 33
+
+
+def test_an_error_that_is_not_about_the_prior_ends_the_search():
+    def predict(trial):
+        raise ValueError("X: expected something else")
+
+    with pytest.raises(ValueError, match="something else"):
+        tune_on_held_out(BayesianModel(MLP(1, 1), Gaussian()), predict, np.zeros((2, 1)))
+
+
+def indefinite(structure):
+    """Return the fit of an exact Hessian with negative eigenvalues, as random labels leave them at a mode."""
+    rng = np.random.default_rng(5)
+    X, y = rng.normal(size=(12, 2)), rng.integers(0, 2, 12)
+    model = BayesianModel(MLP(2, 6, 1), Bernoulli(), 1.0)
+    la = Laplace(model, fit_map(model, X, y, rng=5), curvature="hessian", hessian_structure=structure).fit(X, y)
+    with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
+        la.under(1e-2).log_marginal_likelihood()
+    return la
+
+
+@pytest.mark.parametrize("method", ["marglik", "mackay"])
+@pytest.mark.parametrize("start", [1.0, 1e-2, 1e-6])
+def test_a_search_passes_priors_under_which_the_hessian_is_indefinite(method, start):
+    la = indefinite("blockdiag")
+    best = minimize_scalar(lambda x: -la.log_marginal_likelihood(np.exp(x)), bracket=(-1.0, 1.0, 4.0), tol=1e-10).x
+    chosen = la.under(start).optimize_prior_precision(method).model.prior_precision
+    assert np.log(chosen) == pytest.approx(best, abs=1e-5)
+
+
+@pytest.mark.parametrize("method", ["marglik", "mackay"])
+@pytest.mark.parametrize("start", [1.0, 1e-6])
+def test_an_evidence_that_rises_to_where_the_hessian_is_indefinite_is_an_error(method, start):
+    # log det Lambda goes to minus infinity there, and the evidence has no maximum: no prior is chosen in silence.
+    la = indefinite("full").under(start)
+    with pytest.raises(np.linalg.LinAlgError, match=r"not positive definite.*curvature='ggn', or a larger"):
+        la.optimize_prior_precision(method)
+    assert la.model.prior_precision == start
+
+
+@pytest.mark.parametrize("method", ["marglik", "mackay", "online"])
+def test_a_prior_for_each_parameter_is_refused_with_kron_by_its_name(method):
+    model, theta, X, y = random_problem("gaussian", (3,), "tanh", 2, n_samples=20)
+    expected = r"^prior_structure: expected 'scalar' or 'layerwise' with hessian_structure='kron'"
+    la = Laplace(model, theta, hessian_structure="kron").fit(X, y)
+    ask = {
+        "online": lambda: marglik_training(
+            model, X, y, prior_structure="diag", hessian_structure="kron", callback=pytest.fail
+        )
+    }.get(method, lambda: la.optimize_prior_precision(method, prior_structure="diag"))
+    with pytest.raises(ValueError, match=expected):
+        ask()
+
+
+def test_kron_takes_a_prior_for_each_parameter_where_each_w_is_one_number():
+    X, y = linear_data()
+    models = [
+        Laplace(BayesianModel(MLP(1, 1), Gaussian(0.4)), [0.5, -0.4], hessian_structure=structure)
+        .fit(X[:, :1], y)
+        .optimize_prior_precision(prior_structure="diag")
+        .model
+        for structure in ("kron", "diag")
+    ]
+    np.testing.assert_allclose(models[0].prior_precision, models[1].prior_precision, rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["marglik", "mackay"])
+@pytest.mark.parametrize("N", [1, 5])
+def test_a_noise_that_no_residual_shows_stays_as_it_was(method, N):
+    # A network of 13 parameters passes through all targets: the evidence has its maximum at no noise at all, or on a
+    # ridge where it depends on the start. The prior is the one that is tuned without the noise.
+    network, rng = MLP(2, 3, 1), np.random.default_rng(0)
+    theta, X = rng.normal(size=13), rng.normal(size=(N, 2))
+    la = Laplace(BayesianModel(network, Gaussian(0.7)), theta).fit(X, network.forward(theta, X))
+    with pytest.warns(ConvergenceWarning, match="as many parameters as it has targets, and so not the noise"):
+        tuned = copy(la).optimize_prior_precision(method, optimize_noise=True).model
+    assert tuned.likelihood.sigma_noise == 0.7
+    alone = copy(la).optimize_prior_precision(method).model.prior_precision
+    assert tuned.prior_precision == pytest.approx(alone, rel=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:the evidence still rises at the edge")
+def test_training_with_the_evidence_keeps_a_noise_that_one_target_cannot_show():
+    model = BayesianModel(MLP(1, 4, 1), Gaussian(0.5))
+    with pytest.warns(ConvergenceWarning, match="not the noise: sigma_noise stays as given"):
+        found, theta = marglik_training(model, [[0.3]], [[2.0]], optimize_noise=True, rng=0)
+    assert found.likelihood.sigma_noise == 0.5
+    assert is_mode(found, theta, np.array([[0.3]]), np.array([[2.0]]))
+
+
+def test_the_noise_is_determined_by_the_targets_beyond_gamma():
+    X, Y = linear_data(N=6)
+    la = Laplace(BayesianModel(MLP(3, 1), Gaussian(0.4)), np.zeros(4)).fit(X, Y)
+    evidence = evidence_function(la._fit, la.model, la.theta, "scalar", True)
+    J = np.column_stack([X, np.ones(6)]) / 0.4
+    for log_delta in (-15.0, 0.0, 3.0):
+        gamma = sum(l / (l + np.exp(log_delta)) for l in np.linalg.eigvalsh(J.T @ J))
+        assert evidence.determines_noise(np.array([log_delta, np.log(0.4)])) == (6 - gamma >= 1)
+    few = Laplace(la.model, la.theta).fit(X[:4], Y[:4])
+    evidence = evidence_function(few._fit, la.model, la.theta, "scalar", True)
+    assert not evidence.determines_noise(np.array([-15.0, np.log(0.4)]))  # gamma is nearly 4
+    assert evidence.determines_noise(np.array([15.0, np.log(0.4)]))  # and here nearly 0
 
 
 def test_held_out_regression_is_scored_by_its_density():

@@ -307,6 +307,19 @@ def test_a_linear_regression_learns_in_parts_what_it_learns_at_once(y):
     assert abs(evidence - whole.log_marginal_likelihood_) < 1e-8
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+@pytest.mark.parametrize("tune_prior", ["marglik", "mackay"])
+def test_partial_fit_from_one_row_keeps_the_noise_that_was_given(tune_prior):
+    # One target shows no noise: what was tuned here, .0045, made all later rows a hundred times too certain.
+    regressor = LaplaceRegressor((8,), sigma_noise=0.5, tune_prior=tune_prior, random_state=0)
+    with pytest.warns(exceptions.ConvergenceWarning, match="not the noise: sigma_noise stays as given"):
+        regressor.partial_fit(X[:1], ONE[:1])
+    assert regressor.model_.likelihood.sigma_noise == 0.5
+    regressor.partial_fit(X[1:], ONE[1:])
+    mean, std = regressor.predict(X, return_std=True)
+    assert np.mean((ONE - mean) ** 2 / std**2) < 2  # the residuals are as wide as the error bars say
+
+
 @pytest.mark.parametrize("hessian_structure", ["full", "diag", "lowrank"])
 def test_partial_fit_teaches_the_classifier_new_data_and_keeps_the_old(hessian_structure):
     classifier = LaplaceClassifier((4,), hessian_structure=hessian_structure, random_state=0)
@@ -515,6 +528,45 @@ def test_a_bad_parameter_is_named_before_any_training(params, message):
     classifier = LaplaceClassifier(**params)
     with pytest.raises(ValueError, match=message):
         classifier.fit(X, BINARY)
+
+
+def never(*_, **__):
+    raise AssertionError("training in vain")
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        *(({"hessian_structure": "kron", "prior_structure": "diag", "tune_prior": how},
+           "prior_structure: expected 'scalar' or 'layerwise' with hessian_structure='kron'.*received 'diag' ")
+          for how in ("marglik", "mackay", "online")),
+        ({"hessian_structure": "kron", "prior_precision": np.arange(1.0, 12.0), "tune_prior": None},
+         "prior_precision: expected one value on each W and each b"),
+        ({"hessian_structure": "blockdiag", "prior_precision": np.eye(11), "tune_prior": None},
+         "prior_precision: expected a diagonal prior"),
+    ],
+)  # fmt: skip
+def test_choices_that_do_not_go_together_are_named_before_any_training(params, message, monkeypatch):
+    monkeypatch.setattr("minilaplace.sklearn.base.fit_map", never)
+    classifier = LaplaceClassifier((2,), **params)
+    with pytest.raises(ValueError, match=message):
+        classifier.fit(X, BINARY)
+
+
+@pytest.mark.parametrize("prior_structure", ["scalar", "layerwise", "diag"])
+def test_prior_structure_of_a_kron_estimator_is_refused_only_where_it_is_asked(prior_structure):
+    options = {"hessian_structure": "kron", "random_state": 0, "prior_structure": prior_structure}
+    assert LaplaceClassifier((2,), tune_prior=None, **options).fit(X, BINARY).score(X, BINARY) > 0.8
+    if prior_structure != "diag":
+        assert LaplaceClassifier((2,), **options).fit(X, BINARY).score(X, BINARY) > 0.8
+
+
+@pytest.mark.parametrize("hessian_structure", ["kron", "blockdiag"])
+def test_partial_fit_names_the_structure_before_it_trains_again(hessian_structure, monkeypatch):
+    classifier = LaplaceClassifier((3,), random_state=0, hessian_structure=hessian_structure).partial_fit(X, BINARY)
+    monkeypatch.setattr("minilaplace.sklearn.base.fit_map", never)
+    with pytest.raises(ValueError, match=f"hessian_structure: expected 'full', .*, received '{hessian_structure}'"):
+        classifier.partial_fit(X, BINARY)
 
 
 def test_one_class_is_refused():

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from ..model.bayesian_model import BayesianModel
 from ..structures.fit import NOISE_POWERS, Fit
+from ..structures.kronecker import Kron
 from ..validation import Array, boolean, option, refusal
 
 PRIOR_STRUCTURES = ("scalar", "layerwise", "diag")
@@ -100,8 +101,37 @@ class EvidenceFunction:
             new = np.log(np.maximum(gamma, 0) / squares)  # the logarithm of delta_g = gamma_g / sum_g (...)^2
         if self.noise:
             errors, left = self._noise_statistics(model, gamma)
-            new = np.append(new, x[-1] + 0.5 * np.log(errors / max(left, 1e-12 * self._n_targets)))
+            with np.errstate(divide="ignore"):  # no residual at all
+                new = np.append(new, x[-1] + 0.5 * np.log(errors / max(left, 1e-12 * self._n_targets)))
         return np.clip(new, *LOG_BOUNDS)
+
+    def determines_noise(self, x: Array) -> bool:
+        """Return whether the N C targets outnumber gamma, the parameters that they determine at x, by one or more.
+
+        Otherwise the network can pass through all targets, no residual is left to tell the noise from, and the evidence
+        prefers one that depends on the start.
+        """
+        _, gamma, _, _ = self._statistics(self.model_at(x))
+        return bool(self._n_targets - gamma.sum() >= 1)
+
+    def possible(self, x: Array) -> Array:
+        """Return x, or a stronger prior if the precision is not positive definite there.
+
+        It is the first of e delta, e^2 delta, ... at which the precision is positive definite and the evidence rises
+        with delta, so that a search does not fall back. If there is none, the last error is raised.
+        """
+        stronger = np.append(np.ones(len(x) - self.noise), np.zeros(int(self.noise)))
+        refused = None
+        while True:
+            try:
+                rise = stronger @ (self.mackay(x) - x)
+                if refused is None or rise >= 0:
+                    return x
+            except np.linalg.LinAlgError as error:
+                refused = error
+            if np.all(x >= np.where(stronger > 0, LOG_BOUNDS[1], x)):
+                raise refused
+            x = np.minimum(x + stronger, LOG_BOUNDS[1])
 
     def _statistics(self, model: BayesianModel) -> tuple[float, Array, Array, Array]:
         """Return log det Lambda, and for the groups gamma_g, delta_g and sum_g (theta_p - mu0_p)^2."""
@@ -133,13 +163,24 @@ class EvidenceFunction:
 def evidence_function(
     fit: Fit, model: BayesianModel, theta: Array, prior_structure: str, noise: bool
 ) -> EvidenceFunction:
-    """Return the evidence as a function of a prior of this structure and, if `noise` is set, of the noise."""
+    """Return the evidence as a function of a prior of this structure and, if `noise` is set, of the noise.
+
+    Raises a ValueError if the likelihood has no such noise, or if the structure of the curvature takes no such prior; a
+    fit to no data is enough to ask.
+    """
     prior_structure = option("prior_structure", prior_structure, PRIOR_STRUCTURES)
     noise = boolean("optimize_noise", noise)
     if noise and model.likelihood.sigma_noise is None:
         expected = "False but for a Gaussian likelihood"
         raise ValueError(refusal("optimize_noise", expected, f"True with {model.likelihood}"))
     subset = fit.structure.subset
+    if prior_structure == "diag" and isinstance(fit.structure, Kron) and len(subset) > len(np.unique(subset.tensors())):
+        expected = (
+            "'scalar' or 'layerwise' with hessian_structure='kron', whose prior has one value on each W and each b"
+        )
+        raise ValueError(
+            refusal("prior_structure", expected, "'diag' (with 'full', 'diag', 'lowrank' or 'gp' it is taken)")
+        )
     layers = np.unique(subset.tensors() // 2, return_inverse=True)[1]
     groups = {"scalar": np.zeros(len(subset), dtype=np.intp), "layerwise": layers, "diag": np.arange(len(subset))}
     return EvidenceFunction(fit, model, theta, groups[prior_structure], noise)

@@ -17,12 +17,18 @@ from scipy.optimize import minimize, minimize_scalar
 
 from ..model.bayesian_model import BayesianModel
 from ..predictive.links import Prediction
+from ..predictive.outputs import OutOfRangeError
 from ..structures.fit import Options, add_up
 from ..training.convergence import warn
 from ..training.map_estimate import fit_map
 from ..validation import Array, Seed, check_callback, instance, option, real_number, sampler, whole_number
 from .marginal_likelihood import LOG_BOUNDS, EvidenceFunction, evidence_function
 
+FORBIDDING = 1e100  # stands for minus the score of a prior that gives none: a line search turns back from it
+NOT_DETERMINED = (
+    "the data determines nearly as many parameters as it has targets, and so not the noise: sigma_noise stays as "
+    "given, and only the prior is tuned"
+)
 TuningCallback = Callable[[int, BayesianModel], object]  # called with each model that is tried, counted from 1
 
 
@@ -30,8 +36,8 @@ def tune(evidence: EvidenceFunction, method: str, callback: TuningCallback | Non
     """Return the model whose prior, and noise, maximise the evidence at theta.
 
     `"marglik"` is SciPy's L-BFGS-B on the evidence and its gradient, `"mackay"` the fixed-point iteration. Issues a
-    ConvergenceWarning if an optimum is at the edge of the range that is searched, 1e-8 to 1e8, or the iteration does
-    not settle.
+    ConvergenceWarning if an optimum is at the edge of the range that is searched, 1e-8 to 1e8, the iteration does not
+    settle, or the data does not determine the noise (`EvidenceFunction.determines_noise`): then the noise stays.
     """
     steps = count(1)
 
@@ -39,36 +45,69 @@ def tune(evidence: EvidenceFunction, method: str, callback: TuningCallback | Non
         if callback is not None:
             callback(next(steps), evidence.model_at(x))
 
-    x = METHODS[option("method", method, METHODS)](evidence, np.clip(evidence.start, *LOG_BOUNDS), tried)
+    search = METHODS[option("method", method, METHODS)]
+    x = search(evidence, np.clip(evidence.start, *LOG_BOUNDS), tried)
+    if evidence.noise and not evidence.determines_noise(x):
+        warn(NOT_DETERMINED, stacklevel=3)
+        evidence = replace(evidence, noise=False)
+        x = search(evidence, np.clip(evidence.start, *LOG_BOUNDS), tried)
     _warn_at_edge("evidence", x)
     return evidence.model_at(x)
 
 
 def _climb(evidence: EvidenceFunction, x: Array, tried: Callable[[Array], None]) -> Array:
-    """Return the maximum by L-BFGS-B, inside boxes: a long first step could end where the prior is lost in rounding."""
+    """Return the maximum by L-BFGS-B, inside boxes: a long first step could end where the prior is lost in rounding.
+
+    A prior under which the precision is not positive definite scores worst. Towards the weakest prior that is possible
+    with an indefinite Hessian the evidence rises without end, and its error is raised if the search ends there.
+    """
     options = {"maxiter": 1000, "ftol": 1e-15, "gtol": 1e-8}
+    refused: list[np.linalg.LinAlgError] = []
 
     def negative(x: Array) -> tuple[float, Array]:
-        value, gradient = evidence.value_and_gradient(x)
         tried(x)
+        try:
+            value, gradient = evidence.value_and_gradient(x)
+        except np.linalg.LinAlgError as error:
+            refused.append(error)
+            return FORBIDDING, np.zeros_like(x)
         return -value, -gradient
 
-    at_side = True
+    x, at_side = evidence.possible(x), True
     while at_side:
         low, high = np.maximum(x - 3, LOG_BOUNDS[0]), np.minimum(x + 3, LOG_BOUNDS[1])
         bounds = list(zip(low, high, strict=True))
         x = minimize(negative, x, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
         at_side = bool(np.any(((x <= low) & (low > LOG_BOUNDS[0])) | ((x >= high) & (high < LOG_BOUNDS[1]))))
+    if refused:
+        _, slope = evidence.value_and_gradient(x)
+        inside = np.clip(x + slope, *LOG_BOUNDS) - x  # 0 at a maximum, also at one at the edge
+        if np.abs(inside).max() > 1e-3:
+            raise refused[-1]
     return x
 
 
 def _iterate(evidence: EvidenceFunction, x: Array, tried: Callable[[Array], None]) -> Array:
-    """Return the fixed point of MacKay's iteration."""
+    """Return the fixed point of MacKay's iteration.
+
+    A step to a prior under which the precision is not positive definite is halved until it is; if none is left, the
+    error of that prior is raised.
+    """
+    x = evidence.possible(x)
+    aim = evidence.mackay(x)
     for _ in range(10_000):
-        before, x = x, evidence.mackay(x)
+        before, x = x, aim
         tried(x)
         if np.abs(x - before).max() <= 1e-10:
             return x
+        while True:
+            try:
+                aim = evidence.mackay(x)
+                break
+            except np.linalg.LinAlgError:
+                x = (before + x) / 2
+                if np.abs(x - before).max() <= 1e-10:
+                    raise
     warn("MacKay's iteration has not settled in 10,000 steps; method='marglik' may", stacklevel=4)
     return x
 
@@ -84,27 +123,31 @@ def tune_on_held_out(
 ) -> BayesianModel:
     """Return the model whose scalar prior precision gives held-out targets y the largest mean log density.
 
-    `predict(model)` returns the predictions of a model for these targets. Issues a ConvergenceWarning if the optimum is
-    at the edge of the range that is searched, 1e-8 to 1e8.
+    `predict(model)` returns the predictions of a model for these targets. A prior under which it raises an
+    OutOfRangeError or a LinAlgError scores worst; if no prior is possible, the last error is raised. Issues a
+    ConvergenceWarning if the optimum is at the edge of the range that is searched, 1e-8 to 1e8.
     """
-    steps = count(1)
+    steps, refused = count(1), []
 
     def loss(log_delta: float) -> float:
         trial = replace(model, prior_precision=float(np.exp(log_delta)))
         if callback is not None:
             callback(next(steps), trial)
         try:
-            return -float(model.likelihood.log_score(predict(trial), y).mean())
-        except np.linalg.LinAlgError:  # the prior is too weak for this curvature
-            return np.inf
+            score = float(model.likelihood.log_score(predict(trial), y).mean())
+        except (OutOfRangeError, np.linalg.LinAlgError) as error:  # the prior is too weak for the data or the curvature
+            refused.append(error)
+            return FORBIDDING
+        return -score if score > -FORBIDDING else FORBIDDING
 
     grid = np.linspace(*LOG_BOUNDS, 33)  # the density may have several maxima: first find the interval of the largest
     losses = [loss(x) for x in grid]
     k = int(np.argmin(losses))
-    if np.isinf(losses[k]):
-        predict(model)  # raises the error that says why none of the priors is possible
+    if len(refused) == len(grid):
+        raise refused[-1]
     bounds = grid[max(k - 1, 0)], grid[min(k + 1, 32)]
-    best = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4}).x
+    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})
+    best = found.x if found.fun <= losses[k] else grid[k]
     _warn_at_edge("held-out score", np.array([best]))
     return replace(model, prior_precision=float(np.exp(best)))
 
@@ -146,7 +189,8 @@ def marglik_training(
     Warns
     -----
     ConvergenceWarning
-        If the last of `max_rounds` still moves by more than `tol`.
+        If the last of `max_rounds` still moves by more than `tol`, or the data does not determine the noise, which then
+        stays as it was given.
 
     Notes
     -----
@@ -162,6 +206,7 @@ def marglik_training(
     0.3
     """
     instance("model", model, BayesianModel, "a BayesianModel")
+    given = model
     for name in options:
         option("options", name, [field.name for field in fields(Options)])
     tol, chosen = real_number("tol", tol, above=0.0), Options(**options)
@@ -180,6 +225,10 @@ def marglik_training(
             callback(step, model, theta)
         x = evidence.mackay(evidence.start)
         moved = np.abs(x - evidence.start).max()
+        if moved <= tol and optimize_noise and not evidence.determines_noise(x):
+            warn(NOT_DETERMINED)
+            again = {"tol": tol, "max_rounds": max_rounds, "callback": callback, **options}
+            return marglik_training(given, X, y, prior_structure=prior_structure, theta0=theta, **again)
         if moved <= tol:
             _warn_at_edge("evidence", x, stacklevel=3)
             return model, theta  # the very pair that was judged: another step may lead to another mode

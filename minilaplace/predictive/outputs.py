@@ -21,6 +21,10 @@ from ..validation import Array, Readable, refusal
 NO_SAMPLES = np.empty((0, 0))
 
 
+class OutOfRangeError(ValueError):
+    """Predictions, or their variances, are not within the range of float64: the inputs or the prior are too extreme."""
+
+
 @dataclass(frozen=True, eq=False)
 class LinearisedNetwork:
     """A network linearised around theta (P,), with a posterior over a subset of its parameters."""
@@ -88,10 +92,10 @@ def in_batches(function: Callable[[Array], Any], X: Readable, floats_each: int, 
 
 
 def _finite(answers: Sequence[Array]) -> Array:
-    """Return the batches' answers as one array, or raise a ValueError that says at which input it is not finite."""
+    """Return the batches' answers as one array; an OutOfRangeError says at which input it is not finite."""
     answer = np.concatenate(answers)
     if not np.isfinite(answer).all():
         n = int(np.argwhere(~np.isfinite(answer))[0, 0])
         expected = "inputs at which predictions and their variances are within the range of float64"
-        raise ValueError(refusal("X", expected, f"one where they are not, at index {n}"))
+        raise OutOfRangeError(refusal("X", expected, f"one where they are not, at index {n}"))
     return answer

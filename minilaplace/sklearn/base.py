@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, ClassVar, TypeVar
@@ -20,7 +20,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..evidence.marginal_likelihood import PRIOR_STRUCTURES
+from ..evidence.marginal_likelihood import PRIOR_STRUCTURES, evidence_function
 from ..evidence.tuning import METHODS, marglik_training
 from ..laplace import Laplace
 from ..model.bayesian_model import BayesianModel
@@ -137,6 +137,9 @@ class LaplaceMLP(BaseEstimator):
         if self.subset_of_weights != "all":
             expected = "'all' with partial_fit, which trains all weights and would forget those without a posterior"
             raise ValueError(refusal("subset_of_weights", expected, repr(self.subset_of_weights)))
+        if self.hessian_structure in ("kron", "blockdiag"):
+            expected = "'full', 'lowrank', 'gp' or 'diag' with partial_fit, whose posterior can be a prior_precision"
+            raise ValueError(refusal("hessian_structure", expected, repr(self.hessian_structure)))
         model = self.laplace_.as_prior()
         theta, n_iter = self._train(model, X, y, self.theta_)
         self._keep(Laplace(model, theta, **self._options()).fit(X, y), n_iter)
@@ -147,10 +150,18 @@ class LaplaceMLP(BaseEstimator):
         hidden = np.atleast_1d(self.hidden_layer_sizes)
         network = MLP(self.n_features_in_, *hidden, n_outputs, activation=activation_here(self.activation))
         model = BayesianModel(network, likelihood, self.prior_precision)
-        Laplace(model, np.zeros(network.n_params), **self._options())
+        theta = np.zeros(network.n_params)
+        empty = Laplace(model, theta, **self._options())
+        option("prior_structure", self.prior_structure, PRIOR_STRUCTURES)
         if self.tune_prior is not None:
             option("tune_prior", self.tune_prior, (*METHODS, "online"))
-        option("prior_structure", self.prior_structure, PRIOR_STRUCTURES)
+            fit = empty.options.no_data(likelihood, empty.subset)
+            tuning = {"optimize_noise": False, **self._tuning()}
+            evidence_function(fit, model, theta, tuning["prior_structure"], tuning["optimize_noise"])
+        elif np.ndim(model.prior_precision) > 0:  # the same structure of prior and curvature, asked with no information
+            check = Laplace(model, theta, **{**self._options(), "curvature": "ggn"})
+            with suppress(np.linalg.LinAlgError):
+                _ = check.fit(np.zeros((1, self.n_features_in_)), y[:1]).posterior
         option("solver", self.solver, BUDGETS)
         link_of(likelihood, self.link_approx)
         whole_number("n_samples", self.n_samples, least=1)
