@@ -6,7 +6,8 @@ minilaplace.
 
 Names in the file are paths. For each module in `ACCEPTED` and `REFUSED`
 
-    {name}/module        JSON: its class, its plain attributes, where its parameters are, and the layers it holds
+    {name}/module        JSON: its class and the module that defines it, its plain attributes, which of the attributes
+                         in `ADDED` it has, where its parameters are, and the layers it holds
     {name}/{i}/{tensor}  the parameters of its i-th layer, of all depths, in the module's own precision
     {name}/keys          the names in its state_dict
 
@@ -27,10 +28,36 @@ import numpy as np
 import torch
 from laplace import Laplace
 from torch import nn
+from torch.ao.nn import qat
+from torch.ao.quantization import get_default_qat_qconfig
+from torch.nn.utils import parametrizations, prune
 from torch.utils.data import DataLoader, TensorDataset
 
 N, D, PRIOR_PRECISION = 15, 3, 0.7
 PLAIN = (str, int, float, bool, type(None))
+PRE = "register_forward_pre_hook"
+ADDED = ("forward", "_forward_hooks", "_forward_pre_hooks")  # by which one layer computes other than its class
+
+
+class SiLU(nn.Module):
+    """A module with the name of PyTorch's that computes something else."""
+
+    def forward(self, x):
+        return x**2
+
+
+class Shifted(nn.Linear):
+    """A Linear with a forward of its own."""
+
+    def forward(self, x):
+        return super().forward(x) + 1
+
+
+class Sequential(nn.Sequential):
+    """A Sequential with a forward of its own and PyTorch's name."""
+
+    def forward(self, x):
+        return x + super().forward(x)
 
 
 class Residual(nn.Module):
@@ -42,6 +69,16 @@ class Residual(nn.Module):
 
     def forward(self, x):
         return x + self.inner(x)
+
+
+def with_hook(module, register="register_forward_hook"):
+    getattr(module, register)(lambda *_: None)
+    return module
+
+
+def with_forward(module):
+    module.forward = torch.sin
+    return module
 
 
 def one_activation_twice():
@@ -90,6 +127,20 @@ REFUSED = {
     "activation first": lambda: nn.Sequential(nn.Tanh(), nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)),
     "one linear twice": one_linear_twice,
     "forward of its own": Residual,
+    "name of PyTorch's": lambda: nn.Sequential(nn.Linear(3, 3), SiLU(), nn.Linear(3, 2)),
+    "linear's forward": lambda: nn.Sequential(Shifted(3, 4), nn.Tanh(), nn.Linear(4, 2)),
+    "sequential's forward": lambda: nn.Sequential(Sequential(nn.Linear(3, 3)), nn.Tanh(), nn.Linear(3, 2)),
+    "forward of one": lambda: nn.Sequential(nn.Linear(3, 3), with_forward(nn.Tanh()), nn.Linear(3, 2)),
+    "hook": lambda: nn.Sequential(with_hook(nn.Linear(3, 4)), nn.Tanh(), nn.Linear(4, 2)),
+    "hook before": lambda: nn.Sequential(nn.Linear(3, 4), with_hook(nn.Tanh(), PRE), nn.Linear(4, 2)),
+    "hook of all": lambda: with_hook(nn.Sequential(nn.Linear(3, 2))),
+    "hook of some": lambda: nn.Sequential(nn.Linear(3, 4), with_hook(nn.Sequential(nn.Tanh()), PRE), nn.Linear(4, 2)),
+    "hook of one layer": lambda: with_hook(nn.Linear(3, 2)),
+    "old spectral norm": lambda: nn.Sequential(nn.utils.spectral_norm(nn.Linear(3, 4)), nn.Tanh(), nn.Linear(4, 2)),
+    "spectral norm": lambda: nn.Sequential(parametrizations.spectral_norm(nn.Linear(3, 4)), nn.Tanh(), nn.Linear(4, 2)),
+    "pruned": lambda: nn.Sequential(prune.l1_unstructured(nn.Linear(3, 4), "weight", 0.5), nn.Tanh(), nn.Linear(4, 2)),
+    "complex": lambda: nn.Sequential(nn.Linear(3, 2, dtype=torch.complex128)),
+    "quantized": lambda: nn.Sequential(qat.Linear(3, 2, qconfig=get_default_qat_qconfig())),
     "no linear": lambda: nn.Sequential(nn.Identity()),
 }
 
@@ -119,7 +170,9 @@ def described(module, name, file, seen):
     file |= {path: getattr(module, key).detach().numpy() for key, path in own.items()}
     layers = [described(layer, name, file, seen) for layer in module] if isinstance(module, nn.Sequential) else []
     settings = {k: v for k, v in vars(module).items() if not k.startswith("_") and isinstance(v, PLAIN)}
-    return {"class": type(module).__name__, "number": number, "settings": settings, "own": own, "layers": layers}
+    kind = {"class": type(module).__name__, "defined_in": type(module).__module__}
+    added = [name for name in ADDED if vars(module).get(name)]
+    return kind | {"added": added, "number": number, "settings": settings, "own": own, "layers": layers}
 
 
 def computed(module, name, file):

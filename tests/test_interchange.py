@@ -45,6 +45,19 @@ REFUSED = {
     "activation first": "layer 0: expected a Linear before the first activation, received Tanh",
     "one linear twice": "source: expected a Linear of its own for every layer, received weights that two of them share",
     "forward of its own": "layer 0: expected one of Linear, Tanh, .*, received Residual",
+    "name of PyTorch's": "layer 1: expected one of Linear, .* of torch.nn, received SiLU of __main__",
+    "linear's forward": "layer 0: expected one of Linear, .* of torch.nn, received Shifted of __main__",
+    "sequential's forward": "layer 0: expected one of Linear, .* of torch.nn, received Sequential of __main__",
+    "forward of one": "layer 1: expected a Tanh without forward of its own, or the state_dict, received forward$",
+    "hook": "layer 0: expected a Linear without _forward_hooks of its own, or the state_dict, received _forward_hooks$",
+    "hook before": "layer 1: expected a Tanh without _forward.* of its own, .*, received _forward_pre_hooks$",
+    "hook of all": "source: expected a Sequential without _forward.* of its own, .*, received _forward_hooks$",
+    "hook of some": "layer 1: expected a Sequential without _forward.* of its own, .*, received _forward_pre_hooks$",
+    "hook of one layer": "layer 0: expected a Linear without _forward.* of its own, .*, received _forward_hooks$",
+    "old spectral norm": "layer 0: expected a Linear without _forward.* of its own, .*, received _forward_pre_hooks$",
+    "spectral norm": "layer 0: expected one of Linear, .*, received ParametrizedLinear of torch.nn.utils.parametrize",
+    "pruned": "layer 0: expected a Linear without _forward.* of its own, .*, received _forward_pre_hooks$",
+    "quantized": "layer 0: expected one of Linear, .*, received Linear of torch.ao.nn.qat.modules.linear",
     "no linear": "source: expected at least one Linear, received none",
 }
 
@@ -57,6 +70,9 @@ class Tensor:
 
     def detach(self):
         return Tensor(self._array, detached=True)
+
+    def is_complex(self):
+        return np.iscomplexobj(self._array)
 
     def cpu(self):
         return self
@@ -90,9 +106,10 @@ def stand_in(name):
     def make(described):
         if described["number"] not in made:
             own = {key: Tensor(RECORDS[path]) for key, path in described["own"].items()}
-            kind = type(described["class"], (Module,), {})
+            kind = type(described["class"], (Module,), {"__module__": described["defined_in"]})
             layers = [make(layer) for layer in described["layers"]]
-            made[described["number"]] = kind(described["settings"], own, layers)
+            added = {name: (print if name == "forward" else {0: print}) for name in described["added"]}
+            made[described["number"]] = kind(described["settings"] | added, own, layers)
         return made[described["number"]]
 
     return make(json.loads(str(RECORDS[f"{name}/module"])))
@@ -144,7 +161,13 @@ def test_the_recorded_modules_cover_every_activation():
 
 
 def test_every_recorded_module_is_accepted_or_refused():
-    assert set(MODULES) == {*ACCEPTED, *REFUSED}
+    assert set(MODULES) == {*ACCEPTED, *REFUSED, "complex"}
+
+
+def test_complex_parameters_are_refused_and_keep_no_real_part():
+    for source in (stand_in("complex"), state_dict("complex")):
+        with pytest.raises(TypeError, match=r"expected real numbers, W .* received dtype complex128"):
+            from_torch(source)
 
 
 @pytest.mark.parametrize("name", REFUSED)

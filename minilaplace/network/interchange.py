@@ -1,8 +1,8 @@
 """Trained parameters from PyTorch and other libraries as an `MLP` with its theta, and back.
 
-An MLP that was trained elsewhere is a list of layers [(W, b), ...], W of shape (out, in), and one activation between
-them. `from_layers` and `from_torch` return an `MLP` and its theta (P,); `to_layers` and `to_state_dict` return theta as
-layers. PyTorch need not be installed, because a module is read by its layers' class names and attributes:
+An MLP is a list of layers [(W, b), ...], W of shape (out, in), and one activation between them. `from_layers` and
+`from_torch` return an `MLP` and its theta (P,); `to_layers` and `to_state_dict` return theta as layers. PyTorch need
+not be installed, because modules are read by name; classes of your own and layers with forward hooks are refused:
 
 | layer of a `torch.nn.Sequential` | here |
 |---|---|
@@ -23,15 +23,15 @@ from .mlp import MLP
 
 ACTIVATION_LAYERS = ("Tanh", "Sigmoid", "ReLU", "Softplus", "SiLU", "GELU")  # in lower case they are names of ours
 KNOWN_LAYERS = ("Linear", *ACTIVATION_LAYERS, "Dropout", "Flatten", "Identity")
-# The settings that a layer must have to compute what the table above says.
-SETTINGS: dict[str, dict[str, object]] = {
+SETTINGS: dict[str, dict[str, object]] = {  # that a layer must have to compute what the table above says
     "Softplus": {"beta": 1, "threshold": 20},
     "GELU": {"approximate": "none"},
     "Dropout": {"training": False},
     "Flatten": {"start_dim": 1, "end_dim": -1},
 }
+ADDED = ("forward", "_forward_hooks", "_forward_pre_hooks")  # attributes by which a layer computes something else
+PYTORCHS = "torch.nn.modules."  # where PyTorch defines its layers; a class of the same name may be another's
 UNUSED = MLP(1, 1).activation  # of a network without a hidden layer, which does not use its activation
-
 Linear: TypeAlias = tuple[str, Any, Any]  # a layer's name in errors, and its W and b as they were received
 
 
@@ -141,7 +141,7 @@ def to_state_dict(network: MLP, theta: Any, names: Iterable[str] | None = None) 
     names = [str(2 * l) for l in range(len(layers))] if names is None else names
     instance("names", names, Iterable, f"{len(layers)} different names")
     names = list(names)
-    if len(set(names)) != len(layers) or len(names) != len(layers):
+    if not len(set(names)) == len(names) == len(layers):
         raise ValueError(refusal("names", f"{len(layers)} different names", names))
     state: dict[str, Array] = {}
     for name, (W, b) in zip(names, layers, strict=True):
@@ -167,8 +167,10 @@ def _network(linears: list[Linear], activation: str) -> tuple[MLP, Array]:
 
 
 def _numbers(tensor: Any) -> Any:
-    """Return a tensor of any device and precision as an array in float64, and anything else as it is."""
-    return tensor.detach().cpu().double().numpy() if hasattr(tensor, "detach") else tensor
+    """Return a real tensor of any device and precision as an array in float64, and anything else as it is."""
+    if not hasattr(tensor, "detach"):
+        return tensor
+    return (tensor.detach().cpu() if tensor.is_complex() else tensor.detach().cpu().double()).numpy()
 
 
 def _of_state_dict(state: Mapping[str, Any]) -> list[Linear]:
@@ -192,8 +194,7 @@ def _of_module(module: Any) -> tuple[list[Linear], str]:
     linears: list[Linear] = []
     after: list[list[str]] = []  # for each Linear, the activations that follow it
     for name, layer in _flattened(module):
-        kind = type(layer).__name__
-        _check_known(name, kind, layer)
+        kind = _known_kind(name, layer)
         if kind == "Linear":
             linears.append(_linear(name, dict(layer.named_parameters())))
             after.append([])
@@ -210,20 +211,31 @@ def _of_module(module: Any) -> tuple[list[Linear], str]:
 
 def _flattened(module: Any, path: tuple[int, ...] = ()) -> Iterator[tuple[str, Any]]:
     """Yield the layers in the order in which they are applied, each with its place, say "layer 2.0"."""
-    if type(module).__name__ != "Sequential":
+    if type(module).__name__ != "Sequential" or not type(module).__module__.startswith(PYTORCHS):
         yield f"layer {'.'.join(map(str, path or (0,)))}", module
         return
+    _check_forward(f"layer {'.'.join(map(str, path))}" if path else "source", module)
     for i, layer in enumerate(module):  # `named_children` would leave out a layer that occurs twice
         yield from _flattened(layer, (*path, i))
 
 
-def _check_known(name: str, kind: str, layer: Any) -> None:
-    """Raise a ValueError unless an MLP can have a layer of this kind and with its settings."""
-    if kind not in KNOWN_LAYERS:
-        raise ValueError(refusal(name, f"one of {', '.join(KNOWN_LAYERS)}", kind))
+def _check_forward(name: str, layer: Any) -> None:
+    """Raise a ValueError if a layer does more than the forward of its class, say by the hook of a weight norm."""
+    if added := [what for what in ADDED if vars(layer).get(what)]:
+        expected = f"a {type(layer).__name__} without {', '.join(added)} of its own, or the state_dict"
+        raise ValueError(refusal(name, expected, " and ".join(added)))
+
+
+def _known_kind(name: str, layer: Any) -> str:
+    """Return the name of a layer's class, or raise a ValueError unless an MLP can have it with its settings."""
+    kind, home = type(layer).__name__, type(layer).__module__
+    if kind not in KNOWN_LAYERS or not home.startswith(PYTORCHS):
+        raise ValueError(refusal(name, f"one of {', '.join(KNOWN_LAYERS)} of torch.nn", f"{kind} of {home}"))
+    _check_forward(name, layer)
     for setting, value in SETTINGS.get(kind, {}).items():
         if (received := getattr(layer, setting)) != value:
             raise ValueError(refusal(name, f"{kind} with {setting}={value!r}", f"{setting}={received!r}"))
+    return kind
 
 
 def _common_activation(names: list[str], after: list[list[str]]) -> str:
