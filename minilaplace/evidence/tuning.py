@@ -206,13 +206,12 @@ def marglik_training(
     0.3
     """
     instance("model", model, BayesianModel, "a BayesianModel")
-    given = model
     for name in options:
         option("options", name, [field.name for field in fields(Options)])
     tol, chosen = real_number("tol", tol, above=0.0), Options(**options)
     check_callback(callback, "(round, model, theta)")
     whole_number("max_rounds", max_rounds, least=1)
-    rng = sampler(rng)
+    given, rng = model, sampler(rng)
     X, y = model.check_data(X, y)
     subset = chosen.subset(model)
     empty = chosen.no_data(model.likelihood, subset)
