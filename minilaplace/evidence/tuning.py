@@ -73,7 +73,8 @@ def _climb(evidence: EvidenceFunction, x: Array, tried: Callable[[Array], None])
             return FORBIDDING, np.zeros_like(x)
         return -value, -gradient
 
-    x, at_side = evidence.possible(x), True
+    evidence.value_and_gradient(x)  # the prior to start from must be possible itself
+    at_side = True
     while at_side:
         low, high = np.maximum(x - 3, LOG_BOUNDS[0]), np.minimum(x + 3, LOG_BOUNDS[1])
         bounds = list(zip(low, high, strict=True))
@@ -93,7 +94,6 @@ def _iterate(evidence: EvidenceFunction, x: Array, tried: Callable[[Array], None
     A step to a prior under which the precision is not positive definite is halved until it is; if none is left, the
     error of that prior is raised.
     """
-    x = evidence.possible(x)
     aim = evidence.mackay(x)
     for _ in range(10_000):
         before, x = x, aim
