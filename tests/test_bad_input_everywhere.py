@@ -159,7 +159,7 @@ GOOD = {
     "curvature.ggn": DATA,
     "curvature.hessian": DATA,
     "curvature.empirical_fisher": DATA,
-    "evidence.tuning.marglik_training": {
+    "evidence.joint.marglik_training": {
         "model": MODEL, "X": X, "y": LABELS, "prior_structure": "scalar", "optimize_noise": False, "theta0": THETA,
         "rng": 0, "tol": 1e3, "max_rounds": 1,
     },

@@ -114,25 +114,6 @@ class EvidenceFunction:
         _, gamma, _, _ = self._statistics(self.model_at(x))
         return bool(self._n_targets - gamma.sum() >= 1)
 
-    def possible(self, x: Array) -> Array:
-        """Return x, or a stronger prior if the precision is not positive definite there.
-
-        It is the first of e delta, e^2 delta, ... at which the precision is positive definite and the evidence rises
-        with delta, so that a search does not fall back. If there is none, the last error is raised.
-        """
-        stronger = np.append(np.ones(len(x) - self.noise), np.zeros(int(self.noise)))
-        refused = None
-        while True:
-            try:
-                rise = stronger @ (self.mackay(x) - x)
-                if refused is None or rise >= 0:
-                    return x
-            except np.linalg.LinAlgError as error:
-                refused = error
-            if np.all(x >= np.where(stronger > 0, LOG_BOUNDS[1], x)):
-                raise refused
-            x = np.minimum(x + stronger, LOG_BOUNDS[1])
-
     def _statistics(self, model: BayesianModel) -> tuple[float, Array, Array, Array]:
         """Return log det Lambda, and for the groups gamma_g, delta_g and sum_g (theta_p - mu0_p)^2."""
         prior, scale = model.prior_over(self._indices), self.fit.scale(model.likelihood)

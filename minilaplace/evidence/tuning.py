@@ -2,13 +2,13 @@
 
 `tune` maximises the evidence at a given theta, and `tune_on_held_out` the density of data that the fit has not seen.
 But the MAP estimate depends on the prior: the theta of one prior is no mode under another. `marglik_training`
-alternates training and tuning until neither moves.
+in `joint.py` alternates training and tuning until neither moves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -18,11 +18,9 @@ from scipy.optimize import minimize, minimize_scalar
 from ..model.bayesian_model import BayesianModel
 from ..predictive.links import Prediction
 from ..predictive.outputs import OutOfRangeError
-from ..structures.fit import Options, add_up
 from ..training.convergence import warn
-from ..training.map_estimate import fit_map
-from ..validation import Array, Seed, check_callback, instance, option, real_number, sampler, whole_number
-from .marginal_likelihood import LOG_BOUNDS, EvidenceFunction, evidence_function
+from ..validation import Array, option
+from .marginal_likelihood import LOG_BOUNDS, EvidenceFunction
 
 FORBIDDING = 1e100  # stands for minus the score of a prior that gives none: a line search turns back from it
 NOT_DETERMINED = (
@@ -51,7 +49,7 @@ def tune(evidence: EvidenceFunction, method: str, callback: TuningCallback | Non
         warn(NOT_DETERMINED, stacklevel=3)
         evidence = replace(evidence, noise=False)
         x = search(evidence, np.clip(evidence.start, *LOG_BOUNDS), tried)
-    _warn_at_edge("evidence", x)
+    warn_at_edge("evidence", x)
     return evidence.model_at(x)
 
 
@@ -73,7 +71,8 @@ def _climb(evidence: EvidenceFunction, x: Array, tried: Callable[[Array], None])
             return FORBIDDING, np.zeros_like(x)
         return -value, -gradient
 
-    x, at_side = evidence.possible(x), True
+    evidence.value_and_gradient(x)  # the prior to start from must be possible itself
+    at_side = True
     while at_side:
         low, high = np.maximum(x - 3, LOG_BOUNDS[0]), np.minimum(x + 3, LOG_BOUNDS[1])
         bounds = list(zip(low, high, strict=True))
@@ -93,7 +92,6 @@ def _iterate(evidence: EvidenceFunction, x: Array, tried: Callable[[Array], None
     A step to a prior under which the precision is not positive definite is halved until it is; if none is left, the
     error of that prior is raised.
     """
-    x = evidence.possible(x)
     aim = evidence.mackay(x)
     for _ in range(10_000):
         before, x = x, aim
@@ -148,97 +146,11 @@ def tune_on_held_out(
     bounds = grid[max(k - 1, 0)], grid[min(k + 1, 32)]
     found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})
     best = found.x if found.fun <= losses[k] else grid[k]
-    _warn_at_edge("held-out score", np.array([best]))
+    warn_at_edge("held-out score", np.array([best]))
     return replace(model, prior_precision=float(np.exp(best)))
 
 
-def marglik_training(
-    model: BayesianModel,
-    X: Any,
-    y: Any,
-    *,
-    prior_structure: str = "scalar",
-    optimize_noise: bool = False,
-    theta0: Any = None,
-    rng: Seed = None,
-    tol: float = 1e-3,
-    max_rounds: int = 200,
-    callback: Callable[[int, BayesianModel, Array], object] | None = None,
-    **options: Any,
-) -> tuple[BayesianModel, Array]:
-    """Return a model and its MAP estimate (P,), where the prior is the one that the evidence prefers at that theta.
-
-    Alternates `fit_map` and one of MacKay's updates until no log precision, nor the log noise, moves by more than
-    `tol`. (Tuning once after training does not give this: the MAP estimate under the tuned prior is another theta.)
-
-    Parameters
-    ----------
-    model, X, y
-        The model to start from, and the data.
-    prior_structure, optimize_noise
-        What is tuned, as in `Laplace.optimize_prior_precision`.
-    theta0, rng
-        As in `fit_map`, for the first round; each later round starts from the theta of the last.
-    tol, max_rounds
-        When to stop.
-    callback
-        Called as `callback(round, model, theta)`.
-    **options
-        How the curvature is approximated, as in `Laplace`; by default the full GGN.
-
-    Warns
-    -----
-    ConvergenceWarning
-        If the last of `max_rounds` still moves by more than `tol`, or the data does not determine the noise, which then
-        stays as it was given.
-
-    Notes
-    -----
-    Source: Immer et al. (2021), algorithm 1, with MacKay's update in place of a gradient step.
-
-    Examples
-    --------
-    >>> from minilaplace import MLP, Gaussian, Laplace, toy_data_regression
-    >>> X, y = toy_data_regression(50, noise=0.3, rng=0)
-    >>> start = BayesianModel(MLP(1, 4, 1), Gaussian())
-    >>> model, theta = marglik_training(start, X, y, optimize_noise=True, rng=0)
-    >>> round(model.likelihood.sigma_noise, 1)
-    0.3
-    """
-    instance("model", model, BayesianModel, "a BayesianModel")
-    given = model
-    for name in options:
-        option("options", name, [field.name for field in fields(Options)])
-    tol, chosen = real_number("tol", tol, above=0.0), Options(**options)
-    check_callback(callback, "(round, model, theta)")
-    max_rounds = whole_number("max_rounds", max_rounds, least=1)
-    rng = sampler(rng)
-    X, y = model.check_data(X, y)
-    subset = chosen.subset(model)
-    empty = chosen.no_data(model.likelihood, subset)
-    evidence_function(empty, model, np.zeros(model.network.n_params), prior_structure, optimize_noise)
-    theta = fit_map(model, X, y, theta0=theta0, rng=rng)
-    for step in range(1, max_rounds + 1):
-        fit = add_up(chosen, model, subset, theta, X, y)
-        evidence = evidence_function(fit, model, theta, prior_structure, optimize_noise)
-        if callback is not None:
-            callback(step, model, theta)
-        x = evidence.mackay(evidence.start)
-        moved = np.abs(x - evidence.start).max()
-        if moved <= tol and optimize_noise and not evidence.determines_noise(x):
-            warn(NOT_DETERMINED)
-            again = {"tol": tol, "max_rounds": max_rounds, "callback": callback, **options}
-            return marglik_training(given, X, y, prior_structure=prior_structure, theta0=theta, **again)
-        if moved <= tol:
-            _warn_at_edge("evidence", x, stacklevel=3)
-            return model, theta  # the very pair that was judged: another step may lead to another mode
-        model = evidence.model_at(x)
-        theta = fit_map(model, X, y, theta0=theta)
-    warn(f"prior and MAP still move by {moved:.2g} > {tol:g} after {max_rounds} rounds")
-    return model, theta
-
-
-def _warn_at_edge(what: str, x: Array, stacklevel: int = 4) -> None:
+def warn_at_edge(what: str, x: Array, stacklevel: int = 4) -> None:
     """Warn if an optimum in log numbers is within 0.1% of the edge of what is searched."""
     at_edge = np.count_nonzero((x <= LOG_BOUNDS[0] + 1e-3) | (x >= LOG_BOUNDS[1] - 1e-3))
     if at_edge:

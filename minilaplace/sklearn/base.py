@@ -20,8 +20,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ..evidence.joint import marglik_training
 from ..evidence.marginal_likelihood import PRIOR_STRUCTURES, evidence_function
-from ..evidence.tuning import METHODS, marglik_training
+from ..evidence.tuning import METHODS
 from ..laplace import Laplace
 from ..model.bayesian_model import BayesianModel
 from ..model.likelihood import Likelihood

@@ -1,0 +1,124 @@
+"""Prior, noise and theta found together: training and tuning in turn, until they agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from ..model.bayesian_model import BayesianModel
+from ..network.subset import Subset
+from ..structures.fit import Options, add_up
+from ..training.convergence import warn
+from ..training.map_estimate import fit_map
+from ..validation import Array, Seed, check_callback, instance, option, real_number, sampler, whole_number
+from .marginal_likelihood import evidence_function
+from .tuning import NOT_DETERMINED, warn_at_edge
+
+
+def marglik_training(
+    model: BayesianModel,
+    X: Any,
+    y: Any,
+    *,
+    prior_structure: str = "scalar",
+    optimize_noise: bool = False,
+    theta0: Any = None,
+    rng: Seed = None,
+    tol: float = 1e-3,
+    max_rounds: int = 200,
+    callback: Callable[[int, BayesianModel, Array], object] | None = None,
+    **options: Any,
+) -> tuple[BayesianModel, Array]:
+    """Return a model and its MAP estimate (P,), where the prior is the one that the evidence prefers at that theta.
+
+    Alternates `fit_map` and one of MacKay's updates until no log precision, nor the log noise, moves by more than
+    `tol`. (Tuning once after training does not give this: the MAP estimate under the tuned prior is another theta.)
+
+    Parameters
+    ----------
+    model, X, y
+        The model to start from, and the data.
+    prior_structure, optimize_noise
+        What is tuned, as in `Laplace.optimize_prior_precision`.
+    theta0, rng
+        As in `fit_map`, for the first round; each later round starts from the theta of the last.
+    tol, max_rounds
+        When to stop.
+    callback
+        Called as `callback(round, model, theta)`.
+    **options
+        How the curvature is approximated, as in `Laplace`; by default the full GGN.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the last of `max_rounds` still moves by more than `tol`, or the data does not determine the noise, which then
+        stays as it was given.
+
+    Notes
+    -----
+    Source: Immer et al. (2021), algorithm 1, with MacKay's update in place of a gradient step.
+
+    Examples
+    --------
+    >>> from minilaplace import MLP, Gaussian, Laplace, toy_data_regression
+    >>> X, y = toy_data_regression(50, noise=0.3, rng=0)
+    >>> start = BayesianModel(MLP(1, 4, 1), Gaussian())
+    >>> model, theta = marglik_training(start, X, y, optimize_noise=True, rng=0)
+    >>> round(model.likelihood.sigma_noise, 1)
+    0.3
+    """
+    instance("model", model, BayesianModel, "a BayesianModel")
+    for name in options:
+        option("options", name, [field.name for field in fields(Options)])
+    tol, chosen = real_number("tol", tol, above=0.0), Options(**options)
+    check_callback(callback, "(round, model, theta)")
+    max_rounds, rng = whole_number("max_rounds", max_rounds, least=1), sampler(rng)
+    X, y = model.check_data(X, y)
+    subset = chosen.subset(model)
+    empty = chosen.no_data(model.likelihood, subset)
+    evidence_function(empty, model, np.zeros(model.network.n_params), prior_structure, optimize_noise)
+    start = model.network.init(rng) if theta0 is None else model.check_theta(theta0, "theta0")
+
+    rounds = _Rounds(X, y, start, chosen, subset, prior_structure, tol, max_rounds, callback)
+    return rounds.run(model, optimize_noise)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rounds:
+    """Rounds of training and tuning on one set of data, from one start."""
+
+    X: Array
+    y: Any
+    start: Array
+    options: Options
+    subset: Subset
+    prior_structure: str
+    tol: float
+    max_rounds: int
+    callback: Callable[[int, BayesianModel, Array], object] | None
+
+    def run(self, model: BayesianModel, noise: bool) -> tuple[BayesianModel, Array]:
+        """Return the first pair of model and theta between which MacKay's update moves by at most `tol`."""
+        X, y, given = self.X, self.y, model
+        theta = fit_map(model, X, y, theta0=self.start)
+        for step in range(1, self.max_rounds + 1):
+            fit = add_up(self.options, model, self.subset, theta, X, y)
+            evidence = evidence_function(fit, model, theta, self.prior_structure, noise)
+            if self.callback is not None:
+                self.callback(step, model, theta)
+            x = evidence.mackay(evidence.start)
+            moved = np.abs(x - evidence.start).max()
+            if moved <= self.tol and noise and not evidence.determines_noise(x):
+                warn(NOT_DETERMINED, stacklevel=3)
+                return self.run(given, noise=False)
+            if moved <= self.tol:
+                warn_at_edge("evidence", x, stacklevel=4)
+                return model, theta  # the very pair that was judged: another step may lead to another mode
+            model = evidence.model_at(x)
+            theta = fit_map(model, X, y, theta0=theta)
+        warn(f"prior and MAP still move by {moved:.2g} > {self.tol:g} after {self.max_rounds} rounds", stacklevel=3)
+        return model, theta
