@@ -101,7 +101,7 @@ for link in Bernoulli.links:
 # One logit is a one-dimensional integral, and those are easy. *Gauss-Hermite quadrature* replaces the integral over a
 # Gaussian by a weighted sum, $\sum_i w_i\, \sigma(m + s x_i)$ with $s = \sqrt{V}$. Its nodes $x_i$ and weights $w_i$
 # are chosen such that $n$ of them are exact for all polynomials of degree below $2n$. The `quadrature` link does this
-# with 32 nodes, and changes to another form of the same integral where the Gaussian is wider than 1. It is correct to
+# with 40 nodes, and changes to another form of the same integral where the Gaussian is wider than 0.9. It is correct to
 # rounding, which makes it the judge of all other links.
 #
 # To study links we want to choose $m$ and $V$ ourselves. A link asks the outputs for their mean and covariance only, so
