@@ -20,7 +20,7 @@ import numpy as np
 
 from .model import Bernoulli, BradleyTerry, Categorical, Gaussian, HeteroscedasticGaussian, Likelihood
 from .model.bayesian_model import BayesianModel
-from .network.mlp import MLP
+from .network import MLP, PairedMLP
 from .structures.fit import Fit, Options
 from .validation import Array, refusal
 
@@ -32,10 +32,11 @@ LIKELIHOODS = {
 
 def save(model: BayesianModel, theta: Array, options: Options, fit: Fit, path: Path) -> None:
     """Write a fit, with the model, theta and options that it was made with, to `path`."""
+    network = model.network
     header = {
         "format": FORMAT,
         "version": VERSION,
-        "network": {"sizes": model.network.sizes, "activation": model.network.activation},
+        "network": {"sizes": network.sizes, "activation": network.activation, "paired": isinstance(network, PairedMLP)},
         "likelihood": _described(model.likelihood),
         "options": asdict(options) | {"subnetwork_indices": None},  # they are an array of their own
         "fit": {"likelihood": _described(fit.likelihood), "nll": fit.nll, "n_data": fit.n_data},
@@ -94,7 +95,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _restored(header: dict[str, Any], contents: dict[str, Any]) -> tuple[BayesianModel, Array, Options, Fit]:
-    network = MLP(*header["network"]["sizes"], activation=header["network"]["activation"])
+    described = header["network"]
+    kind = PairedMLP if described.get("paired") else MLP
+    network = kind(*described["sizes"], activation=described["activation"])
     prior = {name: contents[name] for name in ("prior_precision", "prior_mean")}
     model = BayesianModel(network, _likelihood(header["likelihood"]), **prior)
     options = Options(**header["options"] | {"subnetwork_indices": contents.get("subnetwork_indices")})

@@ -17,6 +17,7 @@ from minilaplace import (
     HeteroscedasticGaussian,
     Laplace,
 )
+from minilaplace.network import PairedMLP
 from minilaplace.storage import _checksum
 from minilaplace.structures.fit import STRUCTURES
 
@@ -253,3 +254,12 @@ def test_an_interrupted_save_leaves_the_old_file_and_nothing_else(tmp_path, monk
     assert [file.name for file in tmp_path.iterdir()] == ["la.npz"]
     assert_same(Laplace.load(path), la, X)
     assert zipfile.is_zipfile(path)
+
+
+def test_a_network_of_pairs_stays_one_under_any_likelihood(tmp_path):
+    model = BayesianModel(PairedMLP(2, 3, 1), Bernoulli())
+    rng = np.random.default_rng(0)
+    pairs, y = rng.normal(size=(9, 2, 2)), rng.integers(0, 2, size=9)
+    la = Laplace(model, rng.normal(size=model.network.n_params)).fit(pairs, y)
+    la.save(tmp_path / "pairs.npz")
+    np.testing.assert_array_equal(Laplace.load(tmp_path / "pairs.npz").predict(pairs), la.predict(pairs))
