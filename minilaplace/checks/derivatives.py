@@ -30,6 +30,9 @@ from .verdict import Check, judge, still_open, tolerances_off, usual_cause, wron
 UserFunction: TypeAlias = Callable[[Array], Any]
 
 RTOL = 1e-7  # far above the rounding errors of a correct derivative, far below what a mistake changes
+RESOLVED = 1e-5  # the relative error that a difference may leave unseen
+SMALL = 1e-6  # an entry below this part of the largest is compared as one of this size
+ZERO = 1e-9  # the part of the other entries that may hide in a zero
 
 
 def check_gradient(fun: UserFunction, grad: UserFunction, theta: ArrayLike, *, rtol: float = RTOL) -> Check:
@@ -136,14 +139,21 @@ def _check_derivative(
     if received.shape != shape:
         return wrong_shape(name, shape, received.shape)
     derivatives = reference(lambda t: _returned("fun", fun(t.copy()), scalar), point, second)
-    expected, error, enough = (array.reshape(shape) for array in derivatives)
-    with np.errstate(all="ignore"):
-        tolerance = rtol * np.abs(expected) + SAFETY * error + np.finfo(float).tiny
-        off = np.abs(received - expected) / tolerance
-    unknown = ~np.isfinite(error) | (SAFETY * error > enough)
-    off = np.where(unknown & ~(off > 1), 1.0, off)  # `judge` takes 1 for unknown; `~(off > 1)` is true of NaN as well
-    off = np.where(np.isfinite(received), off, np.inf)
+    expected, error, size = (array.reshape(shape) for array in derivatives)
+    off = _tolerances_off(received, expected, error, size, rtol)
     return judge(name, off, received, expected, error)
+
+
+def _tolerances_off(received: Array, expected: Array, error: Array, size: Array, rtol: float) -> Array:
+    """Return by how many tolerances each entry is off, as `judge` takes it: 1 where differences cannot tell."""
+    with np.errstate(all="ignore"):
+        doubt = SAFETY * error
+        off = np.abs(received - expected) / (rtol * np.abs(expected) + doubt + np.finfo(float).tiny)
+        zero = np.maximum(np.abs(received), np.abs(expected)) <= doubt
+        enough = np.where(zero, ZERO * size, RESOLVED * np.maximum(np.abs(expected), SMALL * size))
+        unknown = ~np.isfinite(error) | (doubt > enough + np.finfo(float).tiny)
+    off = np.where(unknown & ~(off > 1), 1.0, off)  # `~(off > 1)` is true of NaN as well
+    return np.where(np.isfinite(received), off, np.inf)
 
 
 def _is_open(value: Any) -> bool:
