@@ -385,6 +385,7 @@ def single(t: Any) -> Any:
 
 
 def half(t: Any) -> Any:
+    """Return the values of t in float16, where they are rounded to 3 digits."""
     return np.asarray(t, np.float16)
 
 
@@ -513,6 +514,15 @@ HARD: dict[str, tuple[Any, Any, Any, Any]] = {
     "float16_and_a_prior": separable(
         lambda t: np.exp(half(t)) + t**2 / 2, lambda t: np.exp(t) + t, lambda t: np.exp(t) + 1, A
     ),
+    "float16_that_is_nearly_flat_and_a_prior": separable(
+        lambda t: np.tanh(half(t)) + t**2 / 2,
+        lambda t: np.cosh(t) ** -2 + t,
+        lambda t: 1 - 2 * np.tanh(t) * np.cosh(t) ** -2,
+        [0.85820011, 2.57289557],
+    ),
+    "sines_of_length_1e-6_at_1": separable(
+        lambda t: np.sin(t / 1e-6), lambda t: np.cos(t / 1e-6) / 1e-6, lambda t: -np.sin(t / 1e-6) / 1e-12, A
+    ),
     "float16_result": separable(lambda t: half(np.exp(t)), np.exp, np.exp, A),
     "network_in_float32": (
         rounded_network(single),
@@ -542,7 +552,10 @@ HARD: dict[str, tuple[Any, Any, Any, Any]] = {
 
 
 def mistakes(right: Any) -> dict[str, Any]:
-    """Return wrong versions of a derivative by what is wrong; each has an entry whose relative error is above 1e-5."""
+    """Return wrong versions of a derivative by what is wrong.
+
+    Each has an entry whose relative error is above 1e-5, and whose error is above 1e-11 of the largest entry.
+    """
     largest, smallest = (
         np.unravel_index(i, right.shape)
         for i in (np.abs(right).argmax(), np.where(right, np.abs(right), np.inf).argmin())

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..validation import Array
 
@@ -30,7 +31,7 @@ SAFETY = 10.0  # times the estimated error: an estimate is a typical error and n
 HALVINGS = 64  # from a parameter's size to 5e-20 of it
 HALVINGS_AGAIN = 28  # for second derivatives, whose steps start at a good one for the first
 SAMPLES = 6  # differences of narrower steps from which the noise is measured
-COARSEST = 2.0**-9  # a relative change above it is no rounding error, not even of float16
+COARSEST = 2.0**-8  # a relative change above it is no rounding error, not even of float16
 ABRUPT = 1e3  # halving the step of a smooth function changes a difference by far less
 EVEN, ODD = (2, 4, 6, 8), (1, 3, 5, 7)  # powers of h in the error of a quotient
 
@@ -47,9 +48,10 @@ class Ladder(NamedTuple):
 def reference(f: Function, theta: Array, second: bool = False) -> tuple[Array, Array, Array]:
     """Return the derivatives of n outputs, (n, P), or the Hessian of one, (P, P), their errors, and their sizes.
 
-    An entry is NaN and its error infinite if no step gave a number. The size of an entry is what a zero is measured
-    by: the largest entry of the same output, for parameters in units of their scales; if all are zero, how much the
-    output changes within one scale; and 1 if it is constant.
+    An entry is NaN and its error infinite if no step gave a number. The size of an entry is what a small one is
+    measured by. For first derivatives it is the largest entry of the same output, for parameters in units of their
+    scales, or how much the output changes within one scale, whichever is larger. For second ones it is the largest
+    entry, and only if all are zero, that change. It is 1 if the output is constant.
     """
     scale = np.exp2(np.ceil(np.log2(np.maximum(1.0, np.abs(theta)))))  # powers of two, so that theta + h is exact
     units = np.outer(scale, scale) if second else scale
@@ -59,7 +61,10 @@ def reference(f: Function, theta: Array, second: bool = False) -> tuple[Array, A
         if second:
             derivative, error = _second(f, f0, theta, step[0], noise)
         largest = np.fmax.reduce(np.abs(derivative) * units, axis=None if second else 1, keepdims=True)  # ignores NaN
-        size = np.fmax(largest, change.max() if second else change)
+        if second:
+            size = np.where(largest > SAFETY * np.max(error * units), largest, change.max())
+        else:
+            size = np.fmax(largest, change)
     return derivative, error, np.where(size > 0, size, 1.0) / units
 
 
@@ -71,7 +76,8 @@ def _first(f: Function, f0: Array, theta: Array, scale: Array) -> tuple[Array, A
     h, plus, minus, f_0 = h[:, None], plus[:, None], minus[:, None], f0[:, None]
     moves = np.fmax(np.abs(f_plus - f_0), np.abs(f_minus - f_0))
     least = np.fmin.reduce(np.where(moves > 0, moves, np.inf), axis=(0, 2))  # (n,)
-    noise = np.where((moves == 0).any(axis=(0, 2)) & (least < COARSEST * np.abs(f0)), least, 0.0)
+    size = np.abs(np.where(np.isfinite(sides), sides, f0)).max(axis=(0, 1, 2))  # (n,)
+    noise = np.where((moves == 0).any(axis=(0, 2)) & (least < COARSEST * size), least, 0.0)
     rounding = _spacing(f_0, f_plus, f_minus)
     rounding = np.where(moves > 0, rounding, np.fmax(rounding, noise[:, None]))  # a step without a move shows no slope
     slopes = Ladder((f_plus - f_minus) / (plus + minus), rounding / h, h, EVEN)
@@ -129,38 +135,47 @@ def _mixed(corners: Array, sides: Array, steps: Array, rounding: Array, h: Array
     return value, error
 
 
-def _limit(ladder: Ladder, jumps: list[Ladder]) -> tuple[Array, Array, Array]:
+def _limit(ladder: Ladder, jumps: list[Ladder]) -> tuple[Array, Array, NDArray[np.intp]]:
     """Return the limit of the quotients as h goes to zero, its error, and at which step it was found.
 
     From narrow steps to wide ones, an estimate replaces the last if its error is smaller and both agree: a derivative
     is a limit, so that a wide step yields to the narrow ones. `jumps` are differences of one-sided quotients, which
     vanish in the limit if f is smooth; where they do not, the mean of both sides is no derivative.
+
+    One kind of function is smooth at narrow steps and at wide ones, with different slopes: the sum of one of float32,
+    which is a staircase, and a smooth one of float64. Nobody can say which slope is meant, so the error becomes as
+    large as their difference, and the step is -1.
     """
-    T, E, beyond = _estimates(ladder)
+    T, E, hidden = _estimates(ladder)
     for jump in jumps:
         J, J_error, _ = _estimates(jump)
-        E = np.fmax(E, np.fmax(np.abs(J), J_error / 8))
+        E = np.fmax(E, np.fmax(np.abs(J), J_error / 8))  # an eighth, as J has larger errors than T where f is smooth
     value, error, best = np.full(T.shape[1:], np.nan), np.full(T.shape[1:], np.inf), np.zeros(T.shape[1:], dtype=int)
     doubt = np.zeros_like(error)
     for k in reversed(range(len(T))):
         off = np.abs(T[k] - value)
         agrees = np.isinf(error) | (off <= SAFETY * (E[k] + error))
         replaced = agrees & (E[k] < error)
-        # A function that is smooth again beyond jumps may be one of float32 plus a smooth one of float64.
-        doubt = np.fmax(doubt, np.where(~agrees & beyond[k] & (SAFETY * E[k] < np.abs(T[k])), off, 0.0))
+        doubt = np.fmax(doubt, np.where(3 * E[k] < hidden[k], off + E[k], 0.0))  # at a kink, E is no smaller
         value, error, best = (np.where(replaced, *pair) for pair in ((T[k], value), (E[k], error), (k, best)))
     return value, np.fmax(error, doubt), np.where(doubt > error, -1, best)
 
 
 def _estimates(ladder: Ladder) -> tuple[Array, Array, Array]:
-    """Return for each step the extrapolated quotient of the smallest error, its error, and if f jumps in the step."""
+    """Return the extrapolated quotient of the smallest error at each step, its error, and the slope of jumps below.
+
+    A jump is an abrupt change of f from one step to the next, which is no larger than a rounding error may be. Its
+    slope is the change of the quotient, or zero if there is no jump at any narrower step.
+    """
     T, N, w, powers = ladder
     w = np.broadcast_to(w, T.shape)
     value, error = np.full(T.shape, np.nan), np.full(T.shape, np.inf)
-    scatter = _largest_below(np.fmax(w[:-1] * np.abs(np.diff(T, axis=0)), (w * N)[:-1]))
-    abrupt = (scatter[1:] > 0) & (scatter[:-1] > ABRUPT * scatter[1:])
-    beyond = np.zeros(T.shape, dtype=bool)
-    beyond[: len(abrupt)] = np.logical_or.accumulate(abrupt[::-1])[::-1]
+    least = np.fmin.reduce(w * np.abs(T), axis=0)  # what the narrowest step changes: theta may be rounded within f
+    scatter = _largest_below(np.fmax(np.fmax(w * N, least)[:-1], w[:-1] * np.abs(np.diff(T, axis=0))))
+    values = np.fmax(w * N, np.nan_to_num((w * N)[0], posinf=0.0))[:-2] * 2.0**53  # of f, at least their size
+    abrupt = (scatter[1:] > 0) & (scatter[:-1] > ABRUPT * scatter[1:]) & (scatter[:-1] < COARSEST * values)
+    hidden = np.zeros(T.shape)
+    hidden[: len(abrupt)] = _largest_below(np.where(abrupt, scatter[:-1] / w[:-2], 0.0))
     for order, power in enumerate((0, *powers)):
         if order:
             T, N = T[1:] + np.diff(T, axis=0) / (2.0**power - 1), N[1:] + (N[1:] + N[:-1]) / (2.0**power - 1)
@@ -172,7 +187,7 @@ def _estimates(ladder: Ladder) -> tuple[Array, Array, Array]:
         here = slice(order + 1, -1)
         better = error[here] > E
         value[here], error[here] = np.where(better, T[1:-1], value[here]), np.where(better, E, error[here])
-    return value, error, beyond
+    return value, error, hidden
 
 
 def _largest_below(a: Array) -> Array:
