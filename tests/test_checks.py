@@ -590,12 +590,13 @@ def remembered(fun: Any) -> Any:
     return look_up
 
 
-@pytest.mark.parametrize("order", [1, 2])
-@pytest.mark.parametrize("name", [*ORDINARY, *HARD])
+# without a Hessian that has no closed form here, or that no difference could show
+TABLE = [(name, order) for name, case in (ORDINARY | HARD).items() for order in (1, 2) if case[order] is not None]
+
+
+@pytest.mark.parametrize(("name", "order"), TABLE)
 def test_no_right_derivative_is_called_wrong_and_no_wrong_one_passes(name: str, order: int) -> None:
     fun, *derivatives, theta = (ORDINARY | HARD)[name]
-    if derivatives[order - 1] is None:
-        pytest.skip("no Hessian in closed form, or none that differences could show")
     fun, check = remembered(fun), (check_gradient, check_hessian)[order - 1]
     right = np.asarray(derivatives[order - 1](theta), dtype=float)
     verdict = check(fun, lambda t: right, theta)
