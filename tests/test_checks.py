@@ -1,5 +1,6 @@
 """The checks pass what is right, find what is wrong and where, and pass nothing they cannot see."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -370,6 +371,241 @@ def test_an_empty_output_is_named() -> None:
 def test_an_rtol_that_would_let_everything_through_is_refused(rtol: float) -> None:
     with pytest.raises(ValueError, match=r"rtol: expected a number in \[0, 1\), received"):
         check_gradient(np.sum, np.ones_like, np.ones(2), rtol=rtol)
+
+
+# --- no false alarm and no miss: a right derivative is never called wrong, and a wrong one never passes
+
+A, B = np.array([0.3, -0.7, 1.2]), np.array([0.4, 1.1])
+NOISE = np.random.default_rng(5)
+
+
+def single(t: Any) -> Any:
+    """Return the values of t in float32, where they are rounded to 7 digits."""
+    return np.asarray(t, np.float32)
+
+
+def half(t: Any) -> Any:
+    """Return the values of t in float16, where they are rounded to 3 digits."""
+    return np.asarray(t, np.float16)
+
+
+def separable(f: Any, g: Any, h: Any, theta: Any) -> tuple[Any, Any, Any, Any]:
+    """Return the sum of f over the parameters with its gradient and Hessian, from f, f' and f''."""
+    return lambda t: f(t).sum(), g, lambda t: np.diag(h(t)), np.array(theta, dtype=float)
+
+
+def sines(constant: float, scale: float = 1.0, size: float = 1.0) -> tuple[Any, Any, Any, Any]:
+    return (
+        lambda t: constant + size * np.sin(t / scale).sum(),
+        lambda t: size * np.cos(t / scale) / scale,
+        lambda t: -size * np.diag(np.sin(t / scale)) / scale**2,
+        scale * A,
+    )
+
+
+def rounded_network(cast: Any) -> Any:
+    return lambda t: float(loss(cast(t))) + t @ t / 2
+
+
+# (function, gradient, Hessian or None, theta), of ordinary smooth functions: the right derivatives pass
+ORDINARY: dict[str, tuple[Any, Any, Any, Any]] = {
+    "sines": sines(0.0),
+    "sines_plus_1": sines(1.0),
+    "sines_plus_1e3": sines(1e3),
+    "sines_of_size_1e-150": sines(0.0, size=1e-150),
+    "sines_of_size_1e150": sines(0.0, size=1e150),
+    "sines_of_length_1e-6": sines(0.0, 1e-6),
+    "sines_of_length_1e-12": sines(0.0, 1e-12),
+    "sines_of_length_1e6": sines(0.0, 1e6),
+    "sines_of_length_1e-3_at_1": separable(
+        lambda t: np.sin(1e3 * t), lambda t: 1e3 * np.cos(1e3 * t), lambda t: -1e6 * np.sin(1e3 * t), A
+    ),
+    "sines_of_two_lengths": separable(
+        lambda t: np.sin(t) + 1e-3 * np.sin(1e3 * t),
+        lambda t: np.cos(t) + np.cos(1e3 * t),
+        lambda t: -np.sin(t) - 1e3 * np.sin(1e3 * t),
+        A,
+    ),
+    "exp": separable(np.exp, np.exp, np.exp, A),
+    "exp_of_700": separable(
+        lambda t: np.exp(700 * t), lambda t: 700 * np.exp(700 * t), lambda t: 490000 * np.exp(700 * t), [0.3, 0.29]
+    ),
+    "exp_of_-30": separable(
+        lambda t: np.exp(-30 * t), lambda t: -30 * np.exp(-30 * t), lambda t: 900 * np.exp(-30 * t), [0.3, 0.2]
+    ),
+    "square": separable(lambda t: t**2, lambda t: 2 * t, lambda t: 2 + 0 * t, A),
+    "fifth_power": separable(lambda t: t**5, lambda t: 5 * t**4, lambda t: 20 * t**3, A),
+    "product": (lambda t: t[0] * t[1], lambda t: t[::-1].copy(), lambda t: np.array([[0.0, 1.0], [1.0, 0.0]]), B),
+    "quartic_with_cross_terms": (
+        lambda t: t[0] ** 2 * t[1] ** 2 + t[0] * t[1],
+        lambda t: np.array([2 * t[0] * t[1] ** 2 + t[1], 2 * t[0] ** 2 * t[1] + t[0]]),
+        lambda t: np.array([[2 * t[1] ** 2, 4 * t[0] * t[1] + 1], [4 * t[0] * t[1] + 1, 2 * t[0] ** 2]]),
+        B,
+    ),
+    "linear": separable(lambda t: 3 * t, lambda t: 3 + 0 * t, lambda t: 0 * t, A),
+    "constant": (lambda t: 5.0, np.zeros_like, lambda t: np.zeros((2, 2)), B),
+    "one_parameter_without_effect": (
+        lambda t: np.sin(t[0]),
+        lambda t: np.array([np.cos(t[0]), 0.0]),
+        lambda t: np.diag([-np.sin(t[0]), 0.0]),
+        B,
+    ),
+    "one_entry_of_1e-6": (
+        lambda t: np.sin(t[0]) + 1e-6 * np.sin(t[1]),
+        lambda t: np.array([1, 1e-6]) * np.cos(t),
+        lambda t: -np.diag(np.array([1, 1e-6]) * np.sin(t)),
+        B,
+    ),
+    "one_entry_of_1e-9": (
+        lambda t: np.sin(t[0]) + 1e-9 * np.sin(t[1]),
+        lambda t: np.array([1, 1e-9]) * np.cos(t),
+        None,
+        B,
+    ),
+    "log_at_a_pole": separable(np.log, lambda t: 1 / t, lambda t: -(t**-2), [1e-8, 1e-3]),
+    "near_a_pole_at_1": separable(
+        lambda t: 1 / (t - 1), lambda t: -((t - 1) ** -2), lambda t: 2 * (t - 1) ** -3, [1 + 2.0**-13, 3.0]
+    ),
+    "saturation_in_1e-9": separable(
+        lambda t: t / (t + 1.5e-9), lambda t: 1.5e-9 / (t + 1.5e-9) ** 2, lambda t: -3e-9 / (t + 1.5e-9) ** 3, [2e-8]
+    ),
+    "square_root": separable(np.sqrt, lambda t: 0.5 * t**-0.5, lambda t: -0.25 * t**-1.5, [1e-4, 2.0]),
+    "math_domain": (
+        lambda t: math.log(t[0]) + math.sqrt(t[1]),
+        lambda t: np.array([1 / t[0], 0.5 * t[1] ** -0.5]),
+        lambda t: np.diag([-(t[0] ** -2), -0.25 * t[1] ** -1.5]),
+        B,
+    ),
+    "optimum": separable(np.cosh, np.sinh, np.cosh, np.zeros(2)),
+    "near_a_kink_times": (
+        lambda t: max(t[0], 0) * t[1],
+        lambda t: np.array([t[1], t[0]]),
+        lambda t: np.array([[0.0, 1.0], [1.0, 0.0]]),
+        np.array([3e-4, 0.7]),
+    ),
+    "very_near_a_kink": (
+        lambda t: abs(t[0] - 1e-9) + t[1],
+        lambda t: np.array([-1.0, 1.0]),
+        None,
+        np.array([0.0, 0.3]),
+    ),
+    "near_a_discontinuity": separable(lambda t: np.sin(t) + (t > 0.301), np.cos, lambda t: -np.sin(t), A),
+    "a_cubed_kink": separable(lambda t: np.abs(t) ** 3, lambda t: 3 * t * np.abs(t), lambda t: 6 * np.abs(t), A),
+    "network": (loss, loss_gradient, loss_hessian, NETWORK_THETA),
+    "relu_network": (
+        lambda t: np.maximum(t[:2] @ np.array([[1.0, 2.0], [0.5, -1.0]]), 0).sum() ** 2 + t[2] ** 2,
+        lambda t: np.array([2 * (t[0] + 0.5 * t[1]), t[0] + 0.5 * t[1], 2 * t[2]]) if 2 * t[0] < t[1] else 0 * t,
+        lambda t: np.array([[2.0, 1, 0], [1, 0.5, 0], [0, 0, 2.0]]),
+        np.array([0.3, 0.9, -0.4]),
+    ),
+}
+# functions of which differences show little or nothing: what is right may be beyond a check
+HARD: dict[str, tuple[Any, Any, Any, Any]] = {
+    **{f"sines_plus_{c:.0e}": sines(c) for c in (1e4, 1e6, 1e8, 1e10, 1e12, 1e14, 1e16, 1e20)},
+    "sines_that_are_lost": sines(1e12, size=1e-6),
+    "sines_of_length_1e-6_plus_1e8": sines(1e8, 1e-6),
+    "difference_of_large_numbers": separable(lambda t: (1e10 + np.sin(t)) - 1e10, np.cos, lambda t: -np.sin(t), A),
+    "float32": separable(lambda t: np.sin(single(t)), np.cos, lambda t: -np.sin(t), A),
+    "float32_plus_1": separable(lambda t: 1 + np.exp(single(t)), np.exp, np.exp, A),
+    "float32_and_a_prior": separable(
+        lambda t: np.sin(single(t)) + t**2 / 2, lambda t: np.cos(t) + t, lambda t: 1 - np.sin(t), A
+    ),
+    "float16": separable(lambda t: np.sin(half(t)), np.cos, lambda t: -np.sin(t), A),
+    "float16_and_a_prior": separable(
+        lambda t: np.exp(half(t)) + t**2 / 2, lambda t: np.exp(t) + t, lambda t: np.exp(t) + 1, A
+    ),
+    "float16_that_is_nearly_flat_and_a_prior": separable(
+        lambda t: np.tanh(half(t)) + t**2 / 2,
+        lambda t: np.cosh(t) ** -2 + t,
+        lambda t: 1 - 2 * np.tanh(t) * np.cosh(t) ** -2,
+        [0.85820011, 2.57289557],
+    ),
+    "sines_of_length_1e-6_at_1": separable(
+        lambda t: np.sin(t / 1e-6), lambda t: np.cos(t / 1e-6) / 1e-6, lambda t: -np.sin(t / 1e-6) / 1e-12, A
+    ),
+    "float16_result": separable(lambda t: half(np.exp(t)), np.exp, np.exp, A),
+    "network_in_float32": (
+        rounded_network(single),
+        lambda t: loss_gradient(t) + t,
+        lambda t: loss_hessian(t) + np.eye(13),
+        NETWORK_THETA,
+    ),
+    "network_in_float16": (rounded_network(half), lambda t: loss_gradient(t) + t, None, NETWORK_THETA),
+    "noise_of_1e-3": (lambda t: np.sin(t).sum() + 1e-3 * NOISE.normal(), np.cos, lambda t: -np.diag(np.sin(t)), A),
+    "noise_of_1e-8": (lambda t: np.sin(t).sum() + 1e-8 * NOISE.normal(), np.cos, lambda t: -np.diag(np.sin(t)), A),
+    "ripple_of_1e-9": separable(
+        lambda t: t + 1e-9 * np.sin(t / 1e-9),
+        lambda t: 1 + np.cos(t / 1e-9),
+        lambda t: -np.sin(t / 1e-9) / 1e-9,
+        [1e-10],
+    ),
+    "near_a_kink": separable(lambda t: np.maximum(t, 0), lambda t: 1.0 * (t > 0), lambda t: 0 * t, [3e-4, -1e-3, 0.2]),
+    "very_near_a_kink_plus_1": (lambda t: 1 + abs(t[0] - 1e-12), lambda t: np.array([-1.0]), None, np.zeros(1)),
+    "one_entry_of_1e-10": (
+        lambda t: np.sin(t[0]) + 1e-10 * np.sin(t[1]),
+        lambda t: np.array([1, 1e-10]) * np.cos(t),
+        None,
+        B,
+    ),
+    "step_function": separable(lambda t: np.floor(1e3 * t) / 1e3, lambda t: 1 + 0 * t, lambda t: 0 * t, A),
+}
+
+
+def mistakes(right: Any) -> dict[str, Any]:
+    """Return wrong versions of a derivative by what is wrong.
+
+    Each has an entry whose relative error is above 1e-5, and whose error is above 1e-11 of the largest entry.
+    """
+    largest, smallest = (
+        np.unravel_index(i, right.shape)
+        for i in (np.abs(right).argmax(), np.where(right, np.abs(right), np.inf).argmin())
+    )
+    wrong = {
+        "factor": right * (1 + 1e-4),
+        "sign": -right,
+        "zero": 0 * right,
+        "transposed": right.T.copy(),
+        "half": right / 2,
+    }
+    for which, index in {"largest": largest, "smallest": smallest}.items():
+        for what, factor in {"missing": 0.0, "off": 1 + 1e-4, "negative": -1.0}.items():
+            wrong[f"{which}_{what}"] = right.copy()
+            wrong[f"{which}_{what}"][index] *= factor
+    if right.ndim == 2:
+        wrong["triangle"] = np.tril(right)
+    seen = np.maximum(1e-5 * np.abs(right), 1e-11 * np.abs(right).max())
+    return {what: value for what, value in wrong.items() if (np.abs(value - right) > seen).any()}
+
+
+def remembered(fun: Any) -> Any:
+    """Return the function, which is evaluated but once at each theta."""
+    values: dict[bytes, Any] = {}
+
+    def look_up(t: Any) -> Any:
+        key = t.tobytes()
+        if key not in values:
+            values[key] = fun(t)
+        return values[key]
+
+    return look_up
+
+
+# without a Hessian that has no closed form here, or that no difference could show
+TABLE = [(name, order) for name, case in (ORDINARY | HARD).items() for order in (1, 2) if case[order] is not None]
+
+
+@pytest.mark.parametrize(("name", "order"), TABLE)
+def test_no_right_derivative_is_called_wrong_and_no_wrong_one_passes(name: str, order: int) -> None:
+    fun, *derivatives, theta = (ORDINARY | HARD)[name]
+    fun, check = remembered(fun), (check_gradient, check_hessian)[order - 1]
+    right = np.asarray(derivatives[order - 1](theta), dtype=float)
+    verdict = check(fun, lambda t: right, theta)
+    assert "is wrong" not in str(verdict), verdict
+    assert verdict or name in HARD, verdict
+    for what, wrong in mistakes(right).items():
+        verdict = check(fun, lambda t, wrong=wrong: wrong, theta)
+        assert not verdict, (what, verdict)
+        assert name in HARD or "is wrong" in str(verdict), (what, verdict)
 
 
 # --- numbers that are known
