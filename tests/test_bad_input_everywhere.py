@@ -44,6 +44,7 @@ INNER = {
     "network.second_order",
     "parallel",
     "evidence.tunable_fit",
+    "evidence.tuning.warn_at_edge",
     "curvature.add_gram",
     "network.mlp.MLP.check_readable",
     "model.likelihood",
