@@ -305,9 +305,10 @@ assert error_forward[steps < 1e-14].max() > 0.1
 print("best step, forward: between 1e-9 and 1e-5; central: between 1e-7 and 1e-3, and at least ten times as accurate")
 
 # %% [markdown]
-# `check_gradient` combines values at many points into a formula whose truncation error goes like $h^8$, so that its
-# steps can be large and rounding hurts little. It halves the step and takes the change for its own error; what is wrong
-# by less than that error it does not call wrong.
+# `check_gradient` extrapolates central differences at steps $h, h/2, h/4, \dots$ to $h = 0$. The truncation error of
+# the result goes like $h^{10}$ at best, so that its steps can be large and rounding hurts little. The change from one
+# step to the next, and the noise of narrower steps, it takes for its own error; what is wrong by less than that error
+# it does not call wrong.
 #
 # Differences are for checking. Central ones need two forward passes for each of the $P$ parameters; one forward and one
 # backward pass give all $P$ derivatives, for about the price of three forward passes.
