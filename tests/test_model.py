@@ -214,3 +214,17 @@ def test_inner_loops_name_wrong_shapes(theta, X, y, message):
     for method in (model.loss, model.gradient, model.loss_and_gradient):
         with pytest.raises(ValueError, match=message):
             method(theta, X, y)
+
+
+@pytest.mark.parametrize("likelihood", [Bernoulli(), Categorical(), Gaussian(0.5)], ids=repr)
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e3])
+def test_numpys_setting_for_numbers_that_underflow_does_not_stop_the_loss(likelihood, scale):
+    rng = np.random.default_rng(3)
+    model = BayesianModel(MLP(2, 4, 3 if isinstance(likelihood, Categorical) else 1), likelihood)
+    theta, X, y = scale * rng.normal(size=model.network.n_params), rng.normal(size=(20, 2)), rng.integers(0, 2, 20)
+    y = y[:, None].astype(float) if isinstance(likelihood, Gaussian) else y
+    expected = model.loss(theta, X, y), model.gradient(theta, X, y)
+    with np.errstate(all="raise"):
+        received = model.loss(theta, X, y), model.gradient(theta, X, y)
+    assert received[0] == expected[0]
+    assert np.array_equal(received[1], expected[1])

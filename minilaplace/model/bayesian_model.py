@@ -71,8 +71,9 @@ class BayesianModel:
 
     def loss(self, theta: Array, X: Array, y: Any) -> float:
         """Return sum_n -log p(y_n | f_n) + 1/2 (theta - mu0)^T Lambda0 (theta - mu0), the regularised loss."""
-        nll = self.likelihood.nll(self.network.forward(theta, X), y)
-        return float(nll.sum()) + self._penalty(theta)
+        with np.errstate(under="ignore"):  # a class that is almost sure has an exp that is 0
+            nll = self.likelihood.nll(self.network.forward(theta, X), y)
+            return float(nll.sum()) + self._penalty(theta)
 
     def gradient(self, theta: Array, X: Array, y: Any) -> Array:
         """Return the gradient of the loss, sum_n J_n^T d nll_n / d f_n + prior_precision * (theta - mu0), (P,)."""
@@ -84,10 +85,11 @@ class BayesianModel:
         The prior's term is multiplied by `share`. A mini-batch that is a tenth of the data passes 0.1, so that the
         losses of all mini-batches add up to the loss.
         """
-        trace = self.network.trace(theta, X)
-        nll = float(self.likelihood.nll(trace.output, y).sum())
-        gradient = trace.backward(self.likelihood.gradient(trace.output, y))
-        return nll + share * self._penalty(theta), gradient + share * self.pull(theta)
+        with np.errstate(under="ignore"):
+            trace = self.network.trace(theta, X)
+            nll = float(self.likelihood.nll(trace.output, y).sum())
+            gradient = trace.backward(self.likelihood.gradient(trace.output, y))
+            return nll + share * self._penalty(theta), gradient + share * self.pull(theta)
 
     def under(self, prior_precision: Any = None, sigma_noise: Any = None) -> BayesianModel:
         """Return the model with another prior precision or noise, where one is given."""
