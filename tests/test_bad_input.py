@@ -344,7 +344,12 @@ for entrance, wrong, call, error, message in [
     ("BayesianModel", "prior_precision: an asymmetric matrix", partial(PRIOR, np.tri(3)), ValueError,
         "prior_precision: expected a symmetric matrix, received one that is not"),
     ("BayesianModel", "prior_precision: an indefinite matrix", partial(PRIOR, -2 * np.eye(3)), ValueError,
-        "prior_precision: expected a positive definite matrix, received smallest eigenvalue -2"),
+        "prior_precision: expected a positive definite matrix, received smallest eigenvalue -2, its positive diagonal "
+        "scaled to ones"),
+    ("BayesianModel", "prior_precision: an indefinite matrix of positive numbers",
+        partial(PRIOR, 6 - 3 * np.eye(3)), ValueError,
+        "prior_precision: expected a positive definite matrix, received smallest eigenvalue -1, its positive diagonal "
+        "scaled to ones"),
     ("BayesianModel", "prior_precision: ragged", partial(PRIOR, [[1, 1], [1]]), ValueError,
         "prior_precision: expected a number or shape (3,), received rows of different lengths"),
     ("BayesianModel", "prior_mean: NaN", partial(PRIOR_MEAN, np.nan), ValueError,

@@ -330,6 +330,39 @@ def test_neither_the_names_of_hidden_units_nor_of_outputs_matter(data):
         assert_close(other, one if one.ndim == 1 else one[:, outputs[: one.shape[1]]], rtol)
 
 
+def in_units(model, unit_x, unit_y):
+    """Return a regression's model for inputs and targets in other units, and by what its parameters are multiplied."""
+    layers = model.network.layers(np.ones(model.network.n_params))
+    layers[0] = layers[0][0] / unit_x, layers[0][1]
+    layers[-1] = layers[-1][0] * unit_y, layers[-1][1] * unit_y
+    c = np.concatenate([part.ravel() for layer in layers for part in layer])
+    prior = model.prior_over(np.arange(len(c)))
+    prior = prior / (c**2 if prior.ndim == 1 else np.outer(c, c))
+    noise = Gaussian(model.likelihood.sigma_noise * unit_y)
+    return BayesianModel(model.network, noise, prior, model.prior_mean * c), c
+
+
+@given(st.data())
+@examples(60)
+def test_the_units_of_inputs_and_targets_do_not_matter(data):
+    case = data.draw(cases(kinds=(Gaussian,)))
+    structures = ("full", "diag", "blockdiag", "gp") if np.ndim(case.model.prior_precision) < 2 else ("full", "gp")
+    structure = data.draw(st.sampled_from(structures))
+    unit_x, unit_y = (data.draw(st.sampled_from([1e-6, 1e-3, 1.0, 1e3, 1e6])) for _ in range(2))
+    model, c = in_units(case.model, unit_x, unit_y)
+    la = Laplace(case.model, case.theta, hessian_structure=structure).fit(case.X, case.y)
+    twin = Laplace(model, c * case.theta, hessian_structure=structure).fit(unit_x * case.X, unit_y * case.y)
+    assume(not unresolved(la))
+    rtol = 1e-12 * np.linalg.cond(la.posterior.precision())
+    assert_close(twin.posterior.variance() / c**2, la.posterior.variance(), rtol)
+    expected, received = la.predict(case.X_new), twin.predict(unit_x * case.X_new)
+    assert_close(received.mean / unit_y, expected.mean, 1e-9)
+    assert_close(received.variance / unit_y**2, expected.variance, rtol)
+    density = case.y.size * np.log(unit_y)  # per unit of y
+    scale = max(1.0, abs(la.log_marginal_likelihood()), abs(density))
+    assert abs(twin.log_marginal_likelihood() + density - la.log_marginal_likelihood()) <= rtol * scale
+
+
 @given(cases(kinds=(BradleyTerry,)))
 @examples(30)
 def test_naming_the_other_side_of_each_pair_first_turns_the_preference_around(case):

@@ -48,13 +48,17 @@ def positive_numbers(name: str, value: Any) -> float | tuple[float, ...]:
 
 
 def positive_definite(name: str, value: ArrayLike) -> Array:
-    """Return a copy of a square `value` if it is a symmetric positive definite matrix."""
+    """Return a copy of a square `value` if it is a symmetric positive definite matrix, in any units of its rows."""
     array = finite(name, real_array(name, value, "a symmetric positive definite matrix")).copy()
-    if not np.allclose(array, array.T, rtol=1e-10, atol=1e-10 * np.abs(array).max()):
+    diagonal = np.diag(array)
+    root = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    scaled = array / root / root[:, None]
+    if not np.allclose(scaled, scaled.T, rtol=1e-10, atol=1e-10):
         raise ValueError(refusal(name, "a symmetric matrix", "one that is not"))
-    smallest = eigvalsh(array, subset_by_index=[0, 0])[0]
+    smallest = eigvalsh(scaled, subset_by_index=[0, 0])[0]
     if smallest <= 0:
-        raise ValueError(refusal(name, "a positive definite matrix", f"smallest eigenvalue {smallest:g}"))
+        received = f"smallest eigenvalue {smallest:g}, its positive diagonal scaled to ones"
+        raise ValueError(refusal(name, "a positive definite matrix", received))
     return array
 
 
