@@ -1,8 +1,9 @@
 """What holds for every model, every prior, every form of the posterior and all data, however strange.
 
 Hypothesis draws architectures, likelihoods, priors, structures, subsets and data: logits of 1e4, saturated units,
-duplicated rows, one sample, one unit, fewer samples than classes, collinear columns. Any warning is an error, as in all
-tests. `MINILAPLACE_EXAMPLES=2000` looks at more examples, fresh ones each time; the default ones are always the same.
+duplicated rows, one sample, one unit, fewer samples than classes, collinear columns, columns and parameters of zeros,
+equal targets. Any warning is an error, as in all tests. `MINILAPLACE_EXAMPLES=2000` looks at more examples, fresh ones
+each time; the default ones are always the same.
 """
 
 import os
@@ -73,7 +74,7 @@ def cases(draw, extreme=False, kinds=tuple(KINDS), activations=tuple(ACTIVATIONS
     X, X_new = (_inputs(draw, rng, n, D, kind, draw(sizes)) for n in (N, N_new))
     likelihood = kind(draw(st.sampled_from([0.01, 0.5, 30.0]))) if kind is Gaussian else kind()
     model = BayesianModel(network, likelihood, *_prior(draw, rng, network, extreme))
-    return Case(model, theta, X, _targets(rng, kind, N, C, draw(sizes) + 0.1), X_new, rng)
+    return Case(model, theta, X, _targets(draw, rng, kind, N, C, draw(sizes) + 0.1), X_new, rng)
 
 
 def _inputs(draw, rng, n, D, kind, size):
@@ -88,10 +89,14 @@ def _inputs(draw, rng, n, D, kind, size):
     return X
 
 
-def _targets(rng, kind, N, C, size):
+def _targets(draw, rng, kind, N, C, size):
     if kind().has_noise:
-        return size * rng.normal(size=(N, C // 2 if kind is HeteroscedasticGaussian else C))
-    return rng.integers(0, max(2, C), size=N)
+        y = size * rng.normal(size=(N, C // 2 if kind is HeteroscedasticGaussian else C))
+    else:
+        y = rng.integers(0, max(2, C), size=N)
+    if draw(st.sampled_from(["ordinary", "ordinary", "ordinary", "equal"])) == "equal":
+        y[:] = y[0]
+    return y
 
 
 def _prior(draw, rng, network, extreme):
@@ -413,7 +418,7 @@ def test_likelihoods_take_logits_of_any_size(kind, data):
     size = min(size, 30.0) if kind is HeteroscedasticGaussian else size  # beyond, the noise leaves float64
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     f, likelihood = size * rng.normal(size=(5, C)), kind()
-    y = _targets(rng, kind, 5, C, 1.0)
+    y = _targets(data.draw, rng, kind, 5, C, 1.0)
     nll, g, R = likelihood.nll(f, y), likelihood.gradient(f, y), likelihood.factor(f)
     Lambda = R.transpose(0, 2, 1) @ R
     assert all(np.all(np.isfinite(part)) for part in (nll, g, R, likelihood.mean(f)))
