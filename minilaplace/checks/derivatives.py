@@ -35,7 +35,7 @@ UserFunction: TypeAlias = Callable[[Array], Any]
 
 RTOL = 1e-7  # far above the rounding errors of a correct derivative, far below what a mistake changes
 RESOLVED = 1e-5  # the relative error that a difference may leave unseen
-SMALL = 1e-6  # an entry below this part of the largest is compared as one of this size
+LEAST = 1e-6  # an entry below this part of the largest is compared as one of this size
 ZERO = 1e-9  # the part of the other entries that may hide in a zero
 
 
@@ -147,17 +147,17 @@ def _check_derivative(
         return wrong_shape(name, shape, received.shape)
     derivatives = reference(lambda t: _returned("fun", fun(t.copy()), scalar), point, second)
     expected, error, size = (array.reshape(shape) for array in derivatives)
-    off = _tolerances_off(received, expected, error, size, rtol)
+    off = _off_from_differences(received, expected, error, size, rtol)
     return judge(name, off, received, expected, error)
 
 
-def _tolerances_off(received: Array, expected: Array, error: Array, size: Array, rtol: float) -> Array:
+def _off_from_differences(received: Array, expected: Array, error: Array, size: Array, rtol: float) -> Array:
     """Return by how many tolerances each entry is off, as `judge` takes it: 1 where differences cannot tell."""
     with np.errstate(all="ignore"):
         doubt = SAFETY * error
         off = np.abs(received - expected) / (rtol * np.abs(expected) + doubt + np.finfo(float).tiny)
         zero = np.maximum(np.abs(received), np.abs(expected)) <= doubt
-        enough = np.where(zero, ZERO * size, RESOLVED * np.maximum(np.abs(expected), SMALL * size))
+        enough = np.where(zero, ZERO * size, RESOLVED * np.maximum(np.abs(expected), LEAST * size))
         unknown = ~np.isfinite(error) | (doubt > enough + np.finfo(float).tiny)
     off = np.where(unknown & ~(off > 1), 1.0, off)  # `~(off > 1)` is true of NaN as well
     return np.where(np.isfinite(received), off, np.inf)

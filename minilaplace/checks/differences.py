@@ -96,7 +96,6 @@ def _second(f: Function, f0: Array, theta: Array, step: Array, noise: Array) -> 
     sides = sides[..., 0] - f0  # (2, K, P), of which the differences are exact
     rounding = np.fmax(_spacing(f0, *(sides + f0)), noise)  # (K, P)
     hessian, error = np.empty((2, theta.size, theta.size))
-    np.fill_diagonal(hessian, 0.0)
     for i in range(theta.size):
         hessian[i, i], error[i, i] = _curvature(sides[..., i], steps[..., i], rounding[:, i], h[:, i])
         for j in range(i):

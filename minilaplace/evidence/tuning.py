@@ -19,10 +19,10 @@ from ..model.bayesian_model import BayesianModel
 from ..predictive.links import Prediction
 from ..predictive.outputs import OutOfRangeError
 from ..training.convergence import warn
+from ..training.lbfgs import FORBIDDING
 from ..validation import Array, option
 from .marginal_likelihood import LOG_BOUNDS, EvidenceFunction
 
-FORBIDDING = 1e100  # stands for minus the score of a prior that gives none: a line search turns back from it
 NOT_DETERMINED = (
     "the data determines nearly as many parameters as it has targets, and so not the noise: sigma_noise stays as "
     "given, and only the prior is tuned"

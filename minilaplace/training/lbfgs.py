@@ -42,6 +42,11 @@ def _slope_and_curvature(model: BayesianModel, theta: Array, X: Array, y: Any) -
     return gradient, trace.pull_back(model.likelihood.factor(trace.output)).squares() + diagonal
 
 
+def _own_units(model: BayesianModel, theta: Array, X: Array, y: Any) -> Array:
+    """Return the unit of each parameter, (P,), in which its diagonal entry of the curvature is 1."""
+    return 1 / np.sqrt(_slope_and_curvature(model, theta, X, y)[1])
+
+
 @dataclass(frozen=True)
 class LBFGS:
     """SciPy's L-BFGS, until the gradient is that of a mode.
@@ -72,8 +77,7 @@ class LBFGS:
         for scaled in (False, True):
             before = np.inf
             while steps < self.max_iterations and not _has_small_gradient(model, theta, X, y):
-                curvature = _slope_and_curvature(model, theta, X, y)[1]
-                unit = 1 / np.sqrt(curvature) if scaled else np.ones_like(theta)
+                unit = _own_units(model, theta, X, y) if scaled else np.ones_like(theta)
                 theta, loss = _descended(model, X, y, theta, unit, self.max_iterations - steps, report)
                 if not loss < before:
                     break
@@ -115,7 +119,7 @@ def _descended(
 
 def _polished(model: BayesianModel, X: Array, y: Any, theta: Array) -> Array:
     """Return the theta that some Newton-Krylov steps on the gradient reach, or theta itself if SciPy gives up."""
-    unit = 1 / np.sqrt(_slope_and_curvature(model, theta, X, y)[1])
+    unit = _own_units(model, theta, X, y)
     options = {"fatol": min(np.sqrt(NEAR / len(theta)), 5e-7 * unit.min()), "maxiter": 20}
     try:
         u = root(lambda u: model.gradient(u * unit, X, y) * unit, theta / unit, method="krylov", options=options).x
