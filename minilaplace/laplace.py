@@ -1,7 +1,8 @@
 """*Laplace approximation*: a Gaussian posterior around the MAP estimate, and what one asks it.
 
 `Laplace` joins the rooms: `fit` adds up the curvature of the data (`structures`), the Gaussian is factored on first use
-(`posterior`), `predict` averages over it (`predictive`), and its evidence can choose the prior (`evidence`).
+(`posterior`), `predict` averages over it (`predictive`), and its evidence can choose the prior (`evidence`). The
+classes that it builds on are in the last two rooms: how uncertain its predictions are, and the tuning of its prior.
 """
 
 from __future__ import annotations
@@ -17,17 +18,15 @@ import numpy as np
 from .evidence.tunable_fit import TunableFit
 from .model.bayesian_model import BayesianModel
 from .posterior.gaussian import Posterior
-from .predictive.links import Prediction, Uncertainty, decompose, link_of, mc, nn
-from .predictive.outputs import NO_SAMPLES, LinearisedNetwork, Outputs, in_batches
+from .predictive.links import Prediction, link_of, mc, nn
+from .predictive.outputs import NO_SAMPLES
 from .storage import load, save
 from .structures.fit import Fit, Options, add_up, merged
 from .validation import (
     Array,
-    Readable,
     Seed,
     boolean,
     check_callback,
-    check_dense,
     check_executor,
     instance,
     refusal,
@@ -163,44 +162,12 @@ class Laplace(TunableFit):
         thetas = self.sample(n_samples, rng) if sampled else NO_SAMPLES
         return self._ask(lambda f: link(likelihood, f), X, thetas)
 
-    def uncertainty(self, X: Any, *, n_samples: int = 1000, rng: Seed = None) -> Uncertainty:
-        """Return how uncertain a prediction is, total = aleatoric (noise) + epistemic (uncertain parameters).
-
-        Classes: the entropy of the average, the average entropy, and their difference, the mutual information of label
-        and parameters, (N,) in nats, over `n_samples` samples of f. Regression: variances, (N, C), exact.
-        """
-        likelihood = self.model.likelihood
-        X, n_samples, rng = self._checked(X, n_samples, rng)
-        thetas = NO_SAMPLES if "exact" in likelihood.links else self.sample(n_samples, rng)
-        return self._ask(lambda f: decompose(likelihood, f), X, thetas)
-
-    def glm_predictive_distribution(self, X: Any) -> tuple[Array, Array]:
-        """Return mean (N, C) and covariance (N, C, C) of the linearised outputs, noise excluded."""
-        self._fitted()
-        return self._ask(lambda f: (f.mean, f.covariance()), self.model.network.check_readable(X))
-
-    def functional_samples(self, X: Any, n_samples: int, rng: Seed = None) -> Array:
-        """Draw linearised functions f(x) + J (theta_s - theta) at X, (S, N, C): one theta_s for all inputs."""
-        X, n_samples, rng = self._checked(X, n_samples, rng)
-        thetas = self.sample(n_samples, rng)
-        samples = self._ask(lambda f: f.linear_samples().transpose(1, 0, 2), X, thetas)  # (N, S, C)
-        return np.ascontiguousarray(samples.transpose(1, 0, 2))
-
     def sample(self, n_samples: int, rng: Seed = None) -> Array:
         """Draw whole parameter vectors from the posterior, (S, P); those outside the subset stay at the MAP."""
         n_samples = whole_number("n_samples", n_samples, least=1)
         thetas = np.tile(self.theta, (n_samples, 1))
         thetas[:, self.subset.indices] = self.posterior.sample(n_samples, sampler(rng))
         return thetas
-
-    def as_prior(self) -> BayesianModel:
-        """Return the model with this posterior as its prior, for later data; outside the subset the prior stays.
-
-        Its precision is a (P, P) matrix, or (P,) if that is diagonal.
-        """
-        posterior = self.posterior
-        check_dense("Laplace", self.model.network.n_params)
-        return self.model.with_prior_over(self.subset.indices, posterior.precision(), posterior.mean, self.theta)
 
     def save(self, path: str | Path) -> None:
         """Write model, theta and fit to `path`, one `.npz` without pickle; a file there is replaced as a whole."""
@@ -213,18 +180,6 @@ class Laplace(TunableFit):
         la = cls(model, theta, **asdict(options))
         la._fit = fit
         return la
-
-    def _checked(self, X: Any, n_samples: Any, rng: Seed) -> tuple[Readable, int, np.random.Generator]:
-        """Return the checked arguments of a prediction; the check comes before a number is drawn from `rng`."""
-        self._fitted()
-        X = self.model.network.check_readable(X)
-        return X, whole_number("n_samples", n_samples, least=1), sampler(rng)
-
-    def _ask(self, link: Callable[[Outputs], Any], X: Readable, thetas: Array = NO_SAMPLES) -> Any:
-        """Return `link` of the Gaussian over the outputs at X, computed in batches."""
-        outputs = LinearisedNetwork(self.model.network, self.theta, self.posterior, self.subset)
-        floats = outputs.floats_each(len(thetas))
-        return in_batches(lambda some: link(outputs(some, thetas)), X, floats, self.posterior.room)
 
     def _fitted(self) -> Fit:
         if self.n_data == 0:

@@ -56,6 +56,7 @@ INNER = {
     "structures.kronecker",
     "network.layer_pairs",
     "structures.low_rank",
+    "predictive.distribution",
     "predictive.outputs",
     "posterior.gaussian",
     "predictive.links",

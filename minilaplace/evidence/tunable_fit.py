@@ -2,48 +2,34 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from ..model.bayesian_model import BayesianModel
-from ..network.subset import Subset
 from ..posterior.gaussian import Posterior
-from ..predictive.links import Prediction, link_of
+from ..predictive.distribution import PredictiveDistribution
+from ..predictive.links import link_of
 from ..structures.fit import Fit, Options
-from ..validation import Array, Seed, check_callback, option, refusal
+from ..validation import check_callback, check_dense, option, refusal
 from .marginal_likelihood import evidence_function, log_evidence
 from .tuning import METHODS, tune, tune_on_held_out
 
 Self = TypeVar("Self", bound="TunableFit")
 
 
-class TunableFit(ABC):
+class TunableFit(PredictiveDistribution):
     """The part of `Laplace` that computes the evidence, and that sets or exchanges prior, noise and temperature."""
 
-    model: BayesianModel
-    theta: Array
     options: Options
-    subset: Subset
     _fit: Fit
     _posterior: Posterior | None
-
-    @property
-    @abstractmethod
-    def posterior(self) -> Posterior:
-        """The Gaussian over the parameters of the subset."""
 
     @abstractmethod
     def _fitted(self) -> Fit:
         """Return the fit, or raise a ValueError if no data has been added."""
-
-    @abstractmethod
-    def predict(
-        self, X: Any, link_approx: str | None = None, *, n_samples: int = 100, rng: Seed = None
-    ) -> Array | Prediction:
-        """Return the posterior predictive at X (N, D)."""
 
     def log_marginal_likelihood(self, prior_precision: Any = None, sigma_noise: Any = None) -> float:
         """Return the evidence, log p(y), under the model or under another `prior_precision` or `sigma_noise`.
@@ -108,6 +94,15 @@ class TunableFit(ABC):
             la.options = replace(self.options, temperature=temperature)
             la._fit = replace(self._fit, temperature=la.options.temperature)
         return la
+
+    def as_prior(self) -> BayesianModel:
+        """Return the model with this posterior as its prior, for later data; outside the subset the prior stays.
+
+        Its precision is a (P, P) matrix, or (P,) if that is diagonal.
+        """
+        posterior = self.posterior
+        check_dense("Laplace", self.model.network.n_params)
+        return self.model.with_prior_over(self.subset.indices, posterior.precision(), posterior.mean, self.theta)
 
     def _with(self: Self, model: BayesianModel) -> Self:
         """Return the same fit under another model."""

@@ -1,0 +1,78 @@
+"""A fit that is asked for more of the posterior predictive distribution than its mean."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..model.bayesian_model import BayesianModel
+from ..network.subset import Subset
+from ..posterior.gaussian import Posterior
+from ..validation import Array, Readable, Seed, sampler, whole_number
+from .links import Prediction, Uncertainty, decompose
+from .outputs import NO_SAMPLES, LinearisedNetwork, Outputs, in_batches
+
+
+class PredictiveDistribution(ABC):
+    """The part of `Laplace` that says how uncertain its predictions are, and how its outputs vary together."""
+
+    model: BayesianModel
+    theta: Array
+    subset: Subset
+
+    @property
+    @abstractmethod
+    def posterior(self) -> Posterior:
+        """The Gaussian over the parameters of the subset."""
+
+    @abstractmethod
+    def _fitted(self) -> Any:
+        """Return the fit, or raise a ValueError if no data has been added."""
+
+    @abstractmethod
+    def predict(
+        self, X: Any, link_approx: str | None = None, *, n_samples: int = 100, rng: Seed = None
+    ) -> Array | Prediction:
+        """Return the posterior predictive at X (N, D)."""
+
+    @abstractmethod
+    def sample(self, n_samples: int, rng: Seed = None) -> Array:
+        """Draw whole parameter vectors from the posterior, (S, P)."""
+
+    def uncertainty(self, X: Any, *, n_samples: int = 1000, rng: Seed = None) -> Uncertainty:
+        """Return how uncertain a prediction is, total = aleatoric (noise) + epistemic (uncertain parameters).
+
+        Classes: the entropy of the average, the average entropy, and their difference, the mutual information of label
+        and parameters, (N,) in nats, over `n_samples` samples of f. Regression: variances, (N, C), exact.
+        """
+        likelihood = self.model.likelihood
+        X, n_samples, rng = self._checked(X, n_samples, rng)
+        thetas = NO_SAMPLES if "exact" in likelihood.links else self.sample(n_samples, rng)
+        return self._ask(lambda f: decompose(likelihood, f), X, thetas)
+
+    def glm_predictive_distribution(self, X: Any) -> tuple[Array, Array]:
+        """Return mean (N, C) and covariance (N, C, C) of the linearised outputs, noise excluded."""
+        self._fitted()
+        return self._ask(lambda f: (f.mean, f.covariance()), self.model.network.check_readable(X))
+
+    def functional_samples(self, X: Any, n_samples: int, rng: Seed = None) -> Array:
+        """Draw linearised functions f(x) + J (theta_s - theta) at X, (S, N, C): one theta_s for all inputs."""
+        X, n_samples, rng = self._checked(X, n_samples, rng)
+        thetas = self.sample(n_samples, rng)
+        samples = self._ask(lambda f: f.linear_samples().transpose(1, 0, 2), X, thetas)  # (N, S, C)
+        return np.ascontiguousarray(samples.transpose(1, 0, 2))
+
+    def _checked(self, X: Any, n_samples: Any, rng: Seed) -> tuple[Readable, int, np.random.Generator]:
+        """Return the checked arguments of a prediction; the check comes before a number is drawn from `rng`."""
+        self._fitted()
+        X = self.model.network.check_readable(X)
+        return X, whole_number("n_samples", n_samples, least=1), sampler(rng)
+
+    def _ask(self, link: Callable[[Outputs], Any], X: Readable, thetas: Array = NO_SAMPLES) -> Any:
+        """Return `link` of the Gaussian over the outputs at X, computed in batches."""
+        outputs = LinearisedNetwork(self.model.network, self.theta, self.posterior, self.subset)
+        floats = outputs.floats_each(len(thetas))
+        return in_batches(lambda some: link(outputs(some, thetas)), X, floats, self.posterior.room)
