@@ -9,6 +9,7 @@ import scipy.linalg
 from problems import assert_is_derivative, random_problem
 from scipy.optimize import minimize_scalar
 from scipy.stats import multivariate_normal, norm
+from sklearn.datasets import load_wine
 
 import minilaplace.structures.full
 from minilaplace import (
@@ -324,6 +325,20 @@ def test_an_evidence_that_rises_to_where_the_hessian_is_indefinite_is_an_error(m
     with pytest.raises(np.linalg.LinAlgError, match=r"not positive definite.*curvature='ggn', or a larger"):
         la.optimize_prior_precision(method)
     assert la.model.prior_precision == start
+
+
+@pytest.mark.parametrize("method", ["marglik", "mackay"])
+def test_a_search_that_ends_at_an_impossible_prior_starts_again_from_stronger_ones(method):
+    # The evidence has a peak near 3, falls to 1.1, and rises again without end to .9, where the Hessian is indefinite.
+    X, y = load_wine(return_X_y=True)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    model = BayesianModel(MLP(13, 16, 3), Categorical())
+    la = Laplace(model, fit_map(model, X, y, rng=0), curvature="hessian").fit(X, y)
+    best = minimize_scalar(lambda x: -la.log_marginal_likelihood(np.exp(x)), bracket=(0.7, 1.0, 1.5), tol=1e-10).x
+    assert 2 < np.exp(best) < 4
+    assert la.log_marginal_likelihood(0.95) > la.log_marginal_likelihood(1.1)
+    chosen = la.optimize_prior_precision(method).model.prior_precision
+    assert np.log(chosen) == pytest.approx(best, abs=1e-5)
 
 
 @pytest.mark.parametrize("method", ["marglik", "mackay", "online"])
