@@ -28,8 +28,8 @@ from minilaplace import (
     toy_data_regression,
 )
 from minilaplace.curvature import ggn
+from minilaplace.evidence import PriorScore, tune_on_held_out, tune_to_budget
 from minilaplace.evidence.marginal_likelihood import LOG_BOUNDS, evidence_function
-from minilaplace.evidence.tuning import tune_on_held_out
 from minilaplace.predictive.outputs import OutOfRangeError
 from minilaplace.structures.fit import STRUCTURES
 from minilaplace.training import is_mode
@@ -285,7 +285,7 @@ def test_where_no_prior_gives_an_answer_the_last_error_is_raised():
         raise (np.linalg.LinAlgError if len(tried) % 2 == 0 else OutOfRangeError)(f"number {len(tried)}")
 
     with pytest.raises(OutOfRangeError, match=r"^number 33$"):
-        tune_on_held_out(model, predict, np.zeros((2, 1)))
+        tune_on_held_out(PriorScore(model, predict, np.zeros((2, 1))))
     assert len(tried) == 33
 
 
@@ -294,7 +294,39 @@ def test_an_error_that_is_not_about_the_prior_ends_the_search():
         raise ValueError("X: expected something else")
 
     with pytest.raises(ValueError, match="something else"):
-        tune_on_held_out(BayesianModel(MLP(1, 1), Gaussian()), predict, np.zeros((2, 1)))
+        tune_on_held_out(PriorScore(BayesianModel(MLP(1, 1), Gaussian()), predict, np.zeros((2, 1))))
+
+
+@pytest.mark.parametrize("structure", ["full", "kron"])
+@pytest.mark.parametrize("kind", ["bernoulli", "categorical", "gaussian"])
+def test_a_budget_takes_the_weakest_prior_above_which_it_holds_everywhere(kind, structure):
+    model, theta, X, y = random_problem(kind, (6,), "tanh", 1 if kind != "categorical" else 3, n_samples=40)
+    la = Laplace(model, theta, hessian_structure=structure).fit(X, y)
+    plugin = model.likelihood.log_score(la.predict(X, "plugin"), y).mean()
+
+    def cost(prior):
+        return plugin - model.likelihood.log_score(la.under(prior).predict(X), y).mean()
+
+    chosen = la.optimize_prior_precision("budget", X=X, y=y, budget=0.02).model.prior_precision
+    assert cost(chosen) == pytest.approx(0.02, abs=1e-4)
+    assert all(cost(prior) <= 0.02 for prior in np.geomspace(chosen, 1e8, 100))
+
+
+def test_a_budget_does_not_see_the_units_of_a_regression():
+    model, theta, X, y = random_problem("gaussian", (), "tanh", 1, n_samples=40)
+    at_home = Laplace(model, theta).fit(X, y).optimize_prior_precision("budget", X=X, y=y).model.prior_precision
+    thousandths = BayesianModel(model.network, model.likelihood.with_noise(600.0))
+    abroad = Laplace(thousandths, 1e3 * theta).fit(X, 1e3 * y)
+    abroad.optimize_prior_precision("budget", X=X, y=1e3 * y)
+    assert 1e6 * abroad.model.prior_precision == pytest.approx(at_home, rel=1e-3)
+
+
+def test_a_budget_that_no_prior_keeps_is_said():
+    score = PriorScore(BayesianModel(MLP(1, 1), Bernoulli()), lambda model: np.array([0.5, 0.5]), np.array([0, 1]))
+    with pytest.warns(ConvergenceWarning, match="more than the budget of 0.01 nats a sample even under"):
+        model = tune_to_budget(score, np.array([0.1, 0.9]), 0.01)
+    assert model.prior_precision == pytest.approx(1e8)
+    assert tune_to_budget(score, np.array([0.6, 0.4]), 0.01).prior_precision == pytest.approx(1e-8)
 
 
 def indefinite(structure):

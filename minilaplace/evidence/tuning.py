@@ -1,8 +1,7 @@
-"""Priors and noise chosen by the evidence, or by held-out data.
+"""Priors and noise chosen by the evidence.
 
-`tune` maximises the evidence at a given theta, and `tune_on_held_out` the density of data that the fit has not seen.
-But the MAP estimate depends on the prior: the theta of one prior is no mode under another. `marglik_training`
-in `joint.py` alternates training and tuning until neither moves.
+`tune` maximises the evidence at a given theta. But the MAP estimate depends on the prior: the theta of one prior is no
+mode under another. `marglik_training` in `joint.py` alternates training and tuning until neither moves.
 """
 
 from __future__ import annotations
@@ -10,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
-from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize
 
 from ..model.bayesian_model import BayesianModel
-from ..predictive.links import Prediction
-from ..predictive.outputs import OutOfRangeError
 from ..training.convergence import warn
 from ..training.lbfgs import FORBIDDING
 from ..validation import Array, option
@@ -133,43 +129,6 @@ def _iterate(evidence: EvidenceFunction, x: Array, tried: Callable[[Array], None
 
 
 METHODS: dict[str, Search] = {"marglik": _climb, "mackay": _iterate}
-
-
-def tune_on_held_out(
-    model: BayesianModel,
-    predict: Callable[[BayesianModel], Array | Prediction],
-    y: Any,
-    callback: TuningCallback | None = None,
-) -> BayesianModel:
-    """Return the model whose scalar prior precision gives held-out targets y the largest mean log density.
-
-    `predict(model)` returns the predictions of a model for these targets. A prior under which it raises an
-    OutOfRangeError or a LinAlgError scores worst; if no prior is possible, the last error is raised. Issues a
-    ConvergenceWarning if the optimum is at the edge of the range that is searched, 1e-8 to 1e8.
-    """
-    steps, refused = count(1), []
-
-    def loss(log_delta: float) -> float:
-        trial = replace(model, prior_precision=float(np.exp(log_delta)))
-        if callback is not None:
-            callback(next(steps), trial)
-        try:
-            score = float(model.likelihood.log_score(predict(trial), y).mean())
-        except (OutOfRangeError, np.linalg.LinAlgError) as error:  # the prior is too weak for the data or the curvature
-            refused.append(error)
-            return FORBIDDING
-        return -score if score > -FORBIDDING else FORBIDDING
-
-    grid = np.linspace(*LOG_BOUNDS, 33)  # the density may have several maxima: first find the interval of the largest
-    losses = [loss(x) for x in grid]
-    k = int(np.argmin(losses))
-    if len(refused) == len(grid):
-        raise refused[-1]
-    bounds = grid[max(k - 1, 0)], grid[min(k + 1, 32)]
-    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})
-    best = found.x if found.fun <= losses[k] else grid[k]
-    warn_at_edge("held-out score", np.array([best]))
-    return replace(model, prior_precision=float(np.exp(best)))
 
 
 def warn_at_edge(what: str, x: Array, stacklevel: int = 4) -> None:
