@@ -1,8 +1,9 @@
 """*fine-tuning our prior and the neural network architecture*: the evidence, and priors chosen by it.
 
 `marginal_likelihood.py` has the evidence log p(y), its gradient in the prior and the noise, and MacKay's step.
-`tuning.py` maximises it; `by_predictions.py` chooses by predictions, of held-out data or within a budget. `joint.py` has
-`marglik_training`, which trains and tunes in turn. `tunable_fit.py` has the part of `Laplace` that asks for all this.
+`tuning.py` maximises it; `by_predictions.py` chooses by what is predicted, of held-out data or within a budget.
+`joint.py` has `marglik_training`, which trains and tunes in turn. `tunable_fit.py` has the part of `Laplace` that asks
+for all this.
 """
 
 from .by_predictions import PriorScore, tune_on_held_out, tune_to_budget
