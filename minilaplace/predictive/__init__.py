@@ -1,10 +1,11 @@
 """*the posterior predictive distribution*: from a Gaussian over the outputs to probabilities.
 
 `outputs.py` has the Gaussian over the outputs, f ~ N(m, V), that a posterior implies; `links.py` averages the
-likelihood's mean over it: exactly, by a formula, or by samples. Start with `probit` there. `distribution.py` has the
-part of `Laplace` that says more of a prediction than its mean.
+likelihood's mean over it: exactly, by a formula, or by samples. Start with `probit` there. `information.py` has what
+outputs at several inputs tell together. `distribution.py` has the part of `Laplace` that asks for more than a mean.
 """
 
+from .information import covariance_between, gain_of_all, gain_of_each
 from .links import (
     LINKS,
     SAMPLED,
@@ -32,9 +33,12 @@ __all__ = [
     "Prediction",
     "Uncertainty",
     "bridge",
+    "covariance_between",
     "decompose",
     "entropies",
     "exact",
+    "gain_of_all",
+    "gain_of_each",
     "link_of",
     "mc",
     "nn",
