@@ -74,6 +74,10 @@ class Posterior(ABC):
     def functional_covariance(self, rows: FactoredRows) -> Array:
         """Return J_n Sigma J_n^T for K rows J_n a sample, (N, K, K)."""
 
+    @abstractmethod
+    def functional_root(self, rows: FactoredRows) -> Array:
+        """Return roots B_n of these covariances, B_n B_n^T = J_n Sigma J_n^T, (N, K, M)."""
+
     def functional_variance(self, rows: FactoredRows) -> Array:
         """Return the diagonals of J_n Sigma J_n^T, (N, K)."""
         return np.diagonal(self.functional_covariance(rows), axis1=1, axis2=2)
@@ -124,6 +128,10 @@ class FullPosterior(Posterior):
         """Return J_n Sigma J_n^T, (N, K, K)."""
         return self._functional(rows, diagonal=False)
 
+    def functional_root(self, rows: FactoredRows) -> Array:
+        """Return (L^-1 J_n^T)^T, (N, K, P_s)."""
+        return np.ascontiguousarray(self._solved(rows.written()).transpose(2, 1, 0))
+
     def functional_variance(self, rows: FactoredRows) -> Array:
         """Return the diagonals of J_n Sigma J_n^T, (N, K)."""
         return self._functional(rows, diagonal=True)
@@ -137,12 +145,15 @@ class FullPosterior(Posterior):
                 self._pairs = PairQuadratic(self._sigma, rows.shapes)
             return self._pairs(rows, diagonal)
         J = rows.written()  # (P_s, K, N)
-        flat = J.reshape(len(J), -1)
         if few:
-            left = right = solve_triangular(self._factor, flat, lower=True, overwrite_b=True).reshape(J.shape)
+            left = right = self._solved(J)
         else:
-            left, right = (self._sigma @ flat).reshape(J.shape), J
+            left, right = (self._sigma @ J.reshape(len(J), -1)).reshape(J.shape), J
         return np.einsum("pkn,pkn->nk" if diagonal else "pkn,pln->nkl", left, right)
+
+    def _solved(self, J: Array) -> Array:
+        """Return L^-1 J for J (P_s, K, N), which is overwritten."""
+        return solve_triangular(self._factor, J.reshape(len(J), -1), lower=True, overwrite_b=True).reshape(J.shape)
 
     @cached_property
     def _sigma(self) -> Array:
@@ -183,6 +194,11 @@ class BlockPosterior(Posterior):
         """Return the sum of the layers' J_n Sigma J_n^T, (N, K, K)."""
         layers = zip(self._parts, rows.layers(), strict=True)
         return np.add.reduce([part.functional_covariance(layer) for part, layer in layers])
+
+    def functional_root(self, rows: FactoredRows) -> Array:
+        """Return the layers' roots side by side, (N, K, P_s)."""
+        layers = zip(self._parts, rows.layers(), strict=True)
+        return np.concatenate([part.functional_root(layer) for part, layer in layers], axis=2)
 
     def deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
         """Return each layer's deviations side by side, (S, P_s)."""

@@ -153,6 +153,10 @@ class EigenPosterior(Posterior):
     def functional_covariance(self, rows: FactoredRows) -> Array:
         return self._in_basis(rows).quadratic(1 / self._eigenvalues)
 
+    def functional_root(self, rows: FactoredRows) -> Array:
+        """Return J_n Q diag(eigenvalues)^-1/2, (N, K, P_s)."""
+        return self._in_basis(rows).dense() / np.sqrt(self._eigenvalues)
+
     def functional_variance(self, rows: FactoredRows) -> Array:
         """Return the diagonals of J_n Sigma J_n^T, (N, K), with rows and 1 / eigenvalues in the basis' coordinates."""
         return self._in_basis(rows).quadratic_diagonal(1 / self._eigenvalues)

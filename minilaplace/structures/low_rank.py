@@ -132,9 +132,13 @@ class LowRankPosterior(Posterior):
         return np.concatenate([np.add.reduce([(F**2).sum(axis=1) for F in self._factors(unit)]) for unit in units])
 
     def functional_covariance(self, rows: FactoredRows) -> Array:
+        B = self.functional_root(rows)
+        return B @ B.transpose(0, 2, 1)
+
+    def functional_root(self, rows: FactoredRows) -> Array:
+        """Return W (I - Q Q^T) and W Q L^-T side by side, (N, K, P_s + k), W = J_n L0^-T."""
         J = rows.dense()  # (N, K, P_s)
-        factors = [F.reshape(*J.shape[:2], -1) for F in self._factors(J.reshape(-1, J.shape[2]))]
-        return np.add.reduce([F @ F.transpose(0, 2, 1) for F in factors])
+        return np.hstack(self._factors(J.reshape(-1, J.shape[2]))).reshape(*J.shape[:2], -1)
 
     def _factors(self, rows: Array) -> list[Array]:
         """Return W (I - Q Q^T) and W Q L^-T, W = rows L0^-T: the sum of F F^T over both is rows Sigma rows^T."""
