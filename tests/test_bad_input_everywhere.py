@@ -166,6 +166,7 @@ GOOD = {
         "model": MODEL, "X": X, "y": LABELS, "prior_structure": "scalar", "optimize_noise": False, "theta0": THETA,
         "rng": 0, "tol": 1e3, "max_rounds": 1,
     },
+    "evidence.symmetry.log_symmetries": {"network": NETWORK},
     "structures.subnetwork.largest_magnitude": {"theta": THETA, "n_weights": 2},
     "structures.subnetwork.largest_variance": {**DATA, "n_weights": 2},
     "structures.subnetwork.random_weights": {"network": NETWORK, "n_weights": 2, "rng": 0},

@@ -2,11 +2,13 @@
 
 `marginal_likelihood.py` has the evidence log p(y), its gradient in the prior and the noise, and MacKay's step.
 `tuning.py` maximises it, or asks held-out data. `joint.py` has `marglik_training`, which trains and tunes in turn.
+`symmetry.py` counts the equal modes that Laplace's evidence leaves out, which matter where sizes are compared.
 `tunable_fit.py` has the part of `Laplace` that asks for all this.
 """
 
 from .joint import marglik_training
 from .marginal_likelihood import PRIOR_STRUCTURES, EvidenceFunction, log_evidence
+from .symmetry import log_symmetries
 from .tuning import METHODS, tune, tune_on_held_out
 
 __all__ = [
@@ -14,6 +16,7 @@ __all__ = [
     "PRIOR_STRUCTURES",
     "EvidenceFunction",
     "log_evidence",
+    "log_symmetries",
     "marglik_training",
     "tune",
     "tune_on_held_out",
