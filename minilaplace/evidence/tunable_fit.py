@@ -66,7 +66,7 @@ class TunableFit(PredictiveDistribution):
         `marglik_training` finds a prior and a theta that agree.
         """
         evidence = evidence_function(self._fitted(), self.model, self.theta, prior_structure, optimize_noise)
-        link_of(self.model.likelihood, link_approx)
+        link_of(self.model.likelihood, link_approx, self.model.network.n_outputs)
         check_callback(callback, "(step, model)")
         if option("method", method, (*METHODS, "held_out")) == "held_out":
             if prior_structure != "scalar" or optimize_noise:
