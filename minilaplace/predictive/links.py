@@ -83,9 +83,9 @@ def mean_field(likelihood: Likelihood, f: Outputs) -> Array:
 
         p_c = 1 / sum_j exp(-(m_c - m_j) / sqrt(1 + pi/8 (V_cc + V_jj - 2 V_cj)))
 
-    divided by sum_c p_c. A number added to all logits, certain or not, changes nothing. With C = 2, p_1 is the one-logit
-    `probit` of f_1 - f_2. Under a weak prior the variance of what the logits share is so large that the differences of
-    V would lose their digits, so they are taken of the covariance of the differences from the last logit.
+    divided by sum_c p_c. A number added to all logits, certain or not, changes nothing. With C = 2 this is the `probit`
+    of one logit, f_1 - f_2. Under a weak prior the variance of what the logits share is so large that V_cc + V_jj -
+    2 V_cj would lose its digits, so it is computed for the logits less the last one.
 
     Source: Lu, Ie and Sha (2020), the pairwise form.
     """
