@@ -65,7 +65,7 @@ class PredictiveDistribution(ABC):
         outputs for each sample by itself.
         """
         fit, likelihood = self._fitted(), self.model.likelihood
-        link = link_of(likelihood, link_approx)
+        link = link_of(likelihood, link_approx, self.model.network.n_outputs)
         check_left_out(link, fit.curvature)
         X, n_samples, rng = self._checked(X, n_samples, rng)
         data = self.model.check_weighted(X, y, sample_weight, stored=True)

@@ -7,7 +7,8 @@ likelihood's mean over that Gaussian. Each link computes or approximates it:
 |---|---|---|
 | `plugin` | all | mean(m), as if theta were certain: the post's left panels |
 | `probit` | classes | mean(m / sqrt(1 + pi/8 diag V)): the post's right panels (MacKay, 1992) |
-| `bridge` | C > 1 logits | the mean of the Dirichlet nearest to softmax(f): the Laplace bridge |
+| `mean_field` | C > 1 logits | the same shrinkage of each difference of two logits |
+| `bridge` | C > 2 logits | the mean of the Dirichlet nearest to softmax(f): the Laplace bridge |
 | `bridge_norm` | C > 1 logits | the same, with m and V scaled to where the bridge is accurate |
 | `quadrature` | one logit | the average itself, to a relative error of 1e-12 |
 | `exact` | regression | the average itself: mean m, variance diag V + noise |
@@ -25,7 +26,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import entr, expit, logsumexp, ndtr, roots_hermitenorm
+from scipy.special import entr, expit, logsumexp, ndtr, roots_hermitenorm, softmax
 
 from ..model.likelihood import Likelihood, every_class
 from ..validation import Array, option, refusal
@@ -74,6 +75,29 @@ def probit(likelihood: Likelihood, f: Outputs) -> Array:
     return likelihood.mean(f.mean / np.sqrt(1 + np.pi / 8 * f.variance()))
 
 
+def mean_field(likelihood: Likelihood, f: Outputs) -> Array:
+    """Return the softmax of C logits with every difference of two logits shrunk, (N, C).
+
+    A softmax depends on differences alone, softmax(f)_c = 1 / sum_j exp(-(f_c - f_j)), and each difference is one
+    Gaussian logit, which `probit` shrinks by its variance V_cc + V_jj - 2 V_cj. So
+
+        p_c = 1 / sum_j exp(-(m_c - m_j) / sqrt(1 + pi/8 (V_cc + V_jj - 2 V_cj)))
+
+    divided by sum_c p_c. A number added to all logits, certain or not, changes nothing. With C = 2 this is the `probit`
+    of one logit, f_1 - f_2. Under a weak prior the variance of what the logits share is so large that V_cc + V_jj -
+    2 V_cj would lose its digits, so it is computed for the logits less the last one.
+
+    Source: Lu, Ie and Sha (2020), the pairwise form.
+    """
+    C = f.mean.shape[1]
+    V = f.covariance(np.eye(C)[:-1] - np.eye(C)[-1])  # (N, C - 1, C - 1), of f_c - f_C
+    V = np.pad(V, ((0, 0), (0, 1), (0, 1)))  # (N, C, C), with f_C - f_C = 0
+    v = np.diagonal(V, axis1=1, axis2=2)
+    v = np.maximum(v[:, :, None] + v[:, None, :] - 2 * V, 0)  # (N, C, C), Var(f_c - f_j), at least 0 but for rounding
+    m = f.mean[:, :, None] - f.mean[:, None, :]
+    return softmax(-logsumexp(-m / np.sqrt(1 + np.pi / 8 * v), axis=2), axis=1)
+
+
 def bridge(likelihood: Likelihood, f: Outputs, *, normalise: bool = False) -> Array:
     """Return the mean of the Dirichlet that is nearest to softmax(f), f ~ N(m, V), (N, C).
 
@@ -85,6 +109,8 @@ def bridge(likelihood: Likelihood, f: Outputs, *, normalise: bool = False) -> Ar
     No data determines the sum of the logits. Under a weak prior its variance is so large that this difference would
     lose v to rounding, so it is computed for d, f minus its mean over the classes, which hardly covaries with the sum.
     If `normalise`, v is first divided by s = mean(v) / sqrt(C / 2), and m by sqrt(s). Where V = 0, all v are 1.
+
+    Two logits that sum to zero have the same v, which cancels, and 1 - 2 / C = 0: what is left is the softmax of m.
 
     Source: MacKay (1998); Hobbhahn, Kristiadi and Hennig (2022).
     """
@@ -193,6 +219,7 @@ def entropies(p: Array) -> Uncertainty:
 LINKS: dict[str, Callable[[Likelihood, Outputs], Array | Prediction]] = {
     "plugin": plugin,
     "probit": probit,
+    "mean_field": mean_field,
     "bridge": bridge,
     "bridge_norm": partial(bridge, normalise=True),
     "quadrature": quadrature,
@@ -203,10 +230,12 @@ LINKS: dict[str, Callable[[Likelihood, Outputs], Array | Prediction]] = {
 SAMPLED = ("mc", "nn")
 
 
-def link_of(likelihood: Likelihood, name: str | None) -> Callable[[Likelihood, Outputs], Array | Prediction]:
+def link_of(
+    likelihood: Likelihood, name: str | None, n_outputs: int
+) -> Callable[[Likelihood, Outputs], Array | Prediction]:
     """Return the link of this name, by default the likelihood's first, or raise a ValueError that says which it has."""
-    known = likelihood.links
-    if isinstance(name, str) and name in likelihood.meaningless:
+    known = likelihood.links_for(n_outputs)
+    if isinstance(name, str) and name in likelihood.meaningless and name not in known:
         expected = f"one of {', '.join(map(repr, known))} for {type(likelihood).__name__}"
         raise ValueError(refusal("link_approx", expected, f"{name!r}: {likelihood.meaningless[name]}"))
     chosen = known[0] if name is None else option("link_approx", name, known)
