@@ -7,6 +7,7 @@
 | `likelihood.py` | what every likelihood answers, and how to write one of your own |
 | `gaussian.py` | the likelihood of a regression |
 | `heteroscedastic.py` | the likelihood of a regression whose noise the network predicts |
+| `poisson.py` | the likelihood of counts |
 """
 
 from .bayesian_model import BayesianModel
@@ -14,6 +15,7 @@ from .classes import Bernoulli, BradleyTerry, Categorical
 from .gaussian import Gaussian
 from .heteroscedastic import HeteroscedasticGaussian
 from .likelihood import Likelihood
+from .poisson import Poisson
 
 __all__ = [
     "BayesianModel",
@@ -23,4 +25,5 @@ __all__ = [
     "Gaussian",
     "HeteroscedasticGaussian",
     "Likelihood",
+    "Poisson",
 ]

@@ -1,9 +1,9 @@
 """The posterior of a model with two or three parameters, and the model average over it, as sums over a grid.
 
-For a single layer with up to three parameters, a logistic or linear regression on one or two inputs, the integral over
-theta takes nothing but the trapezoidal rule: a sum over a regular grid, whose error falls faster than any power of the
-step if the density is smooth and vanishes at the border. The grid is regular in coordinates z in which the posterior
-has mean 0 and covariance I, so that it is fine enough in every direction:
+For a single layer with up to three parameters, say a logistic or linear regression on one or two inputs, the integral
+over theta takes nothing but the trapezoidal rule: a sum over a regular grid, whose error falls faster than any power of
+the step if the density is smooth and vanishes at the border. The grid is regular in coordinates z in which the
+posterior has mean 0 and covariance I, so that it is fine enough in every direction:
 
     theta = mean + L z,   L L^T = covariance,   weight of a point = exp(-loss(theta)) / sum of these over the grid
 
@@ -23,6 +23,7 @@ from scipy.special import expit, logsumexp
 
 from ..curvature import hessian
 from ..model.bayesian_model import BayesianModel
+from ..model.classes import Bernoulli
 from ..predictive.links import Prediction
 from ..training.map_estimate import fit_map
 from ..validation import Array, instance, refusal
@@ -107,12 +108,18 @@ class ExactPosterior:
 
     def predict(self, X: Any) -> Array | Prediction:
         """Return the model average at X (N, D), in the form of `Laplace.predict`."""
-        A = _rows(self.model, self.model.check_inputs(X))
-        if self.model.likelihood.has_noise:
-            mean = (A @ self.mean)[:, None]
-            variance = np.einsum("np,pq,nq->n", A, self.covariance(), A)[:, None]
-            return Prediction(mean, variance + self.model.likelihood.noise_variance(mean))
-        return np.array([self._expected_sigmoid(a) for a in A])
+        A, likelihood = _rows(self.model, self.model.check_inputs(X)), self.model.likelihood
+        if isinstance(likelihood, Bernoulli):
+            return np.array([self._expected_sigmoid(a) for a in A])
+        mean, variance = map(np.array, zip(*(self._moments(self.thetas @ a) for a in A), strict=True))
+        return Prediction(mean, variance) if likelihood.has_noise else mean
+
+    def _moments(self, f: Array) -> tuple[Array, Array]:
+        """Return the mean and the variance of y, (1,) each, over the outputs f (Q,) of one input at the points."""
+        means, noise = self.model.likelihood.mean(f[:, None]), self.model.likelihood.noise_variance(f[:, None])
+        mean = self.weights @ means
+        variance = self.weights @ (means - mean) ** 2
+        return mean, variance if noise is None else variance + self.weights @ noise
 
     def _expected_sigmoid(self, a: Array) -> float:
         """Return E[sigmoid(f)] of the logit f = a . theta.
