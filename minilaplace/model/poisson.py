@@ -42,6 +42,10 @@ class Poisson(Likelihood):
     def gradient(self, f: Array, y: Any) -> Array:
         return self.mean(f) - columns(y, f.shape)
 
+    def hessian(self, f: Array, y: Any) -> Array:
+        columns(y, f.shape)
+        return diagonal_matrices(self.mean(f))
+
     def factor(self, f: Array) -> Array:
         return diagonal_matrices(self.mean(f / 2))
 
