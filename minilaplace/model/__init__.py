@@ -8,6 +8,7 @@
 | `gaussian.py` | the likelihood of a regression |
 | `heteroscedastic.py` | the likelihood of a regression whose noise the network predicts |
 | `poisson.py` | the likelihood of counts |
+| `weights.py` | data whose samples count more than once, or less |
 """
 
 from .bayesian_model import BayesianModel
@@ -16,6 +17,7 @@ from .gaussian import Gaussian
 from .heteroscedastic import HeteroscedasticGaussian
 from .likelihood import Likelihood
 from .poisson import Poisson
+from .weights import WeightedData, weighed
 
 __all__ = [
     "BayesianModel",
@@ -26,4 +28,6 @@ __all__ = [
     "HeteroscedasticGaussian",
     "Likelihood",
     "Poisson",
+    "WeightedData",
+    "weighed",
 ]
