@@ -148,19 +148,21 @@ def _on_grid(
     model: BayesianModel, data: WeightedData, corner: Array, edges: Array, n: int
 ) -> tuple[ExactPosterior, NDArray[np.intp]]:
     """Return the posterior on the points corner + edges @ index, and the index of each, (Q, P) of 0 .. n - 1."""
-    A, y, P = _rows(model, data.X), np.ravel(data.y), len(corner)
+    A, P = _rows(model, data.X), len(corner)
 
     def point(index: NDArray[np.intp]) -> Array:
         return corner + index @ edges.T
 
     def loss(thetas: Array) -> Array:
         f = thetas @ A.T  # (Q, N)
-        nll = model.likelihood.nll(f.reshape(-1, 1), np.tile(y, len(f))).reshape(f.shape)
+        y = np.tile(data.y.T, len(f)).T  # (Q N,) or (Q N, 1), in the likelihood's form
+        nll = model.likelihood.nll(f.reshape(-1, 1), y).reshape(f.shape)
         return nll @ data.weight + 0.5 * ((thetas - model.prior_mean) * model.pull(thetas)).sum(axis=1)
 
     index = np.indices((n,) * P).reshape(P, -1).T  # (n^P, P)
     n_blocks = 1 + len(index) * len(A) // BLOCK_FLOATS
-    losses = np.concatenate([loss(point(block)) for block in np.array_split(index, n_blocks)])
+    with np.errstate(over="ignore"):  # far out a loss may be infinite, and the density 0
+        losses = np.concatenate([loss(point(block)) for block in np.array_split(index, n_blocks)])
     kept = losses < losses.min() + NEGLIGIBLE
     thetas, losses, index = point(index[kept]), losses[kept], index[kept]
     log_sum = logsumexp(-losses)
