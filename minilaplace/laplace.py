@@ -149,8 +149,8 @@ class Laplace(TunableFit):
     ) -> Array | Prediction:
         """Return the posterior predictive at X (N, D).
 
-        Bernoulli: P(y = 1), (N,). Categorical: class probabilities, (N, C). Gaussian: `Prediction(mean, variance)`,
-        each (N, C), the variance including the noise.
+        Bernoulli: P(y = 1), (N,), or (N, C) for several labels a sample. Categorical: class probabilities, (N, C).
+        Gaussian, Poisson: `Prediction(mean, variance)`, each (N, C), the variance including the noise.
 
         `link_approx` is one of `model.likelihood.links`, by default the first: `"probit"` for one logit, `"mean_field"`
         for several, `"exact"` for a regression; or `"plugin"`, `"quadrature"`, `"bridge"`, `"bridge_norm"`, `"mc"` or

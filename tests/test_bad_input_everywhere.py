@@ -47,6 +47,7 @@ INNER = {
     "evidence.tuning.warn_at_edge",
     "curvature.add_gram",
     "network.mlp.MLP.check_readable",
+    "model.classes.of_labels",
     "model.likelihood",
     "network.activation",
     "posterior.cholesky",
@@ -129,6 +130,7 @@ for kind in (
     "model.classes.Categorical",
     "model.gaussian.Gaussian",
     "model.heteroscedastic.HeteroscedasticGaussian",
+    "model.poisson.Poisson",
 ):
     INNER |= {f"{kind}.{method}" for method in dir(Gaussian) if not method.startswith("_")}
 
@@ -157,6 +159,7 @@ GOOD = {
     "model.classes.Categorical": {},
     "model.gaussian.Gaussian": {"sigma_noise": 1.0},
     "model.heteroscedastic.HeteroscedasticGaussian": {},
+    "model.poisson.Poisson": {},
     "model.bayesian_model.BayesianModel": {
         "network": NETWORK, "likelihood": Bernoulli(), "prior_precision": 1.0, "prior_mean": 0.0,
     },

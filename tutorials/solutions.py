@@ -379,3 +379,20 @@ precision_of_twice = whole.under(temperature=0.5).posterior.precision()  # curva
 
 # %% 12.4
 by_hand = np.concatenate([array.ravel() for array in state.values()])
+
+# %% 13.1
+
+
+def student_gradient(f):
+    """Return its gradient in f, (4,): bounded, so that an outlier pulls no more than others."""
+    r = f - y_student
+    return (nu + 1) * r / (nu + r**2)
+
+
+# %% 13.2
+fisher_student = quad(lambda r: (nu + 1) * (nu - r**2) / (nu + r**2) ** 2 * density(r), -np.inf, np.inf, epsabs=1e-12)[
+    0
+]
+
+# %% 13.3
+mean_wait = seen.sum() / came.sum()  # all the time that was waited, for each bus that came

@@ -10,8 +10,8 @@ likelihood's mean over that Gaussian. Each link computes or approximates it:
 | `mean_field` | C > 1 logits | the same shrinkage of each difference of two logits |
 | `bridge` | C > 2 logits | the mean of the Dirichlet nearest to softmax(f): the Laplace bridge |
 | `bridge_norm` | C > 1 logits | the same, with m and V scaled to where the bridge is accurate |
-| `quadrature` | one logit | the average itself, to a relative error of 1e-12 |
-| `exact` | regression | the average itself: mean m, variance diag V + noise |
+| `quadrature` | labels of one logit | the average itself, to a relative error of 1e-12 |
+| `exact` | numbers, counts | the average itself; of a regression: mean m, variance diag V + noise |
 | `mc` | all | an average over samples of f, drawn jointly for all inputs |
 | `nn` | all | an average over samples of theta, through the network itself: nothing is linearised |
 
@@ -28,7 +28,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import entr, expit, logsumexp, ndtr, roots_hermitenorm, softmax
 
-from ..model.likelihood import Likelihood, every_class
+from ..model.classes import of_labels
+from ..model.likelihood import Likelihood
 from ..validation import Array, option, refusal
 from .outputs import Outputs
 
@@ -36,7 +37,7 @@ NARROW = 0.9  # the deviation of a logit up to which Gauss-Hermite quadrature is
 
 
 class Prediction(NamedTuple):
-    """A Gaussian predictive: mean (N, C) and variance (N, C), noise included.
+    """A predictive's mean (N, C) and variance (N, C), noise included; of a regression it is Gaussian.
 
     Examples
     --------
@@ -50,7 +51,9 @@ class Prediction(NamedTuple):
 
 
 class Uncertainty(NamedTuple):
-    """How uncertain a prediction is, total = aleatoric + epistemic: (N,) nats for classes, else (N, C) variances.
+    """How uncertain a prediction is, total = aleatoric + epistemic: nats for classes, else (N, C) variances.
+
+    The nats are (N,), or (N, C) where each sample has C labels, those of each label by itself.
 
     Examples
     --------
@@ -134,7 +137,12 @@ def bridge(likelihood: Likelihood, f: Outputs, *, normalise: bool = False) -> Ar
 
 
 def quadrature(likelihood: Likelihood, f: Outputs) -> Array:
-    """Return E[sigmoid(f)] for one logit f ~ N(m, s^2), (N,), to a relative error of 1e-12 where it exceeds 1e-300.
+    """Return E[sigmoid(f)] of one logit, (N,), or of each of several labels' logits, (N, C)."""
+    return of_labels(np.stack(list(map(average_of_sigmoid, f.mean.T, f.variance().T)), axis=1))
+
+
+def average_of_sigmoid(m: Array, v: Array) -> Array:
+    """Return E[sigmoid(f)] for f ~ N(m, s^2), s^2 = v, (N,), to a relative error of 1e-12 where it exceeds 1e-300.
 
     As exp(f) N(f; m, s^2) = exp(m + s^2/2) N(f; m + s^2, s^2), and sigmoid(f) = exp(f) sigmoid(-f),
 
@@ -147,7 +155,7 @@ def quadrature(likelihood: Likelihood, f: Outputs) -> Array:
     noise e: the average is P(e < f) over both, E[Phi((m - e) / s)] over e, which is smooth in e, by the trapezoidal
     rule. At m = -s^2/2, the least that is left, its terms fall as exp(e/2), so that the sum goes further to the left.
     """
-    m, v = f.mean, f.variance()  # (N, 1)
+    m, v = m[:, None], v[:, None]
     m, factor, s = np.maximum(m, -(m + v)), np.exp(np.minimum(m + v / 2, 0)), np.sqrt(v)
     x, w = roots_hermitenorm(40)
     narrow = expit(m + np.minimum(s, NARROW) * x) @ (w / w.sum())
@@ -202,7 +210,7 @@ def decompose(likelihood: Likelihood, f: Outputs) -> Uncertainty:
     closed form if the likelihood has one, else over samples of f; without a noise all of it is epistemic.
     """
     if likelihood.is_classifier:
-        return entropies(every_class(np.stack([likelihood.mean(f_s) for f_s in f.linear_samples()]), n_axes=2))
+        return entropies(np.stack([likelihood.every_class(likelihood.mean(f_s)) for f_s in f.linear_samples()]))
     if "exact" in likelihood.links:
         _, noise, spread = likelihood.moments(f.mean, f.variance())
     else:
@@ -211,8 +219,12 @@ def decompose(likelihood: Likelihood, f: Outputs) -> Uncertainty:
 
 
 def entropies(p: Array) -> Uncertainty:
-    """Return H[E p] = E H[p] + the mutual information of y and parameters, for samples p (S, N, C), in nats."""
-    total, aleatoric = entr(p.mean(axis=0)).sum(axis=1), entr(p).sum(axis=2).mean(axis=0)
+    """Return H[E p] = E H[p] + the mutual information of y and parameters, in nats.
+
+    For samples of the probabilities of K classes, p (S, N, K), they are (N,). For samples of those of several labels,
+    p (S, N, C, K), they are (N, C), each label by itself: no sum over labels, as parameters make them dependent.
+    """
+    total, aleatoric = entr(p.mean(axis=0)).sum(axis=-1), entr(p).sum(axis=-1).mean(axis=0)
     return Uncertainty(total, aleatoric, np.maximum(total - aleatoric, 0))  # 0 but for rounding
 
 

@@ -80,7 +80,8 @@ class LaplaceMLP(BaseEstimator):
         Parameters
         ----------
         mlp
-            A trained `MLPClassifier` of one label a sample, or an `MLPRegressor` with squared error.
+            A trained `MLPClassifier`, of one label a sample or several, or a trained `MLPRegressor`, by squared error
+            or, for counts, by the Poisson loss.
         X, y, sample_weight
             The data that it was trained on, and their weights if it was trained with some.
         **params
