@@ -5,8 +5,9 @@ Gaussian centred there, whose precision is the curvature of the loss plus the pr
 
     p(theta' | data) ~ N(theta' | theta, Sigma),    Sigma^-1 = Lambda = scale * curvature + prior_precision
 
-Every posterior answers the same questions: precision, covariance and its diagonal, log-determinant, samples, and the
-covariance of the outputs that it implies, J Sigma J^T. Posteriors differ in the factors of Lambda that they hold:
+Every posterior answers the same questions: precision, covariance and its diagonal, log-determinant, samples, how far
+a theta is from the mean, and the covariance of the outputs that it implies, J Sigma J^T. Posteriors differ in the
+factors of Lambda that they hold:
 
 | posterior | holds | for curvatures that are |
 |---|---|---|
@@ -71,6 +72,10 @@ class Posterior(ABC):
         """Return the diagonal of Sigma, (P_s,)."""
 
     @abstractmethod
+    def squared_distance(self, deviations: Array) -> Array:
+        """Return d^T Lambda d for deviations d (S, P_s) from the mean, (S,): minus twice the log density's exponent."""
+
+    @abstractmethod
     def functional_covariance(self, rows: FactoredRows) -> Array:
         """Return J_n Sigma J_n^T for K rows J_n a sample, (N, K, K)."""
 
@@ -119,6 +124,10 @@ class FullPosterior(Posterior):
     def variance(self) -> Array:
         """Return the diagonal of the covariance, (P_s,)."""
         return np.diagonal(self.covariance()).copy()
+
+    def squared_distance(self, deviations: Array) -> Array:
+        """Return |L^T d|^2, (S,)."""
+        return ((deviations @ self._factor) ** 2).sum(axis=1)
 
     def functional_covariance(self, rows: FactoredRows) -> Array:
         """Return J_n Sigma J_n^T, (N, K, K)."""
@@ -178,6 +187,12 @@ class BlockPosterior(Posterior):
     def variance(self) -> Array:
         """Return the diagonal of the covariance, (P_s,)."""
         return np.concatenate([part.variance() for part in self._parts])[self._order]
+
+    def squared_distance(self, deviations: Array) -> Array:
+        """Return the sum of the layers' d^T Lambda d, (S,)."""
+        ends = np.cumsum([len(part.mean) for part in self._parts])[:-1]
+        layers = np.split(deviations[:, np.argsort(self._order)], ends, axis=1)
+        return np.add.reduce([part.squared_distance(d) for part, d in zip(self._parts, layers, strict=True)])
 
     def functional_covariance(self, rows: FactoredRows) -> Array:
         """Return the sum of the layers' J_n Sigma J_n^T, (N, K, K)."""

@@ -131,6 +131,11 @@ class LowRankPosterior(Posterior):
         units = (np.eye(batch.stop - batch.start, P, batch.start) for batch in batches(P, 3 * P))
         return np.concatenate([np.add.reduce([(F**2).sum(axis=1) for F in self._factors(unit)]) for unit in units])
 
+    def squared_distance(self, deviations: Array) -> Array:
+        """Return |G d|^2 + |L0^T d|^2, (S,)."""
+        scaled = deviations * self._root if self._root.ndim == 1 else deviations @ self._root
+        return ((deviations @ self._rows.T) ** 2).sum(axis=1) + (scaled**2).sum(axis=1)
+
     def functional_covariance(self, rows: FactoredRows) -> Array:
         J = rows.dense()  # (N, K, P_s)
         factors = [F.reshape(*J.shape[:2], -1) for F in self._factors(J.reshape(-1, J.shape[2]))]
