@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -136,27 +137,40 @@ def exact(likelihood: Likelihood, f: Outputs) -> Prediction:
     return Prediction(mean, noise + spread)
 
 
-def sample_average(likelihood: Likelihood, outputs: Iterable[Array]) -> Array | Prediction:
-    """Return the predictive of S equally likely outputs (N, C), of which one at a time is held in memory.
+def sample_average(
+    likelihood: Likelihood, outputs: Iterable[Array], weights: Iterable[float] = repeat(1.0)
+) -> Array | Prediction:
+    """Return the predictive of S outputs (N, C), of which one at a time is held in memory, by default equally likely.
 
-    It is the average of the means mu_s = mean(f_s); for a regression a `Prediction` whose variance is the average noise
-    plus sum_s (mu_s - their average)^2 / (S - 1), or plus 0 if S = 1.
+    With weights w_s that add up to 1 it is the average sum_s w_s mu_s of the means mu_s = mean(f_s); for a regression a
+    `Prediction` whose variance is the average noise plus sum_s w_s (mu_s - average)^2 / (1 - sum_s w_s^2), or plus 0 if
+    S = 1. For equal weights the divisor is (S - 1) / S. Weights are positive and may have any sum.
     """
-    mean, noise, spread = _sample_moments(likelihood, outputs)
+    mean, noise, spread = _sample_moments(likelihood, outputs, weights)
     return Prediction(mean, noise + spread) if likelihood.has_noise else mean
 
 
-def _sample_moments(likelihood: Likelihood, outputs: Iterable[Array]) -> tuple[Array, Array, Array]:
-    """Return the mean, noise (0 if there is none) and variance of the means, by Welford's (1962) running sums."""
-    mean, noise, squares, s = np.zeros(()), np.zeros(()), np.zeros(()), 0
-    for s, f in enumerate(outputs, start=1):
+def _sample_moments(
+    likelihood: Likelihood, outputs: Iterable[Array], weights: Iterable[float] = repeat(1.0)
+) -> tuple[Array, Array, Array]:
+    """Return the mean, noise (0 if there is none) and variance of the means, by West's (1979) weighted running sums.
+
+    With W the sum of the weights so far, a mean at distance d from the average of those before moves the average by d w
+    / W, and adds w d^2 (W - w) / W to the sum of squares. W^2 - sum_s w_s^2 is twice the sum of all products of two
+    weights, `pairs`.
+    """
+    mean, noise, squares = np.zeros(()), np.zeros(()), np.zeros(())
+    total = pairs = 0.0
+    for f, w in zip(outputs, weights, strict=False):
+        before, total = total, total + w
+        pairs += w * before
         deviation, noise_s = likelihood.mean(f) - mean, likelihood.noise_variance(f)
-        mean = mean + deviation / s
+        mean = mean + deviation * w / total
         if not likelihood.is_classifier:  # of whom nobody asks for a variance
-            squares = squares + deviation**2 * ((s - 1) / s)
+            squares = squares + deviation**2 * (w * before / total)
         if noise_s is not None:
-            noise = noise + (noise_s - noise) / s
-    return mean, noise, squares / max(1, s - 1)
+            noise = noise + (noise_s - noise) * w / total
+    return mean, noise, squares / (2 * pairs / total) if pairs > 0 else 0 * squares
 
 
 def mc(likelihood: Likelihood, f: Outputs) -> Array | Prediction:

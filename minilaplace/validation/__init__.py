@@ -11,7 +11,17 @@ names the argument, what was expected and what was received. What it returns is 
 | `memory.py` | the size of what would be computed |
 """
 
-from .arguments import keep, number_or_vector, numbers, option, positive_definite, positive_numbers, real_number, vector
+from .arguments import (
+    keep,
+    number_or_vector,
+    numbers,
+    option,
+    positive_definite,
+    positive_numbers,
+    real_number,
+    vector,
+    weights_of,
+)
 from .inputs import (
     Array,
     Readable,
@@ -69,5 +79,6 @@ __all__ = [
     "refuse_where",
     "sampler",
     "vector",
+    "weights_of",
     "whole_number",
 ]
