@@ -97,11 +97,6 @@ class Laplace(TunableFit):
         chosen = ", ".join(f"{name}={value!r}" for name, value in asdict(self.options).items() if value is not None)
         return f"Laplace({self.model}, {chosen}), n_data={self.n_data}"
 
-    @property
-    def n_data(self) -> int:
-        """The number of samples in the fit."""
-        return self._fit.n_data
-
     def fit(
         self,
         X: Any,

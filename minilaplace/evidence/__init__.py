@@ -2,19 +2,25 @@
 
 `marginal_likelihood.py` has the evidence log p(y), its gradient in the prior and the noise, and MacKay's step.
 `tuning.py` maximises it, or asks held-out data. `joint.py` has `marglik_training`, which trains and tunes in turn.
+`importance.py` asks whether the Gaussian is any good, by importance weights whose tail `pareto.py` judges and smooths.
 `tunable_fit.py` has the part of `Laplace` that asks for all this.
 """
 
+from .importance import ImportanceSample, importance_sample
 from .joint import marglik_training
 from .marginal_likelihood import PRIOR_STRUCTURES, EvidenceFunction, log_evidence
+from .pareto import pareto_smoothed
 from .tuning import METHODS, tune, tune_on_held_out
 
 __all__ = [
     "METHODS",
     "PRIOR_STRUCTURES",
     "EvidenceFunction",
+    "ImportanceSample",
+    "importance_sample",
     "log_evidence",
     "marglik_training",
+    "pareto_smoothed",
     "tune",
     "tune_on_held_out",
 ]

@@ -31,6 +31,11 @@ class TunableFit(PredictiveDistribution):
     def _fitted(self) -> Fit:
         """Return the fit, or raise a ValueError if no data has been added."""
 
+    @property
+    def n_data(self) -> int:
+        """The number of samples in the fit."""
+        return self._fit.n_data
+
     def log_marginal_likelihood(self, prior_precision: Any = None, sigma_noise: Any = None) -> float:
         """Return the evidence, log p(y), under the model or under another `prior_precision` or `sigma_noise`.
 
