@@ -116,7 +116,9 @@ def _shares(weights: Any, laplaces: Sequence[TunableFit]) -> Array:
         return np.full(K, 1 / K)
     only = " for weights='evidence' (or give weights)"
     _refuse_different("an architecture", [la.model.network for la in laplaces], only)
-    _refuse_different("a set of uncertain parameters", [la.subset.indices.tolist() for la in laplaces], only)
+    uncertain = [set(la.subset.indices.tolist()) for la in laplaces]
+    same = ["those of the first" if of_one == uncertain[0] else "others" for of_one in uncertain]
+    _refuse_different("their uncertain parameters", same, only)
     _refuse_different("a temperature", [la.options.temperature for la in laplaces], only)
     return softmax([la.log_marginal_likelihood() for la in laplaces])
 
