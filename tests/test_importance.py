@@ -338,6 +338,19 @@ def test_data_of_two_fits_is_given_together():
     np.testing.assert_allclose(added.log_weights, whole.log_weights, rtol=0, atol=1e-9)
 
 
+def test_whole_sample_weights_are_repeated_rows():
+    la, X, y = logistic("separable", 1.0)
+    w = np.arange(60) % 3
+    weighted = Laplace(la.model, la.theta).fit(X, y, sample_weight=w)
+    repeated = Laplace(la.model, la.theta).fit(np.repeat(X, w, axis=0), np.repeat(y, w))
+    received = importance_sample(weighted, X, y, 50, rng=0, sample_weight=w)
+    expected = importance_sample(repeated, np.repeat(X, w, axis=0), np.repeat(y, w), 50, rng=0)
+    np.testing.assert_allclose(received.log_weights, expected.log_weights, rtol=0, atol=1e-10)
+    assert received.log_marginal_likelihood == pytest.approx(expected.log_marginal_likelihood, abs=1e-10)
+    with pytest.raises(ValueError, match=r"^X: expected the data of the fit, 60 samples with"):
+        importance_sample(weighted, X, y, 50, rng=0)
+
+
 def test_losses_beyond_float64_are_refused_by_name():
     # The logarithm of a predicted noise that hardly any data tempers, far below what exp can take.
     model = BayesianModel(MLP(1, 2), HeteroscedasticGaussian(), 1e-8)

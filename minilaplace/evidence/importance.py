@@ -20,10 +20,11 @@ from scipy.special import logsumexp
 
 from ..model.bayesian_model import BayesianModel
 from ..model.likelihood import Likelihood
+from ..model.weights import WeightedData, weighed
 from ..network.jacobian import batches
 from ..predictive.outputs import OutOfRangeError
 from ..structures.fit import Fit
-from ..validation import Array, Readable, Seed, instance, refusal, sampler, whole_number
+from ..validation import Array, Seed, instance, refusal, sampler, whole_number
 from .marginal_likelihood import log_prior
 from .pareto import pareto_smoothed
 from .tunable_fit import TunableFit
@@ -71,7 +72,9 @@ class ImportanceSample:
         return float(np.std(S * np.exp(self.log_weights), ddof=1) / np.sqrt(S))
 
 
-def importance_sample(la: Any, X: Any, y: Any, n_samples: int = 1000, rng: Seed = None) -> ImportanceSample:
+def importance_sample(
+    la: Any, X: Any, y: Any, n_samples: int = 1000, rng: Seed = None, *, sample_weight: Any = None
+) -> ImportanceSample:
     """Return samples of a fitted `Laplace` with importance weights, which judge its Gaussian and correct it.
 
     Parameters
@@ -80,8 +83,8 @@ def importance_sample(la: Any, X: Any, y: Any, n_samples: int = 1000, rng: Seed 
         A fitted `Laplace`. If it is about a subset of the weights, the others stay at the MAP and the prior is that of
         the subset given the others, as in `la.log_marginal_likelihood`. A temperature tempers the likelihood of the
         true posterior too: what is judged is the Gaussian, not the temperature.
-    X, y
-        The data of the fit: inputs (N, D), read in batches, and targets.
+    X, y, sample_weight
+        The data of the fit: inputs (N, D), read in batches, targets, and the samples' weights if they had any.
     n_samples
         The number S of samples, at least 25. Each costs one pass of the data through the network.
     rng
@@ -96,7 +99,7 @@ def importance_sample(la: Any, X: Any, y: Any, n_samples: int = 1000, rng: Seed 
     Raises
     ------
     ValueError
-        If X, y are not the data of the fit, as far as their number and likelihood tell.
+        If this is not the data of the fit, as far as the number of samples and their likelihood tell.
 
     Notes
     -----
@@ -115,20 +118,19 @@ def importance_sample(la: Any, X: Any, y: Any, n_samples: int = 1000, rng: Seed 
     """
     instance("la", la, TunableFit, "a Laplace")
     fit, model = la._fitted(), la.model
-    X = model.network.check_readable(X)
-    y = model.check_targets(y, len(X))
+    data = model.check_weighted(X, y, sample_weight, stored=True)
     n_samples, rng = whole_number("n_samples", n_samples, least=LEAST_SAMPLES), sampler(rng)
-    _check_data_of_fit(fit, model, la.theta, X, y)
+    _check_data_of_fit(fit, model, la.theta, data)
     thetas = la.sample(n_samples, rng)
-    log_weights, k = pareto_smoothed(_log_weights(la, thetas, X, y))
+    log_weights, k = pareto_smoothed(_log_weights(la, thetas, data))
     log_sum = logsumexp(log_weights)
     return ImportanceSample(thetas, log_weights - log_sum, k, float(log_sum - np.log(n_samples)))
 
 
-def _log_weights(la: TunableFit, thetas: Array, X: Readable, y: Any) -> Array:
+def _log_weights(la: TunableFit, thetas: Array, data: WeightedData) -> Array:
     """Return log p(y | theta_s) + log p(theta_s) - log q(theta_s), (S,); powers of 2 pi cancel."""
     fit, model, q, indices = la._fitted(), la.model, la.posterior, la.subset.indices
-    nll = _summed_nll(fit.likelihood, model, thetas, X, y)
+    nll = _summed_nll(fit.likelihood, model, thetas, data)
     if np.isnan(nll).any() or np.isinf(nll).all():
         raise OutOfRangeError(refusal("la", "a posterior whose samples have losses within float64", "one without"))
     log_likelihood = np.array([replace(fit, nll=nll_s).log_likelihood(model.likelihood) for nll_s in nll])
@@ -136,19 +138,19 @@ def _log_weights(la: TunableFit, thetas: Array, X: Readable, y: Any) -> Array:
     return log_likelihood + log_prior(model, indices, la.theta, thetas[:, indices]) - log_q
 
 
-def _summed_nll(likelihood: Likelihood, model: BayesianModel, thetas: Array, X: Readable, y: Any) -> Array:
+def _summed_nll(likelihood: Likelihood, model: BayesianModel, thetas: Array, data: WeightedData) -> Array:
     """Return sum_n -log p(y_n | f(x_n, theta_s)), (S,); memory grows neither with S nor with N."""
     network, nll = model.network, np.zeros(len(thetas))
     with np.errstate(all="ignore"):
-        for batch in batches(len(X), 4 * sum(network.sizes) + 8 * network.n_outputs):
-            X_batch, y_batch = X[batch], y[batch]
-            nll += [likelihood.nll(network.forward(theta, X_batch), y_batch).sum() for theta in thetas]
+        for batch in batches(len(data.X), 4 * sum(network.sizes) + 8 * network.n_outputs):
+            X, y, weight = data.some(batch)
+            nll += [weighed(likelihood.nll(network.forward(theta, X), y), weight).sum() for theta in thetas]
     return nll
 
 
-def _check_data_of_fit(fit: Fit, model: BayesianModel, theta: Array, X: Readable, y: Any) -> None:
+def _check_data_of_fit(fit: Fit, model: BayesianModel, theta: Array, data: WeightedData) -> None:
     """Raise a ValueError unless there are as many samples as in the fit, with the same likelihood at theta."""
-    n_data, nll = len(X), float(_summed_nll(fit.likelihood, model, theta[None], X, y)[0])
-    if n_data != fit.n_data or not np.isclose(nll, fit.nll, rtol=1e-9, atol=1e-9):
-        expected = f"the data of the fit, {fit.n_data} samples with a negative log-likelihood of {fit.nll:.9g}"
-        raise ValueError(refusal("X", expected, f"{n_data} with {nll:.9g}"))
+    n_data, nll = float(data.weight.sum()), float(_summed_nll(fit.likelihood, model, theta[None], data)[0])
+    if not np.allclose([n_data, nll], [fit.n_data, fit.nll], rtol=1e-9, atol=1e-9):
+        expected = f"the data of the fit, {fit.n_data:g} samples with a negative log-likelihood of {fit.nll:.9g}"
+        raise ValueError(refusal("X", expected, f"{n_data:g} with {nll:.9g}"))

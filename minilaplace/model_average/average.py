@@ -21,12 +21,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ..model.bayesian_model import BayesianModel
 from ..predictive.links import Prediction, sample_average
 from ..predictive.outputs import in_batches
-from ..validation import Array, instance, matrix, weights_of
+from ..validation import Array, instance, matrix, sample_weights
 
 
 def average(model: BayesianModel, thetas: Any, X: Any, weights: Any = None) -> Array | Prediction:
@@ -64,11 +62,11 @@ def average(model: BayesianModel, thetas: Any, X: Any, weights: Any = None) -> A
     network, likelihood = model.network, model.likelihood
     thetas = matrix("thetas", thetas, (network.n_params,))
     X = network.check_readable(X)
-    shares = weights_of("weights", np.ones(len(thetas)) if weights is None else weights, len(thetas))
-    thetas, shares = thetas[shares > 0], shares[shares > 0]
+    w = sample_weights("weights", weights, len(thetas))
+    thetas, w = thetas[w > 0], w[w > 0] / w.max()  # equal weights become ones, whatever their size
     floats = 4 * sum(network.sizes) + 8 * network.n_outputs
 
     def averaged(some: Array) -> Array | Prediction:
-        return sample_average(likelihood, (network.forward(theta, some) for theta in thetas), shares)
+        return sample_average(likelihood, (network.forward(theta, some) for theta in thetas), w)
 
     return in_batches(averaged, X, floats)

@@ -23,7 +23,7 @@ from scipy.special import softmax
 
 from ..evidence.tunable_fit import TunableFit
 from ..predictive.links import Prediction, link_of
-from ..validation import Array, Seed, instance, option, refusal, sampler, weights_of, whole_number
+from ..validation import Array, Seed, instance, option, refusal, sample_weights, sampler, whole_number
 
 WEIGHTS = ("evidence", "uniform")
 
@@ -99,7 +99,7 @@ def _checked(laplaces: Any) -> list[TunableFit]:
         instance("laplaces", la, TunableFit, expected)
         if la.n_data == 0:
             raise ValueError(refusal("laplaces", expected, "one without data"))
-    _refuse_different("a number of samples", [la.n_data for la in laplaces])
+    _refuse_different("a number of samples", [f"{la.n_data:.9g}" for la in laplaces])  # of weights, to rounding
     _refuse_different("a likelihood", [type(la.model.likelihood).__name__ for la in laplaces])
     _refuse_different("a shape of inputs", [la.model.network.input_shape for la in laplaces])
     _refuse_different("a number of outputs", [la.model.network.n_outputs for la in laplaces])
@@ -109,8 +109,9 @@ def _checked(laplaces: Any) -> list[TunableFit]:
 def _shares(weights: Any, laplaces: Sequence[TunableFit]) -> Array:
     """Return the weights of the components, (K,), which add up to 1, or raise an error."""
     K = len(laplaces)
-    if not isinstance(weights, str):
-        w = weights_of("weights", weights, K)
+    if weights is not None and not isinstance(weights, str):
+        w = sample_weights("weights", weights, K)
+        w = w / w.max()
         return w / w.sum()
     if option("weights", weights, WEIGHTS) == "uniform":
         return np.full(K, 1 / K)

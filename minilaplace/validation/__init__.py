@@ -20,7 +20,6 @@ from .arguments import (
     positive_numbers,
     real_number,
     vector,
-    weights_of,
 )
 from .inputs import (
     Array,
@@ -42,6 +41,7 @@ from .inputs import (
     refusal,
     refuse_masked,
     refuse_where,
+    sample_weights,
     sampler,
     whole_number,
 )
@@ -77,8 +77,8 @@ __all__ = [
     "refusal",
     "refuse_masked",
     "refuse_where",
+    "sample_weights",
     "sampler",
     "vector",
-    "weights_of",
     "whole_number",
 ]

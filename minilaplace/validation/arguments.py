@@ -72,16 +72,6 @@ def number_or_vector(name: str, value: ArrayLike, length: int, *, positive: bool
     return array
 
 
-def weights_of(name: str, value: ArrayLike, length: int) -> Array:
-    """Return weights of at least 0, some of them above, as a vector of the given length whose largest is 1."""
-    array = vector(name, value, length)
-    wrong = np.flatnonzero(array < 0)
-    if wrong.size or not array.any():
-        received = f"{array[wrong[0]]:g} at index {wrong[0]}" if wrong.size else "no other"
-        raise ValueError(refusal(name, "numbers of at least 0, some of them above", received))
-    return array / array.max()
-
-
 def numbers(name: str, value: ArrayLike, shapes: Mapping[int, str]) -> Array:
     """Return finite numbers, at least one, in an array whose number of axes is a key of `shapes`: {2: "(N, C)"}."""
     expected = f"shape {' or '.join(shapes.values())} with nothing empty"
