@@ -97,11 +97,6 @@ class Laplace(TunableFit):
         chosen = ", ".join(f"{name}={value!r}" for name, value in asdict(self.options).items() if value is not None)
         return f"Laplace({self.model}, {chosen}), n_data={self.n_data}"
 
-    @property
-    def n_data(self) -> float:
-        """The number of samples in the fit, or the sum of their weights; an int where it is whole."""
-        return int(self._fit.n_data) if float(self._fit.n_data).is_integer() else self._fit.n_data
-
     def fit(
         self,
         X: Any,

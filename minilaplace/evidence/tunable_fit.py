@@ -34,6 +34,11 @@ class TunableFit(PredictiveDistribution):
     def _fitted(self) -> Fit:
         """Return the fit, or raise a ValueError if no data has been added."""
 
+    @property
+    def n_data(self) -> float:
+        """The number of samples in the fit, or the sum of their weights; an int where it is whole."""
+        return int(self._fit.n_data) if float(self._fit.n_data).is_integer() else self._fit.n_data
+
     def log_marginal_likelihood(self, prior_precision: Any = None, sigma_noise: Any = None) -> float:
         """Return the evidence, log p(y), under the model or under another `prior_precision` or `sigma_noise`.
 
