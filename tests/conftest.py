@@ -7,7 +7,7 @@ import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from hypothesis import settings  # noqa: E402  # it imports NumPy, whose threads are chosen above
+from hypothesis import settings  # it imports NumPy, whose threads are chosen above
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
