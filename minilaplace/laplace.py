@@ -97,11 +97,6 @@ class Laplace(TunableFit):
         chosen = ", ".join(f"{name}={value!r}" for name, value in asdict(self.options).items() if value is not None)
         return f"Laplace({self.model}, {chosen}), n_data={self.n_data}"
 
-    @property
-    def n_data(self) -> float:
-        """The number of samples in the fit, or the sum of their weights; an int where it is whole."""
-        return int(self._fit.n_data) if float(self._fit.n_data).is_integer() else self._fit.n_data
-
     def fit(
         self,
         X: Any,
@@ -152,12 +147,12 @@ class Laplace(TunableFit):
         Bernoulli: P(y = 1), (N,), or (N, C) for several labels a sample. Categorical: class probabilities, (N, C).
         Gaussian, Poisson: `Prediction(mean, variance)`, each (N, C), the variance including the noise.
 
-        `link_approx` is one of `model.likelihood.links`, by default the first: `"probit"`, `"plugin"`, `"quadrature"`,
-        `"bridge"`, `"bridge_norm"`, `"exact"`, `"mc"` or `"nn"`, see `predictive`. The last two average over
-        `n_samples` samples, drawn from `rng`.
+        `link_approx` is one of `model.likelihood.links`, by default the first: `"probit"` for one logit, `"mean_field"`
+        for several, `"exact"` for a regression; or `"plugin"`, `"quadrature"`, `"bridge"`, `"bridge_norm"`, `"mc"` or
+        `"nn"`, see `predictive`. The last two average over `n_samples` samples, drawn from `rng`.
         """
         likelihood = self.model.likelihood
-        link = link_of(likelihood, link_approx)
+        link = link_of(likelihood, link_approx, self.model.network.n_outputs)
         X, n_samples, rng = self._checked(X, n_samples, rng)
         sampled = link in (mc, nn)
         thetas = self.sample(n_samples, rng) if sampled else NO_SAMPLES

@@ -49,6 +49,7 @@ NETWORK = MLP(2, 1)
 MODELS = {  # and targets they take
     "Bernoulli": (BayesianModel(NETWORK, Bernoulli()), LABELS),
     "Categorical": (BayesianModel(MLP(2, 3), Categorical()), LABELS),
+    "Categorical of 2": (BayesianModel(MLP(2, 2), Categorical()), LABELS),
     "Gaussian": (BayesianModel(NETWORK, Gaussian()), X[:, 0]),
     "Gaussian of 2": (BayesianModel(MLP(2, 2), Gaussian()), X),
 }
@@ -265,7 +266,7 @@ TAKES_NAME = [  # and the names it knows
 ]
 for likelihood, (model, y) in MODELS.items():
     la = Laplace(model, zeros(model)).fit(X, y)
-    links = model.likelihood.links
+    links = model.likelihood.links_for(model.network.n_outputs)
     TAKES_NAME.append((f"Laplace.predict({likelihood})", "link_approx", links, partial(la.predict, X)))
 for entrance, argument, known, take in TAKES_NAME:
     for bad in ["no such name", "", 3, ["ggn"]]:
@@ -273,14 +274,17 @@ for entrance, argument, known, take in TAKES_NAME:
         row(entrance, f"{argument}: {bad!r}", partial(take, bad), ValueError, message)
 for likelihood, foreign, why in [
     ("Bernoulli", "bridge", "the mean of one logit's bridge is the plugin"),
+    ("Bernoulli", "mean_field", "of one logit it is 'probit'"),
     ("Categorical", "quadrature", "it is the average of one logit; of many, 'mc' is"),
+    ("Categorical of 2", "bridge", "the mean of two logits' bridge is the plugin"),
+    ("Gaussian", "mean_field", "there are no class probabilities"),
     ("Gaussian", "bridge", "there are no class probabilities"),
     ("Gaussian", "quadrature", "there are no class probabilities"),
     ("Bernoulli", "bridge_norm", "the mean of one logit's bridge is the plugin"),
 ]:
     model, y = MODELS[likelihood]
-    known = one_of(model.likelihood.links)
-    message = f"link_approx: expected {known} for {likelihood}, received {foreign!r}: {why}"
+    known, name = one_of(model.likelihood.links_for(model.network.n_outputs)), type(model.likelihood).__name__
+    message = f"link_approx: expected {known} for {name}, received {foreign!r}: {why}"
     call = partial(Laplace(model, zeros(model)).fit(X, y).predict, X, foreign)
     row(f"Laplace.predict({likelihood})", f"link_approx: {foreign!r}", call, ValueError, message)
 

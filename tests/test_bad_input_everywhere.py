@@ -63,6 +63,7 @@ INNER = {
     "posterior.gaussian",
     "predictive.information",
     "predictive.links",
+    "predictive.uncertainty",
     "storage",
     "structures.full",
     "network.subset",
@@ -76,6 +77,8 @@ INNER = {
     "explorer.window",  # moved by hand, in tests of their own
     "checks.differences",
     "checks.verdict",  # what `checks` says, and why
+    "evidence.importance.ImportanceSample",
+    "evidence.pareto",
     "model_average.chains.Chains",
     "model_average.exact.ExactPosterior",
     "model_average.warm_up",
@@ -189,7 +192,9 @@ GOOD = {
         "X": X, "y": LABELS, "sample_weight": WEIGHTS, "batch_size": 2, "executor": None, "override": True,
     },
     "laplace.Laplace.predict": {"X": X, "link_approx": "probit", "n_samples": 2, "rng": 0},
-    "laplace.Laplace.leave_one_out": {"sample_weight": np.ones(N), "X": X, "y": LABELS, "link_approx": "probit", "n_samples": 2, "rng": 0},
+    "laplace.Laplace.leave_one_out": {
+        "X": X, "y": LABELS, "link_approx": "probit", "sample_weight": np.ones(N), "n_samples": 2, "rng": 0,
+    },
     "laplace.Laplace.uncertainty": {"X": X, "n_samples": 2, "rng": 0},
     "laplace.Laplace.glm_predictive_distribution": {"X": X},
     "laplace.Laplace.functional_covariance": {"X": X, "X_other": X[:2]},
@@ -232,7 +237,13 @@ GOOD = {
     "network.interchange.to_state_dict": {"network": NETWORK, "theta": THETA, "names": ["only"]},
     "laplace.Laplace.under": {"prior_precision": 1.0, "temperature": 2.0},
     "model.bayesian_model.BayesianModel.under": {"prior_precision": 1.0},
-    "model_average.average.average": {"model": MODEL, "thetas": [THETA, THETA], "X": X},
+    "evidence.importance.importance_sample": {
+        "la": FITTED, "X": X, "y": LABELS, "n_samples": 25, "rng": 0, "sample_weight": np.ones(N),
+    },
+    "model_average.average.average": {"model": MODEL, "thetas": [THETA] * 3, "X": X, "weights": [1, 0, 2]},
+    "model_average.mixture.mixture": {
+        "laplaces": [FITTED] * 3, "X": X, "link_approx": "mc", "weights": [1, 0, 2], "n_samples": 2, "rng": 0,
+    },
     "model_average.ensemble.deep_ensemble": {
         "model": MODEL, "X": X, "y": LABELS, "n_members": 1, "rng": 0, "sample_weight": WEIGHTS,
     },
@@ -324,6 +335,8 @@ BAD = {
     "n_members": WHOLE, "n_chains": WHOLE, "n_warmup": [*WHOLE, 19], "n_leapfrog": WHOLE, "tolerance": POSITIVE,
     "rate": [-0.1, 1, 1.5, NAN, INF, "0.1", 1j, [0.1], None],
     "draws": [[1.0], np.ones((2, 3)), [[NAN] * 8] * 2, "a", None], "X_train": INPUT, "y_train": LABEL, "X_other": INPUT,
+    "weights": [[1, 1], [1, -1, 1], [0, 0, 0], [1, NAN, 1], [1, INF, 1], [[1, 1, 1]], 1.0, "mass", list("abc"), None],
+    "laplaces": [None, FITTED, [], [MODEL], [FITTED, FITTED_REGRESSION], [Laplace(MODEL, THETA)], "la"],
     "thetas": [THETA, np.ones((2, 4)), [[1, 2, NAN]], np.ones((0, 3)), ["abc"], None],
     "source": [None, 3, {}, {"0.weight": np.ones((1, 2))}, {"0.weight": np.ones(2), "0.bias": np.ones(1)}],
     "names": [["a", "b"], [], 3], "name": [None, 3], "received": ["a", None, 1j], "expected": ["a", None, 1j, []],
@@ -352,6 +365,8 @@ NOT_BAD = {  # what a name never is, but for these functions
     ("laplace.Laplace.under", "prior_precision"): [None],
     ("model.bayesian_model.BayesianModel.under", "prior_precision"): [None],
     ("laplace.Laplace.under", "temperature"): [None],
+    ("model_average.average.average", "weights"): [None],
+    ("evidence.importance.importance_sample", "la"): [FITTED_REGRESSION],  # with y that are not its data
     ("laplace.Laplace.fit", "batch_size"): [None],
     ("laplace.Laplace.functional_covariance", "X_other"): [None],
     ("laplace.Laplace.log_marginal_likelihood", "prior_precision"): [None],

@@ -58,7 +58,7 @@ def test_the_table_is_what_the_code_computes(quick):
     # Wine's first split, but for HMC and the times; four digits are kept, and other BLAS round otherwise.
     new = {tuple(row[w] for w in WORDS): row for row in judge.read(quick[0] / "quick.csv") if row["dataset"] == "wine"}
     kept = [row for row in ROWS if row["dataset"] == "wine" and row["seed"] == 0 and row["method"] != "HMC"]
-    assert len(kept) == len(new) == 11
+    assert len(kept) == len(new) == 13
     for row in kept:
         computed = new[tuple(row[w] for w in WORDS)]
         for name in row.keys() - {*WORDS, *COSTS, "distance", "distance_far"}:
@@ -232,6 +232,28 @@ def test_methods_share_model_and_prior_and_laplace_alone_tunes_its_own():
     chosen = {row["prior_precision"] for row in wine if row["prior"] == "evidence"}
     assert {method for method, prior in fixed.items() if prior != 1} == {m for m in fixed if m.startswith("Laplace")}
     assert len(chosen) == 1
+
+
+def test_a_mixture_of_copies_disagrees_as_one_of_them_does():
+    for problem in (problems.wine(0), problems.diabetes(0)):
+        one = methods_of.laplace(problem.model, problem.model.network.init(0), problem.X, problem.y, 0, tune=False)
+        X = problem.X_test
+        two = methods_of.Mixture([one, one])
+        alone, both = (predictor.disagreement(X) for predictor in (one, two))
+        np.testing.assert_array_equal(np.array(two.predict(X)), np.array(one.predict(X)))
+        if len(set(problem.y)) > 3:  # a regression, in closed form
+            np.testing.assert_allclose(both, alone, rtol=1e-9)
+        else:  # 100 draws
+            assert both.shape == alone.shape
+            assert np.abs(both - alone).mean() < 0.1 * alone.mean()
+
+
+def test_a_mixture_is_of_the_ensembles_members():
+    problem = problems.wine(0)
+    model, X, y = problem.model, problem.X, problem.y
+    members = methods_of.ensemble(model, None, X, y, 0).thetas
+    components = methods_of.several(model, None, X, y, 0, tune=False).laplaces
+    np.testing.assert_array_equal([la.theta for la in components], members)
 
 
 def test_a_plugin_does_not_disagree_with_itself():

@@ -99,6 +99,68 @@ def test_the_average_over_laplaces_samples_is_its_link_nn(name):
     np.testing.assert_array_equal(np.array(average(model, la.sample(20, rng=3), X)), np.array(expected))
 
 
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_a_weighted_average_is_the_weighted_sum_over_predictions(name):
+    model, theta, X, _ = random_problem(name, (4,), "tanh", N_OUTPUTS[name], n_samples=7)
+    thetas, w = thetas_near(theta, 6), np.array([3.0, 0.0, 1.0, 0.5, 0.0, 7.0])
+    received = average(model, thetas, X, weights=w)
+    w = w / w.sum()
+    means = np.stack([model.likelihood.mean(model.network.forward(t, X)) for t in thetas])
+    expected = np.tensordot(w, means, axes=1)
+    if name == "gaussian":
+        spread = np.tensordot(w, (means - expected) ** 2, axes=1) / (1 - (w**2).sum())
+        assert_close(received.variance, spread + 0.6**2, rtol=1e-14)
+        received = received.mean
+    assert_close(received, expected, rtol=1e-14)
+
+
+def test_a_predicted_noise_has_a_weighted_average_too():
+    network = MLP(2, 3, 2)
+    model, rng = BayesianModel(network, HeteroscedasticGaussian()), np.random.default_rng(0)
+    thetas, X, w = rng.normal(size=(6, network.n_params)), rng.normal(size=(4, 2)), rng.dirichlet(np.ones(6))
+    f = np.stack([network.forward(theta, X) for theta in thetas])  # (S, N, 2)
+    mean, variance = average(model, thetas, X, 1e-200 * w)
+    spread = np.tensordot(w, (f[:, :, :1] - mean) ** 2, axes=1) / (1 - w @ w)
+    assert_close(mean, np.tensordot(w, f[:, :, :1], axes=1), rtol=1e-14)
+    assert_close(variance, np.tensordot(w, np.exp(f[:, :, 1:]), axes=1) + spread, rtol=1e-13)
+
+
+@pytest.mark.parametrize("w", [1.0, 0.3, 1e-300, 1e300])
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_equal_weights_are_none_to_the_last_digit(name, w):
+    model, theta, X, _ = random_problem(name, (4,), "tanh", N_OUTPUTS[name], n_samples=7)
+    thetas = thetas_near(theta, 9)
+    received, expected = average(model, thetas, X, np.full(9, w)), average(model, thetas, X)
+    np.testing.assert_array_equal(np.array(received), np.array(expected))
+
+
+@pytest.mark.parametrize("rest", [0.0, 1e-320])
+def test_one_theta_with_all_the_weight_is_its_plugin(rest):
+    model, theta, X, _ = random_problem("gaussian", (4,), "tanh", 2, n_samples=7)
+    thetas = thetas_near(theta, 3)
+    received, expected = average(model, thetas, X, [rest, 2.0, rest]), average(model, thetas[1:2], X)
+    np.testing.assert_allclose(received.mean, expected.mean, rtol=1e-14)
+    assert np.isfinite(received.variance).all()
+    if rest == 0:
+        np.testing.assert_array_equal(received.variance, expected.variance)
+
+
+def test_the_variance_under_weights_does_not_jump_where_one_theta_has_nearly_all():
+    # (means - average)^2 and 1 - sum w^2 both vanish with the smaller weight; their ratio is half a squared distance.
+    model = BayesianModel(MLP(1, 1), Gaussian(1e-3))
+    for small in (0.1, 1e-8, 1e-20, 1e-100):
+        _, variance = average(model, [[0.0, 1.0], [0.0, 3.0]], [[0.0]], [small, 1.0])
+        np.testing.assert_allclose(variance, 2 + 1e-6, rtol=1e-14)
+
+
+def test_the_variance_of_weighted_samples_is_unbiased():
+    # The weights do not depend on the samples, whose variance is 4.
+    model, w = BayesianModel(MLP(1, 1), Gaussian(1e-3)), [5.0, 1.0, 2.0]
+    biases = 2 * np.random.default_rng(0).normal(size=(4000, 3))
+    variances = [average(model, np.column_stack([[0] * 3, b]), [[0.0]], w).variance[0, 0] for b in biases]
+    assert np.mean(variances) == pytest.approx(4, abs=4 * np.std(variances) / np.sqrt(4000))
+
+
 def test_preferences_are_averaged_over_pairs():
     model, rng = BayesianModel(MLP(2, 3, 1), BradleyTerry()), np.random.default_rng(0)
     thetas, X = rng.normal(size=(6, model.network.n_params)), rng.normal(size=(5, 2, 2))
@@ -518,6 +580,10 @@ BAD = [
     (lambda: average(MODEL, np.ones((2, 12)), X), ValueError, "thetas: expected shape (N, 13)"),
     (lambda: average(MODEL, np.full((2, 13), np.nan), X), ValueError, "thetas: expected finite numbers"),
     (lambda: average(MODEL, np.ones((2, 13)), X[:, :1]), ValueError, "X: expected shape (N, 2)"),
+    (lambda: average(MODEL, np.ones((2, 13)), X, [1, -2]), ValueError,
+     "weights: expected numbers of at least 0, some of them above, received -2 at index 1"),
+    (lambda: average(MODEL, np.ones((2, 13)), X, [0, 0]), ValueError, "weights: expected numbers of at least 0, some"),
+    (lambda: average(MODEL, np.ones((2, 13)), X, [1, 2, 3]), ValueError, "weights: expected shape (2,)"),
     (lambda: deep_ensemble(MODEL, X, Y, 0), ValueError, "n_members: expected a whole number of at least 1, received 0"),
     (lambda: deep_ensemble(MODEL, X, Y, 2.0), TypeError, "n_members: expected a whole number"),
     (lambda: deep_ensemble(MODEL, X, [0, 1, 2, 0]), ValueError, "y: expected"),

@@ -159,6 +159,8 @@ def test_it_is_the_dense_algebra(likelihood, structure, subset, curvature):
         assert_close(la.posterior.covariance(), covariance)
         assert_close(la.posterior.variance(), np.diag(covariance))
         assert_close(la.posterior.log_det_precision, log_det)
+        steps = rng.normal(size=(3, len(at)))
+        assert_close(la.posterior.squared_distance(steps), np.einsum("sp,pq,sq->s", steps, precision, steps))
         np.testing.assert_array_equal(la.posterior.mean, theta[at])
         J, d = jacobian(network, theta, X)[:, :, at], from_conditional_mean(prior_precision, theta - prior_mean, at)
         f_mean, f_cov = la.glm_predictive_distribution(X)

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 11. Rivals: ensembles, dropout, HMC
 #
-# After this tutorial you can average a network's predictions in four ways, judge each of them by proper scores and by
+# After this tutorial you can average a network's predictions in five ways, judge each of them by proper scores and by
 # the posterior itself, and say how far the post's central claim holds on small data: that Laplace keeps up with its
 # rivals in saying how sure to be and in noticing inputs unlike the data, for much less work.
 #
@@ -30,7 +30,7 @@ import numpy as np
 from experiment import run
 from experiment_problems import digits, toy
 from experiment_verdict import DETECTION, QUALITY, cost, gain, outcome, read, table, tally, values
-from scipy.special import expit
+from scipy.special import expit, softmax
 
 from minilaplace import Laplace, fit_map
 from minilaplace import calibration as scores
@@ -42,6 +42,7 @@ from minilaplace.model_average import (
     effective_sample_size,
     hmc,
     mc_dropout,
+    mixture,
     split_r_hat,
 )
 from minilaplace.plotting import CLASS_STYLES, add_colorbar, plane, plot_ood, plot_reliability
@@ -87,6 +88,19 @@ mask = dropout_masks(model.network, 0.1, 1, rng=0)[0]  # (P,)
 print("multipliers of the 32 units:", np.unique(W_2.round(3), return_counts=True))
 print("all others:", np.unique(np.concatenate([W_1.ravel(), b_1, b_2])))
 dropped = mc_dropout(model, X, y, 100, rate=0.1, rng=0)  # (100, P)
+
+# %% [markdown]
+# **A mixture of Laplace approximations** (Eschenhagen et al., 2021) puts a Gaussian around each member of an ensemble.
+# One Gaussian knows one mode; five know five, and also what lies around each. They are weighted by their evidence: how
+# much of the posterior's mass is there. (A network's modes have mirror images, by swapping hidden units: as many for
+# each member, so that this factor cancels in the weights.)
+
+# %%
+laplaces = [Laplace(model, member).fit(X, y) for member in members]
+evidence = np.array([each.log_marginal_likelihood() for each in laplaces])
+by_hand = softmax(evidence) @ [each.predict(X) for each in laplaces]
+assert np.allclose(mixture(laplaces, X), by_hand, rtol=0, atol=1e-12)
+print("log evidence", evidence.round(1), "weights", softmax(evidence).round(2))
 
 # %% [markdown]
 # **Hamiltonian Monte Carlo**, HMC, draws from the posterior itself. Think of $\theta$ as a ball on a landscape whose
@@ -150,10 +164,12 @@ la = Laplace(model, theta).fit(X, y)
 panels = {
     "HMC": average(model, chains.thetas, points),
     "Laplace": la.predict(points),
+    "mixture of five": mixture(laplaces, points),
+    "MAP": average(model, theta[None], points),
     "ensemble of five": average(model, members, points),
     "dropout": average(model, dropped, points),
 }
-fig, axes = plt.subplots(2, 2, figsize=(6.4, 5.6), sharex=True, sharey=True)
+fig, axes = plt.subplots(2, 3, figsize=(7.4, 5), sharex=True, sharey=True)
 for ax, (name, p) in zip(axes.flat, panels.items(), strict=True):
     filled = ax.contourf(x_1, x_2, p.reshape(50, 50), levels=np.linspace(0, 1, 21), cmap="viridis", vmin=0, vmax=1)
     for label, (colour, marker) in enumerate(CLASS_STYLES[:2]):
@@ -165,8 +181,9 @@ fig.supylabel("$x_2$")
 add_colorbar(filled, list(axes.flat), target=1)
 
 # %% [markdown]
-# HMC is what the other three try to be. Laplace and HMC lose their certainty away from the data. The ensemble does so
-# only where its five members happen to disagree, in streaks; dropout hardly does.
+# HMC is what the others try to be. It loses its certainty away from the data, and so do Laplace and the mixture, in
+# which the streaks of the single modes are averaged away. The ensemble does so only where its five members happen to
+# disagree; dropout and the MAP estimate hardly do.
 #
 # ## Scores
 #
@@ -212,15 +229,15 @@ print(len(rows), "rows;", sorted({row["dataset"] for row in rows}))
 print(table(rows, "nll"))
 
 # %%
-METHODS = {"MAP": "#D55E00", "Laplace full": "#0072B2", "Laplace last layer": "#56B4E9", "ensemble": "#E69F00"}
-METHODS |= {"dropout": "#009E73", "HMC": "#000000"}
-MARKERS = dict(zip(METHODS, "^odsv*", strict=True))
+METHODS = {"MAP": "#D55E00", "Laplace full": "#0072B2", "Laplace last layer": "#56B4E9", "Laplace mixture": "#CC79A7"}
+METHODS |= {"ensemble": "#E69F00", "dropout": "#009E73", "HMC": "#000000"}
+MARKERS = dict(zip(METHODS, "^odPsv*", strict=True))
 datasets = ["toy", "wine", "tumours", "digits", "diabetes"]
 
 fig, ax = plt.subplots(figsize=(6.4, 4))
 for k, (method, colour) in enumerate(METHODS.items()):
     found = [np.array(list(values(rows, "nll", dataset, method).values())) for dataset in datasets]
-    drawn = [(i + 0.12 * (k - 2.5), x.mean(), x.std(ddof=1) / np.sqrt(len(x))) for i, x in enumerate(found) if len(x)]
+    drawn = [(i + 0.11 * (k - 3), x.mean(), x.std(ddof=1) / np.sqrt(len(x))) for i, x in enumerate(found) if len(x)]
     ax.errorbar(*np.transpose(drawn), fmt=MARKERS[method], color=colour, label=method, capsize=2)
 ax.set(yscale="log", ylabel="NLL of test data, nats", xticks=range(len(datasets)), xticklabels=datasets)
 _ = fig.legend(loc="outside lower center", ncols=3)
@@ -264,7 +281,7 @@ for where in ("far", "left_out", "noisy", "rotated"):
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(7, 3.6), sharey=True)
-for ax, (name, link) in zip(axes, [("MAP", "plugin"), ("Laplace", "probit")], strict=True):
+for ax, (name, link) in zip(axes, [("MAP", "plugin"), ("Laplace", "mean_field")], strict=True):
     inside = scores.entropy_score(la_digits.predict(images.X_test, link))
     outside = scores.entropy_score(la_digits.predict(images.outside["rotated"], link))
     plot_ood(inside, outside, ax=ax)

@@ -1,8 +1,8 @@
-"""The methods of the experiment: Laplace in four forms, and its rivals.
+"""The methods of the experiment: Laplace in five forms, and its rivals.
 
-A method is a function (model, theta, X, y, rng) -> predictor, theta being the model's MAP estimate; ensemble, dropout
-and HMC do not use it. A predictor has `model`, `predict(X)`, and `disagreement(X)`: how far plausible parameters
-disagree on each input.
+A method is a function (model, theta, X, y, rng) -> predictor, theta being the model's MAP estimate; ensemble, mixture,
+dropout and HMC do not use it. A predictor has `model`, `predict(X)`, and `disagreement(X)`: how far plausible
+parameters disagree on each input.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 from experiment_problems import Array
+from scipy.special import softmax
 
 from minilaplace import BayesianModel, Gaussian, Laplace
 from minilaplace.calibration import mutual_information_score
-from minilaplace.model_average import average, deep_ensemble, hmc, mc_dropout, split_r_hat
+from minilaplace.model_average import average, deep_ensemble, hmc, mc_dropout, mixture, split_r_hat
 
 N_CHAINS = 4
 
@@ -57,6 +58,35 @@ class AskedLaplace(Laplace):
         return self.uncertainty(X, n_samples=100, rng=0).epistemic.reshape(len(X))
 
 
+@dataclass(frozen=True)
+class Mixture:
+    """Predict by a mixture of Laplace approximations, each weighted by its evidence."""
+
+    laplaces: list[AskedLaplace]
+
+    @property
+    def model(self) -> BayesianModel:
+        """The model of the first component; under a tuned prior that of another has another prior precision."""
+        return self.laplaces[0].model
+
+    def predict(self, X: Array) -> Any:
+        """Return what `Laplace.predict` returns."""
+        return mixture(self.laplaces, X)
+
+    def disagreement(self, X: Array) -> Array:
+        """Return the mutual information of label and parameters, or the variance of the mean, (N,)."""
+        likelihood = self.model.likelihood
+        if isinstance(likelihood, Gaussian):
+            prediction = self.predict(X)
+            return (prediction.variance - likelihood.noise_variance(prediction.mean))[:, 0]
+        weights = softmax([la.log_marginal_likelihood() for la in self.laplaces])
+        counts = np.random.default_rng(0).multinomial(100, weights)
+        drawn = [
+            la.functional_samples(X, n, rng=k) for k, (la, n) in enumerate(zip(self.laplaces, counts, strict=True)) if n
+        ]
+        return mutual_information_score([likelihood.mean(f) for f in np.concatenate(drawn)])
+
+
 def one_theta(model: BayesianModel, theta: Array, X: Array, y: Array, rng: int) -> Draws:
     """Predict as if the MAP estimate were the truth."""
     return Draws(model, theta[None])
@@ -78,6 +108,11 @@ def ensemble(model: BayesianModel, theta: Array, X: Array, y: Array, rng: int) -
     return Draws(model, deep_ensemble(model, X, y, 5, rng=rng))
 
 
+def several(model: BayesianModel, theta: Array, X: Array, y: Array, rng: int, *, tune: bool = True) -> Mixture:
+    """Train five networks, the same as the ensemble's, and put a Gaussian around each, under a prior of its own."""
+    return Mixture([laplace(model, one, X, y, rng, tune=tune) for one in deep_ensemble(model, X, y, 5, rng=rng)])
+
+
 def dropout(model: BayesianModel, theta: Array, X: Array, y: Array, rng: int) -> Draws:
     """Train one network that loses a tenth of its hidden units at random, and go on losing them."""
     return Draws(model, mc_dropout(model, X, y, 100, rate=0.1, rng=rng))
@@ -89,7 +124,7 @@ def walk(model: BayesianModel, theta: Array, X: Array, y: Array, rng: int, *, n_
 
 
 RIVALS = {"ensemble": ensemble, "dropout": dropout}
-FROM_SCRATCH = {"HMC", *RIVALS}  # these do not need the MAP estimate
+FROM_SCRATCH = {"HMC", "Laplace mixture", *RIVALS}  # these do not need the MAP estimate
 METHODS: dict[str, dict[str, Callable[..., Any]]] = {
     "fixed": {
         "HMC": walk,
@@ -98,7 +133,13 @@ METHODS: dict[str, dict[str, Callable[..., Any]]] = {
         "Laplace kron": partial(laplace, hessian_structure="kron"),
         "Laplace diag": partial(laplace, hessian_structure="diag"),
         "Laplace last layer": partial(laplace, subset_of_weights="last_layer"),
+        "Laplace mixture": several,
         **RIVALS,
     },
-    "evidence": {"MAP": one_theta, "Laplace full": partial(laplace, tune=False), **RIVALS},
+    "evidence": {
+        "MAP": one_theta,
+        "Laplace full": partial(laplace, tune=False),
+        "Laplace mixture": partial(several, tune=False),
+        **RIVALS,
+    },
 }  # HMC comes first, as the others' distance from it is asked for

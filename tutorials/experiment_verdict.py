@@ -21,7 +21,7 @@ Row = dict[str, Any]
 CSV = Path(__file__).with_name("experiment.csv")
 WORDS = ("dataset", "prior", "method")
 RIVALS = {"MAP": "MAP", "ensemble": "an ensemble of five", "dropout": "dropout"}
-COMPARED = ("MAP", "Laplace full", "Laplace last layer", "ensemble", "dropout")
+COMPARED = ("MAP", "Laplace full", "Laplace last layer", "Laplace mixture", "ensemble", "dropout")
 QUALITY = ("nll", "brier", "ece", "crps", "coverage_error", "nll_noisy", "brier_noisy", "ece_noisy")
 DETECTION = tuple(
     f"{metric}_{where}_entropy" for metric in ("auroc", "fpr95") for where in ("far", "left_out", "noisy", "rotated")
@@ -123,10 +123,14 @@ def verdict(rows: list[Row]) -> list[str]:
     def parity(metrics: tuple[str, ...]) -> str:
         full = [tally(rows, metrics, "Laplace full", rival) for rival in RIVALS]
         held = all(one.worse <= sum(one) / 20 for one in full)
-        last = [tally(rows, metrics, "Laplace last layer", rival) for rival in RIVALS]
+        last, several = (
+            [tally(rows, metrics, f"Laplace {form}", rival) for rival in RIVALS] for form in ("last layer", "mixture")
+        )
+        to_one = tally(rows, metrics, "Laplace mixture", "Laplace full")
         return (
             f"{'yes' if held else 'no'}. Better, on a par, worse in {sum(full[0])} comparisons with each rival: full "
-            f"Laplace {against(full)}; last-layer Laplace {against(last)}."
+            f"Laplace {against(full)}; last-layer Laplace {against(last)}; a mixture of five full ones "
+            f"{against(several)}, {to_one.better}, {to_one.par}, {to_one.worse} against one."
         )
 
     def against(tallies: list[Tally]) -> str:

@@ -326,7 +326,10 @@ p_large = shifted / shifted.sum(axis=1, keepdims=True)
 
 # %% 10.2
 variance = np.diagonal(f_cov, axis1=1, axis2=2)  # (N, C)
-p_probit = softmax(f_mean / np.sqrt(1 + np.pi / 8 * variance), axis=1)
+differences = f_mean[:, :, None] - f_mean[:, None, :]  # (N, C, C)
+of_differences = variance[:, :, None] + variance[:, None, :] - 2 * f_cov
+p_mean_field = 1 / np.exp(-differences / np.sqrt(1 + np.pi / 8 * of_differences)).sum(axis=2)
+p_mean_field /= p_mean_field.sum(axis=1, keepdims=True)
 
 # %% 10.3
 ece = 0.0

@@ -38,17 +38,25 @@ def log_evidence(fit: Fit, model: BayesianModel, theta: Array, log_det: float | 
 
     `model` may have another prior and noise than the fit. `log_det` is log det Lambda, if that is known already.
     """
-    subset = fit.structure.subset
-    prior = model.prior_over(subset.indices)
-    deviation = theta[subset.indices] - model.prior_mean_over(subset.indices, theta)
+    indices = fit.structure.subset.indices
     if log_det is None:
-        one_group = np.zeros(len(subset), dtype=np.intp)
+        prior, one_group = model.prior_over(indices), np.zeros(len(indices), dtype=np.intp)
         log_det, _ = fit.structure.log_det_and_traces(prior, fit.scale(model.likelihood), one_group)
+    of_prior = float(log_prior(model, indices, theta, theta[indices]))
+    return fit.log_likelihood(model.likelihood) + of_prior - 0.5 * log_det
+
+
+def log_prior(model: BayesianModel, indices: NDArray[np.intp], theta: Array, some: Array) -> Array:
+    """Return log p(some) without its (2 pi)^(-P_s/2), for parameters (..., P_s) given that the others are theta's.
+
+    It is 1/2 [log det Lambda0 - (some - mu0)^T Lambda0 (some - mu0)].
+    """
+    prior, deviation = model.prior_over(indices), some - model.prior_mean_over(indices, theta)
     if prior.ndim == 2:
-        log_det_prior, quadratic = np.linalg.slogdet(prior)[1], deviation @ prior @ deviation
+        log_det, quadratic = np.linalg.slogdet(prior)[1], ((deviation @ prior) * deviation).sum(axis=-1)
     else:
-        log_det_prior, quadratic = np.log(prior).sum(), prior @ deviation**2
-    return fit.log_likelihood(model.likelihood) - 0.5 * float(log_det - log_det_prior + quadratic)
+        log_det, quadratic = np.log(prior).sum(), deviation**2 @ prior
+    return 0.5 * (log_det - quadratic)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,11 @@ class TunableFit(PredictiveDistribution):
     def _fitted(self) -> Fit:
         """Return the fit, or raise a ValueError if no data has been added."""
 
+    @property
+    def n_data(self) -> float:
+        """The number of samples in the fit, or the sum of their weights; an int where it is whole."""
+        return int(self._fit.n_data) if float(self._fit.n_data).is_integer() else self._fit.n_data
+
     def log_marginal_likelihood(self, prior_precision: Any = None, sigma_noise: Any = None) -> float:
         """Return the evidence, log p(y), under the model or under another `prior_precision` or `sigma_noise`.
 
@@ -73,7 +78,7 @@ class TunableFit(PredictiveDistribution):
         do. `callback(step, model)` is called with each prior that is tried.
         """
         evidence = evidence_function(self._fitted(), self.model, self.theta, prior_structure, optimize_noise)
-        link_of(self.model.likelihood, link_approx)
+        link_of(self.model.likelihood, link_approx, self.model.network.n_outputs)
         check_callback(callback, "(step, model)")
         if option("method", method, (*METHODS, *BY_PREDICTIONS)) in BY_PREDICTIONS:
             if prior_structure != "scalar" or optimize_noise:

@@ -39,7 +39,10 @@ class Bernoulli(Likelihood):
 
     is_classifier = True
     links = ("probit", "plugin", "quadrature", "mc", "nn")
-    meaningless = dict.fromkeys(["bridge", "bridge_norm"], "the mean of one logit's bridge is the plugin")
+    meaningless = {  # noqa: RUF012
+        **dict.fromkeys(["bridge", "bridge_norm"], "the mean of one logit's bridge is the plugin"),
+        "mean_field": "of one logit it is 'probit'",
+    }
 
     def nll(self, f: Array, y: Any) -> Array:
         s = 1 - 2 * self._matched(f, y)
@@ -122,8 +125,11 @@ class Categorical(Likelihood):
     """
 
     is_classifier = True
-    links = ("probit", "plugin", "bridge", "bridge_norm", "mc", "nn")
-    meaningless = {"quadrature": "it is the average of one logit; of many, 'mc' is"}  # noqa: RUF012
+    links = ("mean_field", "probit", "plugin", "bridge", "bridge_norm", "mc", "nn")
+    meaningless = {  # noqa: RUF012
+        "quadrature": "it is the average of one logit; of many, 'mc' is",
+        "bridge": "the mean of two logits' bridge is the plugin",
+    }
 
     def nll(self, f: Array, y: Any) -> Array:
         y = self._matched(f, y)
@@ -160,6 +166,9 @@ class Categorical(Likelihood):
 
     def mean(self, f: Array) -> Array:
         return softmax(f, axis=1)
+
+    def links_for(self, n_outputs: int) -> tuple[str, ...]:
+        return tuple(link for link in self.links if n_outputs > 2 or link != "bridge")
 
     def check_outputs(self, n_outputs: int) -> None:
         if n_outputs < 2:

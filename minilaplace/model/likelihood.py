@@ -30,7 +30,7 @@ class Likelihood(ABC):
     links
         The names of the links by which it can predict; the first is the default.
     meaningless
-        The links that have no meaning for it, each with the reason.
+        The links that have no meaning for it, or for some numbers of outputs, each with the reason.
     is_classifier
         Whether its mean is the probabilities of classes.
     sigma_noise
@@ -77,6 +77,10 @@ class Likelihood(ABC):
     def noise_variance(self, f: Array) -> Array | None:
         """Return Var[y | f], in the shape of the mean, or None if a prediction is the mean alone, as for classes."""
         return None
+
+    def links_for(self, n_outputs: int) -> tuple[str, ...]:
+        """Return the names of the links that have a meaning for C outputs, by default all; the first is the default."""
+        return self.links
 
     @property
     def has_noise(self) -> bool:

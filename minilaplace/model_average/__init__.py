@@ -3,7 +3,7 @@
 `average.py` averages predictions over given parameter vectors. The other modules draw them: `ensemble.py` trains
 several networks, `dropout.py` silences units at random, and `hamiltonian.py` samples the posterior itself, with
 `warm_up.py` to tune it and `chains.py` to tell whether its chains agree. `exact.py` takes the integral over theta
-itself, for up to three parameters.
+itself, for up to three parameters. `mixture.py` averages over Laplace approximations around several modes.
 """
 
 from .average import average
@@ -12,6 +12,7 @@ from .dropout import dropout_masks, fit_dropout, mc_dropout
 from .ensemble import deep_ensemble
 from .exact import ExactPosterior, exact_average, exact_posterior
 from .hamiltonian import hmc, leapfrog
+from .mixture import mixture
 from .warm_up import DualAveraging
 
 __all__ = [
@@ -28,5 +29,6 @@ __all__ = [
     "hmc",
     "leapfrog",
     "mc_dropout",
+    "mixture",
     "split_r_hat",
 ]

@@ -5,9 +5,9 @@ Gaussian centred there, whose precision is the curvature of the loss plus the pr
 
     p(theta' | data) ~ N(theta' | theta, Sigma),    Sigma^-1 = Lambda = scale * curvature + prior_precision
 
-Every posterior answers the same questions: precision, covariance and its diagonal, log-determinant, samples, and the
-covariance of the outputs that it implies, J Sigma J^T, sample by sample or, by its square root, between samples.
-Posteriors differ in the factors of Lambda that they hold:
+Every posterior answers the same questions: precision, covariance and its diagonal, log-determinant, samples, how far
+a theta is from the mean, and the covariance of the outputs that it implies, J Sigma J^T, sample by sample or, by its
+square root, between samples. Posteriors differ in the factors of Lambda that they hold:
 
 | posterior | holds | for curvatures that are |
 |---|---|---|
@@ -72,6 +72,10 @@ class Posterior(ABC):
         """Return the diagonal of Sigma, (P_s,)."""
 
     @abstractmethod
+    def squared_distance(self, deviations: Array) -> Array:
+        """Return d^T Lambda d for deviations d (S, P_s) from the mean, (S,): minus twice the log density's exponent."""
+
+    @abstractmethod
     def functional_root(self, rows: FactoredRows) -> Array:
         """Return F_n (N, K, r) with F_n F_m^T = J_n Sigma J_m^T, within and between samples of K rows J_n each."""
 
@@ -129,6 +133,10 @@ class FullPosterior(Posterior):
     def functional_root(self, rows: FactoredRows) -> Array:
         """Return the transposes of L^-1 J_n^T, (N, K, P_s)."""
         return self._solved(rows).transpose(2, 1, 0)
+
+    def squared_distance(self, deviations: Array) -> Array:
+        """Return |L^T d|^2, (S,)."""
+        return ((deviations @ self._factor) ** 2).sum(axis=1)
 
     def functional_covariance(self, rows: FactoredRows) -> Array:
         """Return J_n Sigma J_n^T, (N, K, K)."""
@@ -198,6 +206,12 @@ class BlockPosterior(Posterior):
         """Return the layers' roots side by side, (N, K, P_s)."""
         layers = zip(self._parts, rows.layers(), strict=True)
         return np.concatenate([part.functional_root(layer) for part, layer in layers], axis=2)
+
+    def squared_distance(self, deviations: Array) -> Array:
+        """Return the sum of the layers' d^T Lambda d, (S,)."""
+        ends = np.cumsum([len(part.mean) for part in self._parts])[:-1]
+        layers = np.split(deviations[:, np.argsort(self._order)], ends, axis=1)
+        return np.add.reduce([part.squared_distance(d) for part, d in zip(self._parts, layers, strict=True)])
 
     def functional_covariance(self, rows: FactoredRows) -> Array:
         """Return the sum of the layers' J_n Sigma J_n^T, (N, K, K)."""

@@ -14,8 +14,9 @@ from ..posterior.gaussian import Posterior
 from ..validation import Array, Readable, Seed, boolean, sampler, whole_number
 from .information import covariance_between, gain_of_all, gain_of_each
 from .left_out import TrainingSamples, check_left_out
-from .links import Prediction, Uncertainty, decompose, link_of, mc
+from .links import Prediction, link_of, mc
 from .outputs import NO_SAMPLES, LinearisedNetwork, Outputs, in_batches
+from .uncertainty import Uncertainty, decompose
 
 
 class PredictiveDistribution(ABC):
@@ -65,7 +66,7 @@ class PredictiveDistribution(ABC):
         outputs for each sample by itself.
         """
         fit, likelihood = self._fitted(), self.model.likelihood
-        link = link_of(likelihood, link_approx)
+        link = link_of(likelihood, link_approx, self.model.network.n_outputs)
         check_left_out(link, fit.curvature)
         X, n_samples, rng = self._checked(X, n_samples, rng)
         data = self.model.check_weighted(X, y, sample_weight, stored=True)

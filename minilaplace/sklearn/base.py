@@ -170,7 +170,7 @@ class LaplaceMLP(BaseEstimator):
             with suppress(np.linalg.LinAlgError):
                 _ = check.fit(np.zeros((1, self.n_features_in_)), y[:1]).posterior
         option("solver", self.solver, BUDGETS)
-        link_of(likelihood, self.link_approx)
+        link_of(likelihood, self.link_approx, n_outputs)
         whole_number("n_samples", self.n_samples, least=1)
         self._seed = seed_of(self.random_state)
         return model

@@ -132,6 +132,11 @@ class LowRankPosterior(Posterior):
         units = (np.eye(batch.stop - batch.start, P, batch.start) for batch in batches(P, 3 * P))
         return np.concatenate([(self._times_root(unit) ** 2).sum(axis=1) for unit in units])
 
+    def squared_distance(self, deviations: Array) -> Array:
+        """Return |G d|^2 + |L0^T d|^2, (S,)."""
+        scaled = deviations * self._root if self._root.ndim == 1 else deviations @ self._root
+        return ((deviations @ self._rows.T) ** 2).sum(axis=1) + (scaled**2).sum(axis=1)
+
     def functional_root(self, rows: FactoredRows) -> Array:
         J = rows.dense()  # (N, K, P_s)
         return self._times_root(J.reshape(-1, J.shape[2])).reshape(*J.shape[:2], -1)

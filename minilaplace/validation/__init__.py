@@ -11,7 +11,16 @@ names the argument, what was expected and what was received. What it returns is 
 | `memory.py` | the size of what would be computed |
 """
 
-from .arguments import keep, number_or_vector, numbers, option, positive_definite, positive_numbers, real_number, vector
+from .arguments import (
+    keep,
+    number_or_vector,
+    numbers,
+    option,
+    positive_definite,
+    positive_numbers,
+    real_number,
+    vector,
+)
 from .inputs import (
     Array,
     Readable,
