@@ -109,8 +109,9 @@ class PredictiveDistribution(ABC):
         """Return how much one would learn of the parameters from a label at each of the inputs X (N, D), (N,) nats.
 
         Classes: the mutual information of label and parameters, the epistemic part of `uncertainty`, over `n_samples`
-        samples of f (BALD). Others: 1/2 log det(I + R_n V_n R_n^T), where R_n^T R_n is the Fisher information of a
-        label at the MAP outputs; for a `Gaussian` that is exact, and 1/2 log(1 + v / sigma^2) if it has one output.
+        samples of f (BALD); of several labels a sample, what each would tell by itself, (N, C). Others: 1/2 log det(I +
+        R_n V_n R_n^T), where R_n^T R_n is the Fisher information of a label at the MAP outputs; for a `Gaussian` that
+        is exact, and 1/2 log(1 + v / sigma^2) if it has one output.
 
         `joint=True` returns a float, the gain of labels at all inputs together, which does not count twice what two of
         them tell: 1/2 log det(I + R V R^T) with V = `functional_covariance(X)` and the blocks R_n on the diagonal of R.
