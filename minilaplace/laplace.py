@@ -98,15 +98,16 @@ class Laplace(TunableFit):
         return f"Laplace({self.model}, {chosen}), n_data={self.n_data}"
 
     @property
-    def n_data(self) -> int:
-        """The number of samples in the fit."""
-        return self._fit.n_data
+    def n_data(self) -> float:
+        """The number of samples in the fit, or the sum of their weights; an int where it is whole."""
+        return int(self._fit.n_data) if float(self._fit.n_data).is_integer() else self._fit.n_data
 
     def fit(
         self,
         X: Any,
         y: Any,
         *,
+        sample_weight: Any = None,
         batch_size: int | None = None,
         executor: Executor | None = None,
         override: bool = True,
@@ -114,22 +115,22 @@ class Laplace(TunableFit):
     ) -> Laplace:
         """Forget earlier data, add up the curvature of X (N, D) and y, and return self: changes this object.
 
-        With `override=False` this data is added to the earlier data. X may be any array that is read by slices
-        (`numpy.memmap`, h5py, zarr). It is cut into batches of `batch_size` samples, by default as many as a fixed
-        amount of memory has room for, and, on an `executor` (`concurrent.futures.Executor`: threads, processes,
-        machines), into one shard for each core of this machine; the sum does not depend on it. BLAS has threads of its
-        own: give workers `OPENBLAS_NUM_THREADS=1`. `callback(done, n_samples)` is called after each batch or shard.
+        With `override=False` this data is added to the earlier data. `sample_weight` (N,), each at least 0, multiplies
+        the samples' terms. X may be any array that is read by slices (`numpy.memmap`, h5py, zarr). It is cut into
+        batches of `batch_size` samples, by default as many as a fixed amount of memory has room for, and, on an
+        `executor` (`concurrent.futures.Executor`: threads, processes, machines), into one shard for each core of this
+        machine; the sum does not depend on it. BLAS has threads of its own: give workers `OPENBLAS_NUM_THREADS=1`.
+        `callback(done, n_samples)` is called after each batch or shard.
         """
-        model, network = self.model, self.model.network
-        X = network.check_readable(X)
-        y = model.likelihood.check_targets(y, len(X), network.n_outputs)
+        model = self.model
+        data = model.check_weighted(X, y, sample_weight, stored=True)
         batch_size = None if batch_size is None else whole_number("batch_size", batch_size, least=1)
         check_executor(executor)
         check_callback(callback, "(done, n_samples)")
         keep = not boolean("override", override) and self.n_data > 0
         model = replace(model, likelihood=self._fit.likelihood) if keep else model
         how: dict[str, Any] = {"batch_size": batch_size, "executor": executor, "callback": callback}
-        new = add_up(self.options, model, self.subset, self.theta, X, y, **how)
+        new = add_up(self.options, model, self.subset, self.theta, data, **how)
         self._fit, self._posterior = merged(new, self._fit) if keep else new, None
         return self
 
@@ -148,15 +149,15 @@ class Laplace(TunableFit):
     ) -> Array | Prediction:
         """Return the posterior predictive at X (N, D).
 
-        Bernoulli: P(y = 1), (N,). Categorical: class probabilities, (N, C). Gaussian: `Prediction(mean, variance)`,
-        each (N, C), the variance including the noise.
+        Bernoulli: P(y = 1), (N,), or (N, C) for several labels a sample. Categorical: class probabilities, (N, C).
+        Gaussian, Poisson: `Prediction(mean, variance)`, each (N, C), the variance including the noise.
 
-        `link_approx` is one of `model.likelihood.links`, by default the first: `"probit"`, `"plugin"`, `"quadrature"`,
-        `"bridge"`, `"bridge_norm"`, `"exact"`, `"mc"` or `"nn"`, see `predictive`. The last two average over
-        `n_samples` samples, drawn from `rng`.
+        `link_approx` is one of `model.likelihood.links`, by default the first: `"probit"` for one logit, `"mean_field"`
+        for several, `"exact"` for a regression; or `"plugin"`, `"quadrature"`, `"bridge"`, `"bridge_norm"`, `"mc"` or
+        `"nn"`, see `predictive`. The last two average over `n_samples` samples, drawn from `rng`.
         """
         likelihood = self.model.likelihood
-        link = link_of(likelihood, link_approx)
+        link = link_of(likelihood, link_approx, self.model.network.n_outputs)
         X, n_samples, rng = self._checked(X, n_samples, rng)
         sampled = link in (mc, nn)
         thetas = self.sample(n_samples, rng) if sampled else NO_SAMPLES

@@ -40,7 +40,7 @@ from minilaplace.model_average.dropout import dropout_masks, fit_dropout
 from minilaplace.model_average.exact import exact_average, exact_posterior
 from minilaplace.training import is_mode
 
-N_OUTPUTS = {"bernoulli": 1, "categorical": 3, "gaussian": 2}
+N_OUTPUTS = {"bernoulli": 1, "labels": 2, "categorical": 3, "gaussian": 2, "poisson": 2}
 
 
 def thetas_near(theta, S, rng=0):
@@ -56,9 +56,10 @@ def test_the_average_is_the_sum_over_predictions(name):
     thetas = thetas_near(theta, 9)
     received = average(model, thetas, X)
     means = np.stack([model.likelihood.mean(model.network.forward(t, X)) for t in thetas])
-    if name == "gaussian":
-        assert isinstance(received, Prediction)
-        assert_close(received.variance, means.var(axis=0, ddof=1) + 0.6**2, rtol=1e-14)
+    assert isinstance(received, Prediction) == (name in ("gaussian", "poisson"))
+    if isinstance(received, Prediction):
+        noise = 0.6**2 if name == "gaussian" else means.mean(axis=0)
+        assert_close(received.variance, means.var(axis=0, ddof=1) + noise, rtol=1e-14)
         received = received.mean
     assert_close(received, means.mean(axis=0), rtol=1e-14)
 
@@ -243,7 +244,7 @@ def test_without_dropout_training_is_adams_and_every_sample_is_the_plugin():
 
 
 def test_each_batch_follows_the_derivative_of_its_masked_loss(monkeypatch):
-    # nll(mask * theta) of the batch, and its share of a penalty on theta itself.
+    # nll(mask * theta) of the batch, and its share of a penalty on theta itself, for each of the batch's samples.
     model, theta, X, y = random_problem(hidden=(3, 2), n_samples=8, prior_precision=0.7, prior_mean=0.2)
     mask = dropout_masks(model.network, 0.5, 1, rng=1)
     assert set(np.unique(mask)) == {0, 1, 2}
@@ -258,7 +259,7 @@ def test_each_batch_follows_the_derivative_of_its_masked_loss(monkeypatch):
 
     def loss(t):
         nll = model.likelihood.nll(model.network.forward(mask[0] * t, X[batch]), y[batch]).sum()
-        return nll + 3 / 8 * 0.35 * np.sum((t - 0.2) ** 2)
+        return (nll + 3 / 8 * 0.35 * np.sum((t - 0.2) ** 2)) / 3
 
     assert_is_derivative(gradients[0](theta, batch), loss, theta)
 

@@ -179,6 +179,8 @@ def test_it_is_the_dense_algebra(likelihood, structure, subset, curvature):
             V = np.tile(np.einsum("ncp,pq,ndq->ncd", J, covariance, J), (n_copies, 1, 1))
             assert_close(la.posterior.functional_covariance(rows), V)
             assert_close(la.posterior.functional_variance(rows), np.einsum("ncc->nc", V))
+            B = la.posterior.functional_root(rows)
+            assert_close(B @ B.transpose(0, 2, 1), V)
 
         normaliser = len(X) * likelihood.log_normalizer(network.n_outputs)
         log_likelihood = -(likelihood.nll(f_mean, y).sum() - normaliser) / temperature - normaliser

@@ -40,9 +40,9 @@ def average(model: BayesianModel, thetas: Any, X: Any) -> Array | Prediction:
 
     Returns
     -------
-    What `Laplace.predict` returns. Bernoulli: P(y = 1), (N,). Categorical: class probabilities, (N, C). Gaussian:
-    `Prediction(mean, variance)`, each (N, C), whose variance is the average noise plus the variance of the samples'
-    means, sum_s (mean_s - mean)^2 / (S - 1), which is 0 for a single theta.
+    What `Laplace.predict` returns. Bernoulli: P(y = 1), (N,), or (N, C) for several labels. Categorical: class
+    probabilities, (N, C). Gaussian, Poisson: `Prediction(mean, variance)`, each (N, C), whose variance is the average
+    noise plus the variance of the samples' means, sum_s (mean_s - mean)^2 / (S - 1), which is 0 for a single theta.
 
     Examples
     --------

@@ -1,9 +1,9 @@
 """The posterior of a model with two or three parameters, and the model average over it, as sums over a grid.
 
-For a single layer with up to three parameters, a logistic or linear regression on one or two inputs, the integral over
-theta takes nothing but the trapezoidal rule: a sum over a regular grid, whose error falls faster than any power of the
-step if the density is smooth and vanishes at the border. The grid is regular in coordinates z in which the posterior
-has mean 0 and covariance I, so that it is fine enough in every direction:
+For a single layer with up to three parameters, say a logistic or linear regression on one or two inputs, the integral
+over theta takes nothing but the trapezoidal rule: a sum over a regular grid, whose error falls faster than any power of
+the step if the density is smooth and vanishes at the border. The grid is regular in coordinates z in which the
+posterior has mean 0 and covariance I, so that it is fine enough in every direction:
 
     theta = mean + L z,   L L^T = covariance,   weight of a point = exp(-loss(theta)) / sum of these over the grid
 
@@ -23,6 +23,8 @@ from scipy.special import expit, logsumexp
 
 from ..curvature import hessian
 from ..model.bayesian_model import BayesianModel
+from ..model.classes import Bernoulli
+from ..model.weights import WeightedData
 from ..predictive.links import Prediction
 from ..training.map_estimate import fit_map
 from ..validation import Array, instance, refusal
@@ -34,8 +36,10 @@ UNRESOLVED = 0.01  # the difference between the probabilities of even and odd pl
 BLOCK_FLOATS = 2**18  # logits that are computed together, 2 MB
 
 
-def exact_posterior(model: BayesianModel, X: Any, y: Any) -> ExactPosterior:
+def exact_posterior(model: BayesianModel, X: Any, y: Any, sample_weight: Any = None) -> ExactPosterior:
     """Return the posterior given X (N, D) and y on a grid, for a single layer with at most 3 parameters.
+
+    `sample_weight` (N,), each at least 0, multiplies the samples' terms.
 
     On the toy data sets, separable or not, log evidence, mean (in standard deviations) and probabilities are within
     2e-6 of the integrals if the prior precision is 0.1 or more, within 2e-4 if it is 0.01, and within 5e-3 below that.
@@ -51,17 +55,17 @@ def exact_posterior(model: BayesianModel, X: Any, y: Any) -> ExactPosterior:
     if len(model.network.shapes) > 1 or P > 3:
         expected = "a single layer with at most 3 parameters (a larger posterior can be sampled by `hmc`)"
         raise ValueError(refusal("model", expected, model.network))
-    X, y = model.check_data(X, y)
-    mean = fit_map(model, X, y, theta0=np.zeros(P))
-    root = solve_triangular(cholesky(hessian(model, mean, X, y) + _prior_precision(model)), np.eye(P))  # L
+    data = model.check_weighted(X, y, sample_weight)
+    mean = fit_map(model, data.X, data.y, sample_weight=data.weight, theta0=np.zeros(P))
+    root = solve_triangular(cholesky(hessian(model, mean, *data) + _prior_precision(model)), np.eye(P))  # L
     for _ in range(4):
         corner, edges = mean - REACH * root.sum(axis=1), 2 * REACH / (COARSE - 1) * root
-        coarse, index = _on_grid(model, X, y, corner, edges, COARSE)
+        coarse, index = _on_grid(model, data, corner, edges, COARSE)
         mean, root = coarse.mean, cholesky(coarse.covariance(), lower=True)
     for n in (COARSE, FINE[P]):  # each time in the smallest box around what was not negligible
         low, high = index.min(axis=0) - 1, index.max(axis=0) + 1
         corner, edges = corner + edges @ low, edges * (high - low) / (n - 1)
-        posterior, index = _on_grid(model, X, y, corner, edges, n)
+        posterior, index = _on_grid(model, data, corner, edges, n)
     if np.abs(posterior.weights @ (-1.0) ** index).max() > UNRESOLVED:
         expected = f"a posterior that {FINE[P]} points along each axis resolve"
         raise ValueError(refusal("model", expected, "one with steeper walls; strengthen the prior or scale the inputs"))
@@ -107,12 +111,18 @@ class ExactPosterior:
 
     def predict(self, X: Any) -> Array | Prediction:
         """Return the model average at X (N, D), in the form of `Laplace.predict`."""
-        A = _rows(self.model, self.model.check_inputs(X))
-        if self.model.likelihood.has_noise:
-            mean = (A @ self.mean)[:, None]
-            variance = np.einsum("np,pq,nq->n", A, self.covariance(), A)[:, None]
-            return Prediction(mean, variance + self.model.likelihood.noise_variance(mean))
-        return np.array([self._expected_sigmoid(a) for a in A])
+        A, likelihood = _rows(self.model, self.model.check_inputs(X)), self.model.likelihood
+        if isinstance(likelihood, Bernoulli):
+            return np.array([self._expected_sigmoid(a) for a in A])
+        mean, variance = map(np.array, zip(*(self._moments(self.thetas @ a) for a in A), strict=True))
+        return Prediction(mean, variance) if likelihood.has_noise else mean
+
+    def _moments(self, f: Array) -> tuple[Array, Array]:
+        """Return the mean and the variance of y, (1,) each, over the outputs f (Q,) of one input at the points."""
+        means, noise = self.model.likelihood.mean(f[:, None]), self.model.likelihood.noise_variance(f[:, None])
+        mean = self.weights @ means
+        variance = self.weights @ (means - mean) ** 2
+        return mean, variance if noise is None else variance + self.weights @ noise
 
     def _expected_sigmoid(self, a: Array) -> float:
         """Return E[sigmoid(f)] of the logit f = a . theta.
@@ -135,22 +145,24 @@ class ExactPosterior:
 
 
 def _on_grid(
-    model: BayesianModel, X: Array, y: Any, corner: Array, edges: Array, n: int
+    model: BayesianModel, data: WeightedData, corner: Array, edges: Array, n: int
 ) -> tuple[ExactPosterior, NDArray[np.intp]]:
     """Return the posterior on the points corner + edges @ index, and the index of each, (Q, P) of 0 .. n - 1."""
-    A, y, P = _rows(model, X), np.ravel(y), len(corner)
+    A, P = _rows(model, data.X), len(corner)
 
     def point(index: NDArray[np.intp]) -> Array:
         return corner + index @ edges.T
 
     def loss(thetas: Array) -> Array:
         f = thetas @ A.T  # (Q, N)
-        nll = model.likelihood.nll(f.reshape(-1, 1), np.tile(y, len(f))).reshape(f.shape)
-        return nll.sum(axis=1) + 0.5 * ((thetas - model.prior_mean) * model.pull(thetas)).sum(axis=1)
+        y = np.tile(data.y.T, len(f)).T  # (Q N,) or (Q N, 1), in the likelihood's form
+        nll = model.likelihood.nll(f.reshape(-1, 1), y).reshape(f.shape)
+        return nll @ data.weight + 0.5 * ((thetas - model.prior_mean) * model.pull(thetas)).sum(axis=1)
 
     index = np.indices((n,) * P).reshape(P, -1).T  # (n^P, P)
     n_blocks = 1 + len(index) * len(A) // BLOCK_FLOATS
-    losses = np.concatenate([loss(point(block)) for block in np.array_split(index, n_blocks)])
+    with np.errstate(over="ignore"):  # far out a loss may be infinite, and the density 0
+        losses = np.concatenate([loss(point(block)) for block in np.array_split(index, n_blocks)])
     kept = losses < losses.min() + NEGLIGIBLE
     thetas, losses, index = point(index[kept]), losses[kept], index[kept]
     log_sum = logsumexp(-losses)

@@ -13,7 +13,8 @@ from ..network.subset import Subset
 from ..posterior.gaussian import Posterior
 from ..validation import Array, Readable, Seed, boolean, sampler, whole_number
 from .information import covariance_between, gain_of_all, gain_of_each
-from .links import Prediction, Uncertainty, decompose
+from .left_out import TrainingSamples, check_left_out
+from .links import Prediction, Uncertainty, decompose, link_of, mc
 from .outputs import NO_SAMPLES, LinearisedNetwork, Outputs, in_batches
 
 
@@ -43,11 +44,42 @@ class PredictiveDistribution(ABC):
     def sample(self, n_samples: int, rng: Seed = None) -> Array:
         """Draw whole parameter vectors from the posterior, (S, P)."""
 
+    def leave_one_out(
+        self,
+        X: Any,
+        y: Any,
+        link_approx: str | None = None,
+        *,
+        sample_weight: Any = None,
+        n_samples: int = 100,
+        rng: Seed = None,
+    ) -> Array | Prediction:
+        """Return what `predict` returns, for each sample of the fit as if it had not been seen, without a new fit.
+
+        X, y and `sample_weight` are the data of the fit; a sample is left out with its whole weight. Theta must be the
+        mode of the loss under *this* prior and temperature, as each prediction takes a step from it towards the theta
+        of the other samples: compare priors only with theta trained again for each, because at one theta that fits its
+        data perfectly the strongest prior seems the best. It is exact for a linear model with Gaussian noise;
+        `hessian_structure` `"full"` and `"gp"` can leave out any sample, and other structures, which hold another
+        curvature than the samples', are only as good as that is. See `predictive.left_out`; `"mc"` draws samples of the
+        outputs for each sample by itself.
+        """
+        fit, likelihood = self._fitted(), self.model.likelihood
+        link = link_of(likelihood, link_approx, self.model.network.n_outputs)
+        check_left_out(link, fit.curvature)
+        X, n_samples, rng = self._checked(X, n_samples, rng)
+        data = self.model.check_weighted(X, y, sample_weight, stored=True)
+        n_samples = n_samples if link is mc else 0
+        samples = TrainingSamples(self._linearised, likelihood, fit.curvature, fit.temperature, data, n_samples, rng)
+        samples.check_seen(fit.likelihood, fit.nll, fit.n_data)
+        return in_batches(lambda f: link(likelihood, f), samples, samples.floats_each, self.posterior.room)
+
     def uncertainty(self, X: Any, *, n_samples: int = 1000, rng: Seed = None) -> Uncertainty:
         """Return how uncertain a prediction is, total = aleatoric (noise) + epistemic (uncertain parameters).
 
         Classes: the entropy of the average, the average entropy, and their difference, the mutual information of label
-        and parameters, (N,) in nats, over `n_samples` samples of f. Regression: variances, (N, C), exact.
+        and parameters, (N,) in nats, over `n_samples` samples of f; for several labels a sample (N, C), those of each
+        label by itself. Regression and counts: variances, (N, C), exact.
         """
         likelihood = self.model.likelihood
         X, n_samples, rng = self._checked(X, n_samples, rng)

@@ -7,10 +7,11 @@ likelihood's mean over that Gaussian. Each link computes or approximates it:
 |---|---|---|
 | `plugin` | all | mean(m), as if theta were certain: the post's left panels |
 | `probit` | classes | mean(m / sqrt(1 + pi/8 diag V)): the post's right panels (MacKay, 1992) |
-| `bridge` | C > 1 logits | the mean of the Dirichlet nearest to softmax(f): the Laplace bridge |
+| `mean_field` | C > 1 logits | the same shrinkage of each difference of two logits |
+| `bridge` | C > 2 logits | the mean of the Dirichlet nearest to softmax(f): the Laplace bridge |
 | `bridge_norm` | C > 1 logits | the same, with m and V scaled to where the bridge is accurate |
-| `quadrature` | one logit | the average itself, to a relative error of 1e-12 |
-| `exact` | regression | the average itself: mean m, variance diag V + noise |
+| `quadrature` | labels of one logit | the average itself, to a relative error of 1e-12 |
+| `exact` | numbers, counts | the average itself; of a regression: mean m, variance diag V + noise |
 | `mc` | all | an average over samples of f, drawn jointly for all inputs |
 | `nn` | all | an average over samples of theta, through the network itself: nothing is linearised |
 
@@ -25,9 +26,10 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import entr, expit, logsumexp, ndtr, roots_hermitenorm
+from scipy.special import entr, expit, logsumexp, ndtr, roots_hermitenorm, softmax
 
-from ..model.likelihood import Likelihood, every_class
+from ..model.classes import of_labels
+from ..model.likelihood import Likelihood
 from ..validation import Array, option, refusal
 from .outputs import Outputs
 
@@ -35,7 +37,7 @@ NARROW = 0.9  # the deviation of a logit up to which Gauss-Hermite quadrature is
 
 
 class Prediction(NamedTuple):
-    """A Gaussian predictive: mean (N, C) and variance (N, C), noise included.
+    """A predictive's mean (N, C) and variance (N, C), noise included; of a regression it is Gaussian.
 
     Examples
     --------
@@ -49,7 +51,9 @@ class Prediction(NamedTuple):
 
 
 class Uncertainty(NamedTuple):
-    """How uncertain a prediction is, total = aleatoric + epistemic: (N,) nats for classes, else (N, C) variances.
+    """How uncertain a prediction is, total = aleatoric + epistemic: nats for classes, else (N, C) variances.
+
+    The nats are (N,), or (N, C) where each sample has C labels, those of each label by itself.
 
     Examples
     --------
@@ -74,6 +78,29 @@ def probit(likelihood: Likelihood, f: Outputs) -> Array:
     return likelihood.mean(f.mean / np.sqrt(1 + np.pi / 8 * f.variance()))
 
 
+def mean_field(likelihood: Likelihood, f: Outputs) -> Array:
+    """Return the softmax of C logits with every difference of two logits shrunk, (N, C).
+
+    A softmax depends on differences alone, softmax(f)_c = 1 / sum_j exp(-(f_c - f_j)), and each difference is one
+    Gaussian logit, which `probit` shrinks by its variance V_cc + V_jj - 2 V_cj. So
+
+        p_c = 1 / sum_j exp(-(m_c - m_j) / sqrt(1 + pi/8 (V_cc + V_jj - 2 V_cj)))
+
+    divided by sum_c p_c. A number added to all logits, certain or not, changes nothing. With C = 2 this is the `probit`
+    of one logit, f_1 - f_2. Under a weak prior the variance of what the logits share is so large that V_cc + V_jj -
+    2 V_cj would lose its digits, so it is computed for the logits less the last one.
+
+    Source: Lu, Ie and Sha (2020), the pairwise form.
+    """
+    C = f.mean.shape[1]
+    V = f.covariance(np.eye(C)[:-1] - np.eye(C)[-1])  # (N, C - 1, C - 1), of f_c - f_C
+    V = np.pad(V, ((0, 0), (0, 1), (0, 1)))  # (N, C, C), with f_C - f_C = 0
+    v = np.diagonal(V, axis1=1, axis2=2)
+    v = np.maximum(v[:, :, None] + v[:, None, :] - 2 * V, 0)  # (N, C, C), Var(f_c - f_j), at least 0 but for rounding
+    m = f.mean[:, :, None] - f.mean[:, None, :]
+    return softmax(-logsumexp(-m / np.sqrt(1 + np.pi / 8 * v), axis=2), axis=1)
+
+
 def bridge(likelihood: Likelihood, f: Outputs, *, normalise: bool = False) -> Array:
     """Return the mean of the Dirichlet that is nearest to softmax(f), f ~ N(m, V), (N, C).
 
@@ -85,6 +112,8 @@ def bridge(likelihood: Likelihood, f: Outputs, *, normalise: bool = False) -> Ar
     No data determines the sum of the logits. Under a weak prior its variance is so large that this difference would
     lose v to rounding, so it is computed for d, f minus its mean over the classes, which hardly covaries with the sum.
     If `normalise`, v is first divided by s = mean(v) / sqrt(C / 2), and m by sqrt(s). Where V = 0, all v are 1.
+
+    Two logits that sum to zero have the same v, which cancels, and 1 - 2 / C = 0: what is left is the softmax of m.
 
     Source: MacKay (1998); Hobbhahn, Kristiadi and Hennig (2022).
     """
@@ -108,7 +137,12 @@ def bridge(likelihood: Likelihood, f: Outputs, *, normalise: bool = False) -> Ar
 
 
 def quadrature(likelihood: Likelihood, f: Outputs) -> Array:
-    """Return E[sigmoid(f)] for one logit f ~ N(m, s^2), (N,), to a relative error of 1e-12 where it exceeds 1e-300.
+    """Return E[sigmoid(f)] of one logit, (N,), or of each of several labels' logits, (N, C)."""
+    return of_labels(np.stack(list(map(average_of_sigmoid, f.mean.T, f.variance().T)), axis=1))
+
+
+def average_of_sigmoid(m: Array, v: Array) -> Array:
+    """Return E[sigmoid(f)] for f ~ N(m, s^2), s^2 = v, (N,), to a relative error of 1e-12 where it exceeds 1e-300.
 
     As exp(f) N(f; m, s^2) = exp(m + s^2/2) N(f; m + s^2, s^2), and sigmoid(f) = exp(f) sigmoid(-f),
 
@@ -121,7 +155,7 @@ def quadrature(likelihood: Likelihood, f: Outputs) -> Array:
     noise e: the average is P(e < f) over both, E[Phi((m - e) / s)] over e, which is smooth in e, by the trapezoidal
     rule. At m = -s^2/2, the least that is left, its terms fall as exp(e/2), so that the sum goes further to the left.
     """
-    m, v = f.mean, f.variance()  # (N, 1)
+    m, v = m[:, None], v[:, None]
     m, factor, s = np.maximum(m, -(m + v)), np.exp(np.minimum(m + v / 2, 0)), np.sqrt(v)
     x, w = roots_hermitenorm(40)
     narrow = expit(m + np.minimum(s, NARROW) * x) @ (w / w.sum())
@@ -176,7 +210,7 @@ def decompose(likelihood: Likelihood, f: Outputs) -> Uncertainty:
     closed form if the likelihood has one, else over samples of f; without a noise all of it is epistemic.
     """
     if likelihood.is_classifier:
-        return entropies(every_class(np.stack([likelihood.mean(f_s) for f_s in f.linear_samples()]), n_axes=2))
+        return entropies(np.stack([likelihood.every_class(likelihood.mean(f_s)) for f_s in f.linear_samples()]))
     if "exact" in likelihood.links:
         _, noise, spread = likelihood.moments(f.mean, f.variance())
     else:
@@ -185,14 +219,19 @@ def decompose(likelihood: Likelihood, f: Outputs) -> Uncertainty:
 
 
 def entropies(p: Array) -> Uncertainty:
-    """Return H[E p] = E H[p] + the mutual information of y and parameters, for samples p (S, N, C), in nats."""
-    total, aleatoric = entr(p.mean(axis=0)).sum(axis=1), entr(p).sum(axis=2).mean(axis=0)
+    """Return H[E p] = E H[p] + the mutual information of y and parameters, in nats.
+
+    For samples of the probabilities of K classes, p (S, N, K), they are (N,). For samples of those of several labels,
+    p (S, N, C, K), they are (N, C), each label by itself: no sum over labels, as parameters make them dependent.
+    """
+    total, aleatoric = entr(p.mean(axis=0)).sum(axis=-1), entr(p).sum(axis=-1).mean(axis=0)
     return Uncertainty(total, aleatoric, np.maximum(total - aleatoric, 0))  # 0 but for rounding
 
 
 LINKS: dict[str, Callable[[Likelihood, Outputs], Array | Prediction]] = {
     "plugin": plugin,
     "probit": probit,
+    "mean_field": mean_field,
     "bridge": bridge,
     "bridge_norm": partial(bridge, normalise=True),
     "quadrature": quadrature,
@@ -203,10 +242,12 @@ LINKS: dict[str, Callable[[Likelihood, Outputs], Array | Prediction]] = {
 SAMPLED = ("mc", "nn")
 
 
-def link_of(likelihood: Likelihood, name: str | None) -> Callable[[Likelihood, Outputs], Array | Prediction]:
+def link_of(
+    likelihood: Likelihood, name: str | None, n_outputs: int
+) -> Callable[[Likelihood, Outputs], Array | Prediction]:
     """Return the link of this name, by default the likelihood's first, or raise a ValueError that says which it has."""
-    known = likelihood.links
-    if isinstance(name, str) and name in likelihood.meaningless:
+    known = likelihood.links_for(n_outputs)
+    if isinstance(name, str) and name in likelihood.meaningless and name not in known:
         expected = f"one of {', '.join(map(repr, known))} for {type(likelihood).__name__}"
         raise ValueError(refusal("link_approx", expected, f"{name!r}: {likelihood.meaningless[name]}"))
     chosen = known[0] if name is None else option("link_approx", name, known)

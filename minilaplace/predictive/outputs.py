@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from ..network.jacobian import FactoredRows, batches, n_parameters
 from ..network.mlp import MLP, Trace
 from ..network.subset import Subset
 from ..posterior.gaussian import Posterior
-from ..validation import Array, Readable, refusal
+from ..validation import Array, refusal
 
 NO_SAMPLES = np.empty((0, 0))
 
@@ -41,7 +41,8 @@ class LinearisedNetwork:
     def floats_each(self, n_samples: int = 0) -> int:
         """Return about how many numbers of memory an input takes, with this many samples of its outputs."""
         floats = self.subset.floats_factored if self.posterior.factored else self.subset.floats_written
-        return floats + 3 * self.network.n_outputs * n_samples
+        C = self.network.n_outputs
+        return floats + 3 * C * n_samples + 4 * C**2
 
     @property
     def floats_of_root(self) -> int:
@@ -90,7 +91,15 @@ class Outputs:
         return self.trace.pull_back(R, self.at.subset.n_layers, self.at.subset.columns)
 
 
-def in_batches(function: Callable[[Array], Any], X: Readable, floats_each: int, room: int = 0) -> Any:
+class Sliced(Protocol):
+    """What is read by slices: inputs, or the outputs at training samples that are left out."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, which: slice, /) -> Any: ...
+
+
+def in_batches(function: Callable[[Any], Any], X: Sliced, floats_each: int, room: int = 0) -> Any:
     """Return function(X), an array or a tuple of arrays, computed in batches so that memory does not grow with N."""
     with np.errstate(all="ignore"):
         parts = [function(X[batch]) for batch in batches(len(X), floats_each, room=room)]
