@@ -98,15 +98,16 @@ class Laplace(TunableFit):
         return f"Laplace({self.model}, {chosen}), n_data={self.n_data}"
 
     @property
-    def n_data(self) -> int:
-        """The number of samples in the fit."""
-        return self._fit.n_data
+    def n_data(self) -> float:
+        """The number of samples in the fit, or the sum of their weights; an int where it is whole."""
+        return int(self._fit.n_data) if float(self._fit.n_data).is_integer() else self._fit.n_data
 
     def fit(
         self,
         X: Any,
         y: Any,
         *,
+        sample_weight: Any = None,
         batch_size: int | None = None,
         executor: Executor | None = None,
         override: bool = True,
@@ -114,22 +115,22 @@ class Laplace(TunableFit):
     ) -> Laplace:
         """Forget earlier data, add up the curvature of X (N, D) and y, and return self: changes this object.
 
-        With `override=False` this data is added to the earlier data. X may be any array that is read by slices
-        (`numpy.memmap`, h5py, zarr). It is cut into batches of `batch_size` samples, by default as many as a fixed
-        amount of memory has room for, and, on an `executor` (`concurrent.futures.Executor`: threads, processes,
-        machines), into one shard for each core of this machine; the sum does not depend on it. BLAS has threads of its
-        own: give workers `OPENBLAS_NUM_THREADS=1`. `callback(done, n_samples)` is called after each batch or shard.
+        With `override=False` this data is added to the earlier data. `sample_weight` (N,), each at least 0, multiplies
+        the samples' terms. X may be any array that is read by slices (`numpy.memmap`, h5py, zarr). It is cut into
+        batches of `batch_size` samples, by default as many as a fixed amount of memory has room for, and, on an
+        `executor` (`concurrent.futures.Executor`: threads, processes, machines), into one shard for each core of this
+        machine; the sum does not depend on it. BLAS has threads of its own: give workers `OPENBLAS_NUM_THREADS=1`.
+        `callback(done, n_samples)` is called after each batch or shard.
         """
-        model, network = self.model, self.model.network
-        X = network.check_readable(X)
-        y = model.likelihood.check_targets(y, len(X), network.n_outputs)
+        model = self.model
+        data = model.check_weighted(X, y, sample_weight, stored=True)
         batch_size = None if batch_size is None else whole_number("batch_size", batch_size, least=1)
         check_executor(executor)
         check_callback(callback, "(done, n_samples)")
         keep = not boolean("override", override) and self.n_data > 0
         model = replace(model, likelihood=self._fit.likelihood) if keep else model
         how: dict[str, Any] = {"batch_size": batch_size, "executor": executor, "callback": callback}
-        new = add_up(self.options, model, self.subset, self.theta, X, y, **how)
+        new = add_up(self.options, model, self.subset, self.theta, data, **how)
         self._fit, self._posterior = merged(new, self._fit) if keep else new, None
         return self
 

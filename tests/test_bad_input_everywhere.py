@@ -67,6 +67,7 @@ INNER = {
     "validation",  # the checks themselves
     "sklearn.estimators",
     "sklearn.base",
+    "sklearn.conventions",
     "sklearn.mlp",  # scikit-learn's rules, by its own checks, in test_sklearn.py
     "explorer.explorer",
     "explorer.panel",
@@ -101,6 +102,8 @@ INNER = {
     "model.bayesian_model.BayesianModel.check_theta",
     "model.bayesian_model.BayesianModel.check_inputs",
     "model.bayesian_model.BayesianModel.check_data",
+    "model.bayesian_model.BayesianModel.check_weighted",
+    "model.weights",
     "model.bayesian_model.BayesianModel.check_targets",
     "training.convergence.ConvergenceWarning",
     "training.lbfgs.is_mode",
@@ -109,7 +112,7 @@ INNER = {
     "training.lbfgs.LBFGS.minimise",
     "training.adam.Adam.minimise",
     "evidence.tuning.tune",
-    "evidence.tuning.tune_on_held_out",
+    "evidence.by_predictions",
     "calibration.classes.BrierDecomposition",
     "calibration.classes.ReliabilityDiagram",
     "plotting.contour.plane",
@@ -137,7 +140,9 @@ def doubled(theta):
     return 2 * theta
 
 
+WEIGHTS = np.array([0.0, 1.0, 2.0, 0.5])
 DATA = {"model": MODEL, "theta": THETA, "X": X, "y": LABELS}
+WEIGHTED = {**DATA, "sample_weight": WEIGHTS}
 INTERVALS = {"mean": TARGETS, "variance": np.ones(N), "y": TARGETS + 0.5}
 GOOD = {
     "data.toy_data_linear": {"n": 8, "rng": 0},
@@ -156,15 +161,16 @@ GOOD = {
     },
     "training.map_estimate.fit_map": {
         "model": MODEL, "X": X, "y": LABELS, "theta0": THETA, "method": "lbfgs", "rng": 0,
+        "sample_weight": WEIGHTS,
     },
-    "training.lbfgs.LBFGS": {"max_iterations": 3},
+    "training.lbfgs.LBFGS": {"max_iterations": 3, "tolerance": 1e-6},
     "training.adam.Adam": {"epochs": 3, "batch_size": 2, "learning_rate": 0.1, "shuffle": True},
-    "curvature.ggn": DATA,
-    "curvature.hessian": DATA,
-    "curvature.empirical_fisher": DATA,
+    "curvature.ggn": WEIGHTED,
+    "curvature.hessian": WEIGHTED,
+    "curvature.empirical_fisher": WEIGHTED,
     "evidence.joint.marglik_training": {
         "model": MODEL, "X": X, "y": LABELS, "prior_structure": "scalar", "optimize_noise": False, "theta0": THETA,
-        "rng": 0, "tol": 1e3, "max_rounds": 1,
+        "rng": 0, "tol": 1e3, "max_rounds": 1, "sample_weight": WEIGHTS,
     },
     "evidence.symmetry.log_symmetries": {"network": NETWORK},
     "structures.subnetwork.largest_magnitude": {"theta": THETA, "n_weights": 2},
@@ -175,7 +181,9 @@ GOOD = {
         "model": MODEL, "theta": THETA, "temperature": 1.0, "curvature": "ggn", "hessian_structure": "lowrank",
         "subset_of_weights": "subnetwork", "subnetwork_indices": [0, 1], "rank": 2,
     },
-    "laplace.Laplace.fit": {"X": X, "y": LABELS, "batch_size": 2, "executor": None, "override": True},
+    "laplace.Laplace.fit": {
+        "X": X, "y": LABELS, "sample_weight": WEIGHTS, "batch_size": 2, "executor": None, "override": True,
+    },
     "laplace.Laplace.predict": {"X": X, "link_approx": "probit", "n_samples": 2, "rng": 0},
     "laplace.Laplace.leave_one_out": {"X": X, "y": LABELS, "link_approx": "probit", "n_samples": 2, "rng": 0},
     "laplace.Laplace.uncertainty": {"X": X, "n_samples": 2, "rng": 0},
@@ -185,7 +193,7 @@ GOOD = {
     "laplace.Laplace.log_marginal_likelihood": {"prior_precision": 1.0},
     "laplace.Laplace.optimize_prior_precision": {
         "method": "held_out", "prior_structure": "scalar", "optimize_noise": False, "X": X, "y": LABELS,
-        "link_approx": "plugin",
+        "link_approx": "plugin", "budget": 0.1,
     },
     "laplace.Laplace.as_prior": {},
     "laplace.Laplace.save": {},
@@ -199,16 +207,16 @@ GOOD = {
     "model_average.dropout.dropout_masks": {"network": DEEP.network, "rate": 0.1, "n_samples": 2, "rng": 0},
     "model_average.dropout.fit_dropout": {
         "model": DEEP, "X": X, "y": LABELS, "rate": 0.1, "theta0": np.zeros(13), "rng": 0, "epochs": 1, "batch_size": 2,
-        "learning_rate": 0.1,
+        "learning_rate": 0.1, "sample_weight": WEIGHTS,
     },
     "model_average.dropout.mc_dropout": {
         "model": DEEP, "X": X, "y": LABELS, "n_samples": 2, "rate": 0.1, "rng": 0, "epochs": 1,
     },
     "model_average.exact.exact_average": {"model": SMALL, "X_train": X, "y_train": LABELS, "X": X},
-    "model_average.exact.exact_posterior": {"model": SMALL, "X": X, "y": LABELS},
+    "model_average.exact.exact_posterior": {"model": SMALL, "X": X, "y": LABELS, "sample_weight": WEIGHTS},
     "model_average.hamiltonian.hmc": {
         "model": MODEL, "X": X, "y": LABELS, "n_samples": 4, "n_chains": 1, "n_warmup": 20, "n_leapfrog": 1,
-        "theta0": THETA, "rng": 0,
+        "theta0": THETA, "rng": 0, "sample_weight": WEIGHTS,
     },
     "network.interchange.from_layers": {"layers": [(np.ones((1, 2)), np.ones(1))], "activation": "tanh"},
     "network.interchange.from_torch": {
@@ -219,7 +227,9 @@ GOOD = {
     "laplace.Laplace.under": {"prior_precision": 1.0, "temperature": 2.0},
     "model.bayesian_model.BayesianModel.under": {"prior_precision": 1.0},
     "model_average.average.average": {"model": MODEL, "thetas": [THETA, THETA], "X": X},
-    "model_average.ensemble.deep_ensemble": {"model": MODEL, "X": X, "y": LABELS, "n_members": 1, "rng": 0},
+    "model_average.ensemble.deep_ensemble": {
+        "model": MODEL, "X": X, "y": LABELS, "n_members": 1, "rng": 0, "sample_weight": WEIGHTS,
+    },
     "calibration.classes.negative_log_likelihood": {"p": P_NEW, "y": LABELS},
     "calibration.classes.brier_score": {"p": P_NEW, "y": LABELS},
     "calibration.classes.brier_decomposition": {"p": P_NEW, "y": LABELS, "n_bins": 3},
@@ -301,6 +311,9 @@ BAD = {
     "inside_scores": [[], [NAN], [INF], 0.5, [[0.5]], ["a"], None],
     "outside_scores": [[], [NAN], [INF], 0.5, [[0.5]], ["a"], None],
     "recall": [0, 1.5, -0.5, NAN, "1", [0.5], None],
+    "budget": POSITIVE,
+    "sample_weight": [WEIGHTS[:3], WEIGHTS[:, None], -WEIGHTS, [0.0] * N, [1.0, NAN, 1.0, 1.0], [INF, 1.0, 1.0, 1.0],
+                      1.0, list("abcd"), WEIGHTS + 1j],
     "executor": [2, "threads", object()], "callback": [3, "print"],
     "n_members": WHOLE, "n_chains": WHOLE, "n_warmup": [*WHOLE, 19], "n_leapfrog": WHOLE, "tolerance": POSITIVE,
     "rate": [-0.1, 1, 1.5, NAN, INF, "0.1", 1j, [0.1], None],

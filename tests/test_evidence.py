@@ -9,6 +9,7 @@ import scipy.linalg
 from problems import assert_is_derivative, random_problem
 from scipy.optimize import minimize_scalar
 from scipy.stats import multivariate_normal, norm
+from sklearn.datasets import load_wine
 
 import minilaplace.structures.full
 from minilaplace import (
@@ -27,8 +28,8 @@ from minilaplace import (
     toy_data_regression,
 )
 from minilaplace.curvature import ggn
+from minilaplace.evidence import PriorScore, tune_on_held_out, tune_to_budget
 from minilaplace.evidence.marginal_likelihood import LOG_BOUNDS, evidence_function
-from minilaplace.evidence.tuning import tune_on_held_out
 from minilaplace.predictive.outputs import OutOfRangeError
 from minilaplace.structures.fit import STRUCTURES
 from minilaplace.training import is_mode
@@ -284,7 +285,7 @@ def test_where_no_prior_gives_an_answer_the_last_error_is_raised():
         raise (np.linalg.LinAlgError if len(tried) % 2 == 0 else OutOfRangeError)(f"number {len(tried)}")
 
     with pytest.raises(OutOfRangeError, match=r"^number 33$"):
-        tune_on_held_out(model, predict, np.zeros((2, 1)))
+        tune_on_held_out(PriorScore(model, predict, np.zeros((2, 1))))
     assert len(tried) == 33
 
 
@@ -293,7 +294,40 @@ def test_an_error_that_is_not_about_the_prior_ends_the_search():
         raise ValueError("X: expected something else")
 
     with pytest.raises(ValueError, match="something else"):
-        tune_on_held_out(BayesianModel(MLP(1, 1), Gaussian()), predict, np.zeros((2, 1)))
+        tune_on_held_out(PriorScore(BayesianModel(MLP(1, 1), Gaussian()), predict, np.zeros((2, 1))))
+
+
+@pytest.mark.parametrize("structure", ["full", "kron"])
+@pytest.mark.parametrize("kind", ["bernoulli", "categorical", "gaussian"])
+def test_a_budget_takes_the_weakest_prior_above_which_it_holds_everywhere(kind, structure):
+    model, theta, X, y = random_problem(kind, (6,), "tanh", 1 if kind != "categorical" else 3, n_samples=40)
+    la = Laplace(model, theta, hessian_structure=structure).fit(X, y)
+    plugin = model.likelihood.log_score(la.predict(X, "plugin"), y).mean()
+
+    def cost(prior):
+        return plugin - model.likelihood.log_score(la.under(prior).predict(X), y).mean()
+
+    chosen = la.optimize_prior_precision("budget", X=X, y=y, budget=0.02).model.prior_precision
+    assert cost(chosen) == pytest.approx(0.02, abs=1e-4)
+    assert all(cost(prior) <= 0.02 for prior in np.geomspace(chosen, 1e8, 100))
+
+
+def test_a_budget_does_not_see_the_units_of_a_regression():
+    model, theta, X, y = random_problem("gaussian", (), "tanh", 1, n_samples=40)
+    at_home = Laplace(model, theta).fit(X, y).optimize_prior_precision("budget", X=X, y=y, budget=1e-3)
+    thousandths = BayesianModel(model.network, model.likelihood.with_noise(600.0))
+    abroad = Laplace(thousandths, 1e3 * theta).fit(X, 1e3 * y)
+    abroad.optimize_prior_precision("budget", X=X, y=1e3 * y, budget=1e-3)
+    assert 1 < at_home.model.prior_precision < 1e4
+    assert 1e6 * abroad.model.prior_precision == pytest.approx(at_home.model.prior_precision, rel=1e-3)
+
+
+def test_a_budget_that_no_prior_keeps_is_said():
+    score = PriorScore(BayesianModel(MLP(1, 1), Bernoulli()), lambda model: np.array([0.5, 0.5]), np.array([0, 1]))
+    with pytest.warns(ConvergenceWarning, match="more than the budget of 0.01 nats a sample even under"):
+        model = tune_to_budget(score, np.array([0.1, 0.9]), 0.01)
+    assert model.prior_precision == pytest.approx(1e8)
+    assert tune_to_budget(score, np.array([0.6, 0.4]), 0.01).prior_precision == pytest.approx(1e-8)
 
 
 def indefinite(structure):
@@ -324,6 +358,20 @@ def test_an_evidence_that_rises_to_where_the_hessian_is_indefinite_is_an_error(m
     with pytest.raises(np.linalg.LinAlgError, match=r"not positive definite.*curvature='ggn', or a larger"):
         la.optimize_prior_precision(method)
     assert la.model.prior_precision == start
+
+
+@pytest.mark.parametrize("method", ["marglik", "mackay"])
+def test_a_search_that_ends_at_an_impossible_prior_starts_again_from_stronger_ones(method):
+    # The evidence has a peak near 3, falls to 1.1, and rises again without end to .9, where the Hessian is indefinite.
+    X, y = load_wine(return_X_y=True)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    model = BayesianModel(MLP(13, 16, 3), Categorical())
+    la = Laplace(model, fit_map(model, X, y, rng=0), curvature="hessian").fit(X, y)
+    best = minimize_scalar(lambda x: -la.log_marginal_likelihood(np.exp(x)), bracket=(0.7, 1.0, 1.5), tol=1e-10).x
+    assert 2 < np.exp(best) < 4
+    assert la.log_marginal_likelihood(0.95) > la.log_marginal_likelihood(1.1)
+    chosen = la.optimize_prior_precision(method).model.prior_precision
+    assert np.log(chosen) == pytest.approx(best, abs=1e-5)
 
 
 @pytest.mark.parametrize("method", ["marglik", "mackay", "online"])

@@ -243,7 +243,7 @@ def test_without_dropout_training_is_adams_and_every_sample_is_the_plugin():
 
 
 def test_each_batch_follows_the_derivative_of_its_masked_loss(monkeypatch):
-    # nll(mask * theta) of the batch, and its share of a penalty on theta itself.
+    # nll(mask * theta) of the batch, and its share of a penalty on theta itself, for each of the batch's samples.
     model, theta, X, y = random_problem(hidden=(3, 2), n_samples=8, prior_precision=0.7, prior_mean=0.2)
     mask = dropout_masks(model.network, 0.5, 1, rng=1)
     assert set(np.unique(mask)) == {0, 1, 2}
@@ -258,7 +258,7 @@ def test_each_batch_follows_the_derivative_of_its_masked_loss(monkeypatch):
 
     def loss(t):
         nll = model.likelihood.nll(model.network.forward(mask[0] * t, X[batch]), y[batch]).sum()
-        return nll + 3 / 8 * 0.35 * np.sum((t - 0.2) ** 2)
+        return (nll + 3 / 8 * 0.35 * np.sum((t - 0.2) ** 2)) / 3
 
     assert_is_derivative(gradients[0](theta, batch), loss, theta)
 

@@ -31,6 +31,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import minilaplace
 from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian, Laplace, fit_map, marglik_training
+from minilaplace.sklearn.base import EXACT
 from minilaplace.sklearn.estimators import LaplaceClassifier, LaplaceRegressor
 from minilaplace.sklearn.mlp import FLATTEST, matching_precision
 from minilaplace.structures.fit import Options
@@ -45,6 +46,7 @@ NOISY = F + 0.5 * RNG.normal(size=F.shape)
 BINARY = np.where(NOISY[:, 0] > 0, "yes", "no")
 MULTICLASS = np.array(["red", "green", "blue"])[NOISY.argmax(axis=1)]
 ONE, MANY = NOISY[:, 0], NOISY
+WHOLE = np.arange(60) % 4  # weights, of which a quarter are 0
 PROBLEMS = {
     "binary": (LaplaceClassifier, MLPClassifier, BINARY),
     "multiclass": (LaplaceClassifier, MLPClassifier, MULTICLASS),
@@ -53,18 +55,22 @@ PROBLEMS = {
 }
 
 
+def probabilities_or_mean(estimator):
+    return estimator.predict_proba(X) if hasattr(estimator, "classes_") else estimator.predict(X)
+
+
 def trained(kind, y, **params):
     """Return a small scikit-learn MLP, trained until its own criterion is met."""
     params = {"hidden_layer_sizes": (4,), "activation": "tanh", "max_iter": 5000, "random_state": 0, **params}
     return kind(**params).fit(X, y)
 
 
-def gradients(estimator, y):
+def gradients(estimator, y, weight=None):
     """Return the gradients of the regularised loss in the weights and in the biases, and the weights and biases."""
     targets = np.searchsorted(estimator.classes_, y) if hasattr(estimator, "classes_") else y
     model, theta = estimator.model_, estimator.theta_
     parts = []
-    for vector in (model.gradient(theta, X, targets), np.array(theta)):
+    for vector in (model.gradient(theta, X, targets, weight), np.array(theta)):
         layers = model.network.layers(vector)
         parts += [np.concatenate([W.ravel() for W, _ in layers]), np.concatenate([b for _, b in layers])]
     return parts
@@ -207,7 +213,7 @@ def test_the_classifier_is_map_laplace_and_evidence(y, C, likelihood):
     classifier = LaplaceClassifier((4,), "silu", prior_precision=0.3, random_state=0, **options).fit(X, y)
     model = BayesianModel(MLP(3, 4, C, activation="silu"), likelihood, prior_precision=0.3)
     codes = np.unique(y, return_inverse=True)[1]
-    theta = fit_map(model, X, codes, rng=classifier._seed)
+    theta = fit_map(model, X, codes, rng=classifier._seed, tolerance=EXACT)
     la = Laplace(model, theta, **options).fit(X, codes).optimize_prior_precision()
     np.testing.assert_array_equal(classifier.theta_, theta)
     assert classifier.log_marginal_likelihood_ == la.log_marginal_likelihood()
@@ -291,6 +297,38 @@ def test_a_warm_start_goes_on_from_the_last_theta():
     with pytest.raises(ValueError, match="y: expected labels among the classes"):
         classifier.fit(X, MULTICLASS)
     np.testing.assert_array_equal(classifier.theta_, theta)
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("params", [{}, {"hessian_structure": "kron", "tune_prior": "online"}])
+def test_whole_weights_are_repeated_rows_to_the_estimators_too(name, params):
+    # Two trainings from one start end within the tolerance of a mode, 1e-9 nats.
+    kind, _, y = PROBLEMS[name]
+    copies = [np.repeat(array, WHOLE, axis=0) for array in (X, y)]
+    weighted, repeated = kind((3,), random_state=0, **params), kind((3,), random_state=0, **params)
+    weighted.fit(X, y, WHOLE)
+    repeated.fit(*copies)
+    np.testing.assert_allclose(probabilities_or_mean(weighted), probabilities_or_mean(repeated), rtol=0, atol=1e-5)
+    assert weighted.log_marginal_likelihood_ == pytest.approx(repeated.log_marginal_likelihood_, abs=1e-4)
+    assert weighted.score(X, y, WHOLE) == pytest.approx(repeated.score(*copies), abs=1e-5)
+    assert weighted.laplace_.n_data == WHOLE.sum()
+
+
+@pytest.mark.parametrize("y", [ONE, MANY])
+def test_partial_fit_takes_weights(y):
+    halves = [slice(0, 30), slice(30, 60)]
+    weighted, repeated = (LaplaceRegressor((), tune_prior=None, sigma_noise=0.5) for _ in range(2))
+    for half in halves:
+        weighted.partial_fit(X[half], y[half], sample_weight=WHOLE[half])
+        repeated.partial_fit(*(np.repeat(array[half], WHOLE[half], axis=0) for array in (X, y)))
+    np.testing.assert_allclose(weighted.predict(X), repeated.predict(X), rtol=0, atol=1e-7)
+
+
+def test_samples_of_weight_zero_are_not_read():
+    missing = np.where(WHOLE[:, None] == 0, np.nan, X)
+    labels = np.where(WHOLE == 0, "unknown", BINARY)
+    classifier = LaplaceClassifier((), random_state=0).fit(missing, labels, sample_weight=WHOLE)
+    assert classifier.classes_.tolist() == ["no", "yes"]
 
 
 @pytest.mark.parametrize("y", [ONE, MANY], ids=["one", "many"])
@@ -425,6 +463,25 @@ def test_alpha_is_the_matching_precision_where_a_full_batch_ends():
     assert np.abs(0.5 * weights).max() > 0.5
     assert np.abs(in_weights).max() < 1e-6
     assert np.abs(in_biases - 0.5 * biases).max() < 1e-6
+
+
+@pytest.mark.parametrize("name", ["binary", "multiclass", "regression"])
+def test_an_mlp_that_was_trained_with_weights_is_taken_over_with_them(name):
+    kind, peer, y = PROBLEMS[name]
+    params = {"activation": "tanh", "solver": "lbfgs", "alpha": 1.0, "tol": 1e-12, "max_iter": 5000}
+    mlp = peer(hidden_layer_sizes=(4,), warm_start=True, random_state=0, **params)
+    for _ in range(30):
+        mlp.fit(X, y, WHOLE)
+    estimator = kind.from_fitted(mlp, X, y, WHOLE, tune_prior=None)
+    sigma = getattr(estimator, "sigma_noise", 1.0)
+    in_weights, in_biases, weights, biases = gradients(estimator, y, WHOLE)
+    assert np.abs(weights).max() > 0.3
+    assert np.abs(sigma**2 * in_weights).max() < 1e-3
+    assert np.abs(sigma**2 * in_biases - biases).max() < 1e-3
+    repeated = kind.from_fitted(mlp, *(np.repeat(array, WHOLE, axis=0) for array in (X, y)), tune_prior=None)
+    assert_close(estimator.prior_precision, repeated.prior_precision)
+    assert_close(probabilities_or_mean(estimator), probabilities_or_mean(repeated), 1e-10)
+    assert_close(estimator.log_marginal_likelihood_, repeated.log_marginal_likelihood_, 1e-10)
 
 
 @pytest.mark.parametrize("name", PROBLEMS)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..model.bayesian_model import BayesianModel
+from ..model.weights import WeightedData
 from ..network.subset import Subset
 from ..structures.fit import Options, add_up
 from ..training.convergence import warn
@@ -23,6 +24,7 @@ def marglik_training(
     X: Any,
     y: Any,
     *,
+    sample_weight: Any = None,
     prior_structure: str = "scalar",
     optimize_noise: bool = False,
     theta0: Any = None,
@@ -41,6 +43,8 @@ def marglik_training(
     ----------
     model, X, y
         The model to start from, and the data.
+    sample_weight
+        A weight of at least 0 for each sample, (N,), by default 1.
     prior_structure, optimize_noise
         What is tuned, as in `Laplace.optimize_prior_precision`.
     theta0, rng
@@ -77,13 +81,13 @@ def marglik_training(
     tol, chosen = real_number("tol", tol, above=0.0), Options(**options)
     check_callback(callback, "(round, model, theta)")
     max_rounds, rng = whole_number("max_rounds", max_rounds, least=1), sampler(rng)
-    X, y = model.check_data(X, y)
+    data = model.check_weighted(X, y, sample_weight)
     subset = chosen.subset(model)
     empty = chosen.no_data(model.likelihood, subset)
     evidence_function(empty, model, np.zeros(model.network.n_params), prior_structure, optimize_noise)
     start = model.network.init(rng) if theta0 is None else model.check_theta(theta0, "theta0")
 
-    rounds = _Rounds(X, y, start, chosen, subset, prior_structure, tol, max_rounds, callback)
+    rounds = _Rounds(data, start, chosen, subset, prior_structure, tol, max_rounds, callback)
     return rounds.run(model, optimize_noise)
 
 
@@ -91,8 +95,7 @@ def marglik_training(
 class _Rounds:
     """Rounds of training and tuning on one set of data, from one start."""
 
-    X: Array
-    y: Any
+    data: WeightedData
     start: Array
     options: Options
     subset: Subset
@@ -103,10 +106,9 @@ class _Rounds:
 
     def run(self, model: BayesianModel, noise: bool) -> tuple[BayesianModel, Array]:
         """Return the first pair of model and theta between which MacKay's update moves by at most `tol`."""
-        X, y, given = self.X, self.y, model
-        theta = fit_map(model, X, y, theta0=self.start)
+        given, theta = model, self._trained(model, self.start)
         for step in range(1, self.max_rounds + 1):
-            fit = add_up(self.options, model, self.subset, theta, X, y)
+            fit = add_up(self.options, model, self.subset, theta, self.data)
             evidence = evidence_function(fit, model, theta, self.prior_structure, noise)
             if self.callback is not None:
                 self.callback(step, model, theta)
@@ -119,6 +121,10 @@ class _Rounds:
                 warn_at_edge("evidence", x, stacklevel=4)
                 return model, theta  # the very pair that was judged: another step may lead to another mode
             model = evidence.model_at(x)
-            theta = fit_map(model, X, y, theta0=theta)
+            theta = self._trained(model, theta)
         warn(f"prior and MAP still move by {moved:.2g} > {self.tol:g} after {self.max_rounds} rounds", stacklevel=3)
         return model, theta
+
+    def _trained(self, model: BayesianModel, theta0: Array) -> Array:
+        X, y, weight = self.data
+        return fit_map(model, X, y, sample_weight=weight, theta0=theta0)

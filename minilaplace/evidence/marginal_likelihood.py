@@ -137,7 +137,7 @@ class EvidenceFunction:
         return np.asarray(self.model.likelihood.sigma_noise)
 
     @property
-    def _n_targets(self) -> int:
+    def _n_targets(self) -> float:
         return self.fit.n_data * self.model.network.n_outputs
 
 

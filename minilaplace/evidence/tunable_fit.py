@@ -13,9 +13,12 @@ from ..posterior.gaussian import Posterior
 from ..predictive.distribution import PredictiveDistribution
 from ..predictive.links import link_of
 from ..structures.fit import Fit, Options
-from ..validation import check_callback, check_dense, option, refusal
+from ..validation import check_callback, check_dense, option, real_number, refusal
+from .by_predictions import PriorScore, tune_on_held_out, tune_to_budget
 from .marginal_likelihood import evidence_function, log_evidence
-from .tuning import METHODS, tune, tune_on_held_out
+from .tuning import METHODS, tune
+
+BY_PREDICTIONS = {"held_out": "held-out data", "budget": "data"}  # what the methods that predict ask for
 
 Self = TypeVar("Self", bound="TunableFit")
 
@@ -54,31 +57,40 @@ class TunableFit(PredictiveDistribution):
         X: Any = None,
         y: Any = None,
         link_approx: str | None = None,
+        budget: float = 0.01,
         callback: Callable[[int, BayesianModel], object] | None = None,
     ) -> Self:
         """Set the prior to the one that explains the data best at this theta, and return self: changes this object.
 
         `method` is `"marglik"`, which maximises the evidence by its gradient, `"mackay"`, which does so by MacKay's
-        iteration, or `"held_out"`, which maximises the predictive density of held-out X, y under `link_approx`. There
-        is one precision (`prior_structure="scalar"`), one for each layer (`"layerwise"`), or one for each parameter
-        (`"diag"`). `optimize_noise` lets the evidence choose a Gaussian's `sigma_noise` too. `callback(step, model)` is
-        called with each prior that is tried. Under the chosen prior theta is no longer the MAP estimate;
-        `marglik_training` finds a prior and a theta that agree.
+        iteration. There is one precision (`prior_structure="scalar"`), one for each layer (`"layerwise"`), or one for
+        each parameter (`"diag"`), and `optimize_noise` lets the evidence choose a Gaussian's `sigma_noise` too. Under
+        the chosen prior theta is no longer the MAP estimate; `marglik_training` finds a prior and a theta that agree.
+
+        Two methods look at predictions of X, y under `link_approx`, and choose a scalar precision: `"held_out"`
+        maximises the predictive density of data that the fit has not seen, and `"budget"` takes the weakest prior whose
+        averaged predictions cost at most `budget` nats a sample against the plugin's, for which the training data will
+        do. `callback(step, model)` is called with each prior that is tried.
         """
         evidence = evidence_function(self._fitted(), self.model, self.theta, prior_structure, optimize_noise)
         link_of(self.model.likelihood, link_approx)
         check_callback(callback, "(step, model)")
-        if option("method", method, (*METHODS, "held_out")) == "held_out":
+        if option("method", method, (*METHODS, *BY_PREDICTIONS)) in BY_PREDICTIONS:
             if prior_structure != "scalar" or optimize_noise:
                 received = f"{prior_structure!r} and optimize_noise={optimize_noise}"
-                raise ValueError(refusal("prior_structure", "'scalar' and no noise with 'held_out'", received))
+                raise ValueError(refusal("prior_structure", f"'scalar' and no noise with {method!r}", received))
             if X is None or y is None:
-                raise ValueError(refusal("X" if X is None else "y", "held-out data for method='held_out'", None))
+                raise ValueError(
+                    refusal("X" if X is None else "y", f"{BY_PREDICTIONS[method]} for method={method!r}", None)
+                )
+            budget = real_number("budget", budget, above=0.0)
             X, y = self.model.check_data(X, y)
-            model = tune_on_held_out(self.model, lambda m: self._with(m).predict(X, link_approx, rng=0), y, callback)
+            score = PriorScore(self.model, lambda m: self._with(m).predict(X, link_approx, rng=0), y, callback)
+            held_out = method == "held_out"
+            model = tune_on_held_out(score) if held_out else tune_to_budget(score, self.predict(X, "plugin"), budget)
         elif X is not None or y is not None:
-            name = "y" if X is None else "X"
-            raise ValueError(refusal(name, f"None but for method='held_out', as {method!r} asks no new data", "some"))
+            name, known = "y" if X is None else "X", " or ".join(map(repr, BY_PREDICTIONS))
+            raise ValueError(refusal(name, f"None but for method={known}, as {method!r} asks no new data", "some"))
         else:
             model = tune(evidence, method, callback)
         self.model, self._posterior = model, None

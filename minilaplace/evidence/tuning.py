@@ -1,8 +1,7 @@
-"""Priors and noise chosen by the evidence, or by held-out data.
+"""Priors and noise chosen by the evidence.
 
-`tune` maximises the evidence at a given theta, and `tune_on_held_out` the density of data that the fit has not seen.
-But the MAP estimate depends on the prior: the theta of one prior is no mode under another. `marglik_training`
-in `joint.py` alternates training and tuning until neither moves.
+`tune` maximises the evidence at a given theta. But the MAP estimate depends on the prior: the theta of one prior is no
+mode under another. `marglik_training` in `joint.py` alternates training and tuning until neither moves.
 """
 
 from __future__ import annotations
@@ -10,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
-from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize
 
 from ..model.bayesian_model import BayesianModel
-from ..predictive.links import Prediction
-from ..predictive.outputs import OutOfRangeError
 from ..training.convergence import warn
 from ..training.lbfgs import FORBIDDING
 from ..validation import Array, option
@@ -27,6 +23,7 @@ NOT_DETERMINED = (
     "the data determines nearly as many parameters as it has targets, and so not the noise: sigma_noise stays as "
     "given, and only the prior is tuned"
 )
+Search = Callable[[EvidenceFunction, Array, Callable[[Array], None]], Array]
 TuningCallback = Callable[[int, BayesianModel], object]  # called with each model that is tried, counted from 1
 
 
@@ -36,6 +33,9 @@ def tune(evidence: EvidenceFunction, method: str, callback: TuningCallback | Non
     `"marglik"` is SciPy's L-BFGS-B on the evidence and its gradient, `"mackay"` the fixed-point iteration. Issues a
     ConvergenceWarning if an optimum is at the edge of the range that is searched, 1e-8 to 1e8, the iteration does not
     settle, or the data does not determine the noise (`EvidenceFunction.determines_noise`): then the noise stays.
+
+    Under an exact Hessian the evidence rises without end towards the weakest prior that is possible at all, where the
+    posterior is wider than the prior. That is no maximum: a search that ends there starts again from stronger priors.
     """
     steps = count(1)
 
@@ -44,20 +44,38 @@ def tune(evidence: EvidenceFunction, method: str, callback: TuningCallback | Non
             callback(next(steps), evidence.model_at(x))
 
     search = METHODS[option("method", method, METHODS)]
-    x = search(evidence, np.clip(evidence.start, *LOG_BOUNDS), tried)
+    x = _found(search, evidence, tried)
     if evidence.noise and not evidence.determines_noise(x):
         warn(NOT_DETERMINED, stacklevel=3)
         evidence = replace(evidence, noise=False)
-        x = search(evidence, np.clip(evidence.start, *LOG_BOUNDS), tried)
+        x = _found(search, evidence, tried)
     warn_at_edge("evidence", x)
     return evidence.model_at(x)
+
+
+def _found(search: Search, evidence: EvidenceFunction, tried: Callable[[Array], None]) -> Array:
+    """Return what a search finds from the first start at which it does not end at an impossible prior.
+
+    The starts are the evidence's own, and priors that are e times as strong each time; if none will do, the error that
+    the first one led to is raised.
+    """
+    start, refused = np.clip(evidence.start, *LOG_BOUNDS), None
+    priors = np.arange(len(start)) < len(start) - evidence.noise
+    while True:
+        try:
+            return search(evidence, start, tried)
+        except np.linalg.LinAlgError as error:
+            refused = refused or error
+        if np.all(start[priors] >= LOG_BOUNDS[1]):
+            raise refused
+        start = np.where(priors, np.minimum(start + 1, LOG_BOUNDS[1]), start)
 
 
 def _climb(evidence: EvidenceFunction, x: Array, tried: Callable[[Array], None]) -> Array:
     """Return the maximum by L-BFGS-B, inside boxes: a long first step could end where the prior is lost in rounding.
 
-    A prior under which the precision is not positive definite scores worst. Towards the weakest prior that is possible
-    with an indefinite Hessian the evidence rises without end, and its error is raised if the search ends there.
+    A prior under which the precision is not positive definite scores worst. If the search ends beside such a prior, its
+    error is raised.
     """
     options = {"maxiter": 1000, "ftol": 1e-15, "gtol": 1e-8}
     refused: list[np.linalg.LinAlgError] = []
@@ -71,7 +89,7 @@ def _climb(evidence: EvidenceFunction, x: Array, tried: Callable[[Array], None])
             return FORBIDDING, np.zeros_like(x)
         return -value, -gradient
 
-    evidence.value_and_gradient(x)  # the prior to start from must be possible itself
+    evidence.value_and_gradient(x)
     at_side = True
     while at_side:
         low, high = np.maximum(x - 3, LOG_BOUNDS[0]), np.minimum(x + 3, LOG_BOUNDS[1])
@@ -110,44 +128,7 @@ def _iterate(evidence: EvidenceFunction, x: Array, tried: Callable[[Array], None
     return x
 
 
-METHODS = {"marglik": _climb, "mackay": _iterate}
-
-
-def tune_on_held_out(
-    model: BayesianModel,
-    predict: Callable[[BayesianModel], Array | Prediction],
-    y: Any,
-    callback: TuningCallback | None = None,
-) -> BayesianModel:
-    """Return the model whose scalar prior precision gives held-out targets y the largest mean log density.
-
-    `predict(model)` returns the predictions of a model for these targets. A prior under which it raises an
-    OutOfRangeError or a LinAlgError scores worst; if no prior is possible, the last error is raised. Issues a
-    ConvergenceWarning if the optimum is at the edge of the range that is searched, 1e-8 to 1e8.
-    """
-    steps, refused = count(1), []
-
-    def loss(log_delta: float) -> float:
-        trial = replace(model, prior_precision=float(np.exp(log_delta)))
-        if callback is not None:
-            callback(next(steps), trial)
-        try:
-            score = float(model.likelihood.log_score(predict(trial), y).mean())
-        except (OutOfRangeError, np.linalg.LinAlgError) as error:  # the prior is too weak for the data or the curvature
-            refused.append(error)
-            return FORBIDDING
-        return -score if score > -FORBIDDING else FORBIDDING
-
-    grid = np.linspace(*LOG_BOUNDS, 33)  # the density may have several maxima: first find the interval of the largest
-    losses = [loss(x) for x in grid]
-    k = int(np.argmin(losses))
-    if len(refused) == len(grid):
-        raise refused[-1]
-    bounds = grid[max(k - 1, 0)], grid[min(k + 1, 32)]
-    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})
-    best = found.x if found.fun <= losses[k] else grid[k]
-    warn_at_edge("held-out score", np.array([best]))
-    return replace(model, prior_precision=float(np.exp(best)))
+METHODS: dict[str, Search] = {"marglik": _climb, "mackay": _iterate}
 
 
 def warn_at_edge(what: str, x: Array, stacklevel: int = 4) -> None:

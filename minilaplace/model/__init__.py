@@ -7,6 +7,7 @@
 | `likelihood.py` | what every likelihood answers, and how to write one of your own |
 | `gaussian.py` | the likelihood of a regression |
 | `heteroscedastic.py` | the likelihood of a regression whose noise the network predicts |
+| `weights.py` | data whose samples count more than once, or less |
 """
 
 from .bayesian_model import BayesianModel
@@ -14,6 +15,7 @@ from .classes import Bernoulli, BradleyTerry, Categorical
 from .gaussian import Gaussian
 from .heteroscedastic import HeteroscedasticGaussian
 from .likelihood import Likelihood
+from .weights import WeightedData, weighed
 
 __all__ = [
     "BayesianModel",
@@ -23,4 +25,6 @@ __all__ = [
     "Gaussian",
     "HeteroscedasticGaussian",
     "Likelihood",
+    "WeightedData",
+    "weighed",
 ]

@@ -7,6 +7,9 @@ normaliser:
 
     loss(theta) = sum_n -log p(y_n | f(x_n, theta)) + 1/2 (theta - mu0)^T Lambda0 (theta - mu0)
 
+Where samples have weights w_n, the sum is that of w_n times each sample's term: a whole number stands for as many
+copies of the sample, and 0 for its absence.
+
 | prior_precision | Lambda0 |
 |---|---|
 | a number | that number times I |
@@ -26,8 +29,18 @@ from scipy.linalg import solve
 
 from ..network.jacobian import n_parameters
 from ..network.mlp import MLP
-from ..validation import Array, instance, matrix, number_or_vector, positive_definite, real_array, vector
+from ..validation import (
+    Array,
+    instance,
+    matrix,
+    number_or_vector,
+    positive_definite,
+    real_array,
+    sample_weights,
+    vector,
+)
 from .likelihood import Likelihood
+from .weights import WeightedData, weighed
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,17 +82,19 @@ class BayesianModel:
                 value.setflags(write=False)
             object.__setattr__(self, name, value)
 
-    def loss(self, theta: Array, X: Array, y: Any) -> float:
-        """Return sum_n -log p(y_n | f_n) + 1/2 (theta - mu0)^T Lambda0 (theta - mu0), the regularised loss."""
+    def loss(self, theta: Array, X: Array, y: Any, sample_weight: Array | None = None) -> float:
+        """Return sum_n -w_n log p(y_n | f_n) + 1/2 (theta - mu0)^T Lambda0 (theta - mu0), the regularised loss."""
         with np.errstate(under="ignore"):  # a class that is almost sure has an exp that is 0
             nll = self.likelihood.nll(self.network.forward(theta, X), y)
-            return float(nll.sum()) + self._penalty(theta)
+            return float(weighed(nll, sample_weight).sum()) + self._penalty(theta)
 
-    def gradient(self, theta: Array, X: Array, y: Any) -> Array:
-        """Return the gradient of the loss, sum_n J_n^T d nll_n / d f_n + prior_precision * (theta - mu0), (P,)."""
-        return self.loss_and_gradient(theta, X, y)[1]
+    def gradient(self, theta: Array, X: Array, y: Any, sample_weight: Array | None = None) -> Array:
+        """Return the gradient of the loss, sum_n w_n J_n^T d nll_n / d f_n + Lambda0 (theta - mu0), (P,)."""
+        return self.loss_and_gradient(theta, X, y, sample_weight)[1]
 
-    def loss_and_gradient(self, theta: Array, X: Array, y: Any, share: float = 1.0) -> tuple[float, Array]:
+    def loss_and_gradient(
+        self, theta: Array, X: Array, y: Any, sample_weight: Array | None = None, *, share: float = 1.0
+    ) -> tuple[float, Array]:
         """Return the loss and its gradient (P,), by one forward and one backward pass.
 
         The prior's term is multiplied by `share`. A mini-batch that is a tenth of the data passes 0.1, so that the
@@ -87,8 +102,8 @@ class BayesianModel:
         """
         with np.errstate(under="ignore"):
             trace = self.network.trace(theta, X)
-            nll = float(self.likelihood.nll(trace.output, y).sum())
-            gradient = trace.backward(self.likelihood.gradient(trace.output, y))
+            nll = float(weighed(self.likelihood.nll(trace.output, y), sample_weight).sum())
+            gradient = trace.backward(weighed(self.likelihood.gradient(trace.output, y), sample_weight))
             return nll + share * self._penalty(theta), gradient + share * self.pull(theta)
 
     def under(self, prior_precision: Any = None, sigma_noise: Any = None) -> BayesianModel:
@@ -155,6 +170,14 @@ class BayesianModel:
         """Return X as (N, D) finite floats and y in the likelihood's form, or raise a ValueError."""
         X = self.check_inputs(X)
         return X, self.check_targets(y, len(X))
+
+    def check_weighted(self, X: Any, y: Any, sample_weight: Any, *, stored: bool = False) -> WeightedData:
+        """Return the data with a weight for each sample, 1 if none is given, or raise a ValueError.
+
+        X is an array as `check_inputs` returns it, or, if it may stay `stored` on a disk, what is read by slices.
+        """
+        X = self.network.check_readable(X) if stored else self.check_inputs(X)
+        return WeightedData(X, self.check_targets(y, len(X)), sample_weights("sample_weight", sample_weight, len(X)))
 
     def check_targets(self, y: Any, n_samples: int) -> Any:
         """Return y in the likelihood's form, or raise a ValueError."""

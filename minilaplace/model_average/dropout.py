@@ -43,7 +43,8 @@ def mc_dropout(
     rng
         Seed or generator for the start, the order of the data and the masks.
     **options
-        The other options of `fit_dropout`: `theta0`, `callback`, `epochs`, `batch_size` and `learning_rate`.
+        The other options of `fit_dropout`: `sample_weight`, `theta0`, `callback`, `epochs`, `batch_size` and
+        `learning_rate`.
 
     Examples
     --------
@@ -63,6 +64,7 @@ def fit_dropout(
     y: Any,
     *,
     rate: float = 0.1,
+    sample_weight: Any = None,
     theta0: Any = None,
     rng: Seed = None,
     callback: TrainingCallback | None = None,
@@ -83,24 +85,25 @@ def fit_dropout(
     adam = Adam(epochs, batch_size, learning_rate)
     check_callback(callback, "(epoch, theta, loss)")
     rate = _checked_rate(model.network, rate)
-    X, y = model.check_data(X, y)
+    data = model.check_weighted(X, y, sample_weight)
     rng = sampler(rng)
     theta = model.network.init(rng) if theta0 is None else model.check_theta(theta0, "theta0")
     masks = rng.spawn(1)[0]  # a generator of their own, so that the order of the data does not depend on the rate
 
     def gradient(theta: Array, batch: NDArray[np.intp]) -> Array:
         mask = _mask(model.network, rate, masks)
-        of_nll = model.loss_and_gradient(mask * theta, X[batch], y[batch], share=0.0)[1]
-        return mask * of_nll + len(batch) / len(X) * model.pull(theta)
+        of_nll = model.loss_and_gradient(mask * theta, *data.some(batch), share=0.0)[1]
+        share = len(batch) / len(data.X)
+        return (mask * of_nll + share * model.pull(theta)) / (share * data.weight.sum())
 
     def report(epoch: int, theta: Array) -> None:
         if callback is not None:
-            callback(epoch, theta.copy(), model.loss(theta, X, y))
+            callback(epoch, theta.copy(), model.loss(theta, *data))
 
     with np.errstate(all="ignore"):  # as in `fit_map`
-        check_finite("theta0", model, theta, X, y)
-        theta = adam.descend(gradient, len(X), theta, rng, report)
-        check_finite("learning_rate", model, theta, X, y)
+        check_finite("theta0", model, theta, data)
+        theta = adam.descend(gradient, len(data.X), theta, rng, report)
+        check_finite("learning_rate", model, theta, data)
     return theta
 
 

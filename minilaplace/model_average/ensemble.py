@@ -21,6 +21,7 @@ def deep_ensemble(
     y: Any,
     n_members: int = 5,
     *,
+    sample_weight: Any = None,
     rng: Seed = None,
     executor: Executor | None = None,
     callback: TrainingCallback | None = None,
@@ -34,6 +35,8 @@ def deep_ensemble(
         The `BayesianModel`, inputs (N, D) and targets.
     n_members
         The number S of starts; five are often enough.
+    sample_weight
+        A weight of at least 0 for each sample, (N,), by default 1.
     rng
         Seed or generator, from which each member gets a generator of its own. The same seed gives the same members,
         wherever they are trained.
@@ -64,11 +67,12 @@ def deep_ensemble(
     optimizer_of(options.get("method", "lbfgs"), {name: options[name] for name in options if name != "method"})
     check_executor(executor)
     check_callback(callback, "(member, theta, loss)")
-    X, y = model.check_data(X, y)
-    jobs = [partial(fit_map, model, X, y, rng=own, **options) for own in sampler(rng).spawn(n_members)]
+    X, y, weight = model.check_weighted(X, y, sample_weight)
+    train = partial(fit_map, model, X, y, sample_weight=weight, **options)
+    jobs = [partial(train, rng=own) for own in sampler(rng).spawn(n_members)]
     thetas = []
     for theta in side_by_side(jobs, executor):
         thetas.append(theta)
         if callback is not None:
-            callback(len(thetas), theta.copy(), model.loss(theta, X, y))
+            callback(len(thetas), theta.copy(), model.loss(theta, X, y, weight))
     return np.array(thetas)

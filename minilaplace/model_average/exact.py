@@ -23,6 +23,7 @@ from scipy.special import expit, logsumexp
 
 from ..curvature import hessian
 from ..model.bayesian_model import BayesianModel
+from ..model.weights import WeightedData
 from ..predictive.links import Prediction
 from ..training.map_estimate import fit_map
 from ..validation import Array, instance, refusal
@@ -34,8 +35,10 @@ UNRESOLVED = 0.01  # the difference between the probabilities of even and odd pl
 BLOCK_FLOATS = 2**18  # logits that are computed together, 2 MB
 
 
-def exact_posterior(model: BayesianModel, X: Any, y: Any) -> ExactPosterior:
+def exact_posterior(model: BayesianModel, X: Any, y: Any, sample_weight: Any = None) -> ExactPosterior:
     """Return the posterior given X (N, D) and y on a grid, for a single layer with at most 3 parameters.
+
+    `sample_weight` (N,), each at least 0, multiplies the samples' terms.
 
     On the toy data sets, separable or not, log evidence, mean (in standard deviations) and probabilities are within
     2e-6 of the integrals if the prior precision is 0.1 or more, within 2e-4 if it is 0.01, and within 5e-3 below that.
@@ -51,17 +54,17 @@ def exact_posterior(model: BayesianModel, X: Any, y: Any) -> ExactPosterior:
     if len(model.network.shapes) > 1 or P > 3:
         expected = "a single layer with at most 3 parameters (a larger posterior can be sampled by `hmc`)"
         raise ValueError(refusal("model", expected, model.network))
-    X, y = model.check_data(X, y)
-    mean = fit_map(model, X, y, theta0=np.zeros(P))
-    root = solve_triangular(cholesky(hessian(model, mean, X, y) + _prior_precision(model)), np.eye(P))  # L
+    data = model.check_weighted(X, y, sample_weight)
+    mean = fit_map(model, data.X, data.y, sample_weight=data.weight, theta0=np.zeros(P))
+    root = solve_triangular(cholesky(hessian(model, mean, *data) + _prior_precision(model)), np.eye(P))  # L
     for _ in range(4):
         corner, edges = mean - REACH * root.sum(axis=1), 2 * REACH / (COARSE - 1) * root
-        coarse, index = _on_grid(model, X, y, corner, edges, COARSE)
+        coarse, index = _on_grid(model, data, corner, edges, COARSE)
         mean, root = coarse.mean, cholesky(coarse.covariance(), lower=True)
     for n in (COARSE, FINE[P]):  # each time in the smallest box around what was not negligible
         low, high = index.min(axis=0) - 1, index.max(axis=0) + 1
         corner, edges = corner + edges @ low, edges * (high - low) / (n - 1)
-        posterior, index = _on_grid(model, X, y, corner, edges, n)
+        posterior, index = _on_grid(model, data, corner, edges, n)
     if np.abs(posterior.weights @ (-1.0) ** index).max() > UNRESOLVED:
         expected = f"a posterior that {FINE[P]} points along each axis resolve"
         raise ValueError(refusal("model", expected, "one with steeper walls; strengthen the prior or scale the inputs"))
@@ -135,10 +138,10 @@ class ExactPosterior:
 
 
 def _on_grid(
-    model: BayesianModel, X: Array, y: Any, corner: Array, edges: Array, n: int
+    model: BayesianModel, data: WeightedData, corner: Array, edges: Array, n: int
 ) -> tuple[ExactPosterior, NDArray[np.intp]]:
     """Return the posterior on the points corner + edges @ index, and the index of each, (Q, P) of 0 .. n - 1."""
-    A, y, P = _rows(model, X), np.ravel(y), len(corner)
+    A, y, P = _rows(model, data.X), np.ravel(data.y), len(corner)
 
     def point(index: NDArray[np.intp]) -> Array:
         return corner + index @ edges.T
@@ -146,7 +149,7 @@ def _on_grid(
     def loss(thetas: Array) -> Array:
         f = thetas @ A.T  # (Q, N)
         nll = model.likelihood.nll(f.reshape(-1, 1), np.tile(y, len(f))).reshape(f.shape)
-        return nll.sum(axis=1) + 0.5 * ((thetas - model.prior_mean) * model.pull(thetas)).sum(axis=1)
+        return nll @ data.weight + 0.5 * ((thetas - model.prior_mean) * model.pull(thetas)).sum(axis=1)
 
     index = np.indices((n,) * P).reshape(P, -1).T  # (n^P, P)
     n_blocks = 1 + len(index) * len(A) // BLOCK_FLOATS

@@ -55,6 +55,7 @@ def hmc(
     y: Any,
     n_samples: int = 1000,
     *,
+    sample_weight: Any = None,
     n_chains: int = 4,
     n_warmup: int = 500,
     n_leapfrog: int = 32,
@@ -69,9 +70,12 @@ def hmc(
     ----------
     model, X, y
         The `BayesianModel`, inputs (N, D) and targets.
-    n_samples, n_chains, n_warmup
-        The number of draws to keep from each chain, the number of chains, and the number of draws of each chain, at
-        least 20, that only tune the step and the masses.
+    n_samples
+        The number of draws to keep from each chain.
+    sample_weight
+        A weight of at least 0 for each sample, (N,), by default 1.
+    n_chains, n_warmup
+        The number of chains, and the number of draws of each, at least 20, that only tune the step and the masses.
     n_leapfrog
         The largest number of leapfrog steps, and so of gradients, for each draw. The number is drawn from 1 to
         `n_leapfrog`, because trajectories of equal lengths may all be half a period, and then a chain only alternates
@@ -106,8 +110,8 @@ def hmc(
     n_warmup, n_leapfrog = whole_number("n_warmup", n_warmup, least=20), whole_number("n_leapfrog", n_leapfrog, least=1)
     check_executor(executor)
     check_callback(callback, "(chain, theta, loss)")
-    X, y = model.check_data(X, y)
-    potential = partial(model.loss_and_gradient, X=X, y=y)
+    data = model.check_weighted(X, y, sample_weight)
+    potential = partial(model.loss_and_gradient, X=data.X, y=data.y, sample_weight=data.weight)
     if theta0 is None:
         _point("y", "targets whose loss is finite at the prior mean, and its gradient", potential, _mean(model))
     given = [] if theta0 is None else _given_starts(model, potential, theta0, n_chains)
@@ -119,7 +123,7 @@ def hmc(
         chains.append(chain)
         if callback is not None:
             last = chain[0][-1]
-            callback(len(chains), last.copy(), model.loss(last, X, y))
+            callback(len(chains), last.copy(), model.loss(last, *data))
     samples, acceptance, step_size, divergences = map(np.array, zip(*chains, strict=True))
     return Chains(samples, acceptance, step_size, divergences, np.array([start.theta for start in starts]))
 

@@ -7,17 +7,13 @@ scikit-learn (`_take_over`), and predicts.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from copy import copy
 from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
-from sklearn import exceptions
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..evidence.joint import marglik_training
@@ -26,15 +22,18 @@ from ..evidence.tuning import METHODS
 from ..laplace import Laplace
 from ..model.bayesian_model import BayesianModel
 from ..model.likelihood import Likelihood
+from ..model.weights import WeightedData
 from ..network.mlp import MLP
 from ..predictive.links import link_of
 from ..structures.fit import Options
-from ..training.convergence import convergence_heard
 from ..training.map_estimate import fit_map
-from ..validation import Array, boolean, instance, option, refusal, refuse_masked, whole_number
+from ..validation import Array, boolean, instance, option, refusal, refuse_masked, sample_weights, whole_number
+from .conventions import as_a_whole, present, seed_of
 from .mlp import activation_here, carried
 
 BUDGETS = {"lbfgs": "max_iterations", "adam": "epochs"}  # the name of `max_iter` in `fit_map`, by solver
+
+EXACT = 1e-8  # the gradient of L-BFGS: predictions must not show whether a row was repeated or had a weight
 
 Self = TypeVar("Self", bound="LaplaceMLP")
 
@@ -64,24 +63,26 @@ class LaplaceMLP(BaseEstimator):
 
     _peer: ClassVar[Any]  # scikit-learn's MLP for the same task
 
-    def fit(self: Self, X: Any, y: Any) -> Self:
-        """Train on inputs X (N, D) and targets y, and return self; data of earlier fits are forgotten."""
-        with self._as_a_whole():
+    def fit(self: Self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train on inputs X (N, D) and targets y, and return self; data of earlier fits are forgotten.
+
+        `sample_weight` (N,), each at least 0: a sample of weight 2 counts twice, one of weight 0 not at all.
+        """
+        with as_a_whole(self):
             warm = boolean("warm_start", self.warm_start) and self.__sklearn_is_fitted__()
-            X, y = self._read(X, y, reset=not warm)
-            self._fit(X, y, self.theta_ if warm else None)
+            self._fit(self._read_weighted(X, y, sample_weight, reset=not warm), self.theta_ if warm else None)
         return self
 
     @classmethod
-    def from_fitted(cls: type[Self], mlp: Any, X: Any, y: Any, **params: Any) -> Self:
+    def from_fitted(cls: type[Self], mlp: Any, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
         """Return a fitted estimator with a trained scikit-learn MLP's point predictions, and error bars around them.
 
         Parameters
         ----------
         mlp
             A trained `MLPClassifier` of one label a sample, or an `MLPRegressor` with squared error.
-        X, y
-            The data that it was trained on, without sample weights.
+        X, y, sample_weight
+            The data that it was trained on, and their weights if it was trained with some.
         **params
             Parameters of the estimator other than `hidden_layer_sizes` and `activation`. By default `prior_precision`
             is the one that corresponds to the MLP's `alpha` (`matching_precision`), and the `sigma_noise` of a
@@ -104,15 +105,17 @@ class LaplaceMLP(BaseEstimator):
         estimator = cls(network.sizes[1:-1], mlp.activation).set_params(**params)
         if estimator.tune_prior == "online":
             raise ValueError(refusal("tune_prior", "None, 'marglik' or 'mackay' around a given theta", "'online'"))
-        with estimator._as_a_whole():
-            X, y = estimator._take_over(mlp, X, y, params.keys())
-            estimator._keep(estimator._posterior(estimator._model(y), theta, X, y), mlp.n_iter_)
+        with as_a_whole(estimator):
+            X, y, weight = present(X, y, sample_weight)
+            X, y = estimator._take_over(mlp, X, y, weight, params.keys())
+            data = WeightedData(X, y, sample_weights("sample_weight", weight, len(X)))
+            estimator._keep(estimator._posterior(estimator._model(y), theta, data), mlp.n_iter_)
         return estimator
 
     def tune_on_held_out(self: Self, X: Any, y: Any) -> Self:
         """Choose the scalar prior precision that best predicts data X, y that are new to the fit, and return self."""
         check_is_fitted(self)
-        with self._as_a_whole():
+        with as_a_whole(self):
             X, y = self._read(X, y, reset=False)
             la = copy(self.laplace_)
             self._keep(la.optimize_prior_precision("held_out", X=X, y=y, link_approx=self.link_approx), self.n_iter_)
@@ -121,19 +124,21 @@ class LaplaceMLP(BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "laplace_")
 
-    def _fit(self, X: Array, y: Any, theta0: Array | None = None) -> None:
-        model = self._model(y)
-        theta, n_iter = self._train(model, X, y, theta0)
+    def _fit(self, data: WeightedData, theta0: Array | None = None) -> None:
+        model = self._model(data.y)
+        theta, n_iter = self._train(model, data, theta0)
         if self.tune_prior == "online":
-            model, theta = marglik_training(model, X, y, theta0=theta, **self._tuning(), **self._options())
-        self._keep(self._posterior(model, theta, X, y), n_iter)
+            X, y, weight = data
+            tuning = {**self._tuning(), **self._options()}
+            model, theta = marglik_training(model, X, y, sample_weight=weight, theta0=theta, **tuning)
+        self._keep(self._posterior(model, theta, data), n_iter)
 
-    def _learn_more(self, X: Any, y: Any, **read: Any) -> None:
+    def _learn_more(self, X: Any, y: Any, sample_weight: Any, **read: Any) -> None:
         """Fit the first data, and train on later data with the posterior of the earlier data as the prior."""
         first = not self.__sklearn_is_fitted__()
-        X, y = self._read(X, y, reset=first, **read)
+        data = self._read_weighted(X, y, sample_weight, reset=first, **read)
         if first:
-            self._fit(X, y)
+            self._fit(data)
             return
         if self.subset_of_weights != "all":
             expected = "'all' with partial_fit, which trains all weights and would forget those without a posterior"
@@ -142,8 +147,8 @@ class LaplaceMLP(BaseEstimator):
             expected = "'full', 'lowrank', 'gp' or 'diag' with partial_fit, whose posterior can be a prior_precision"
             raise ValueError(refusal("hessian_structure", expected, repr(self.hessian_structure)))
         model = self.laplace_.as_prior()
-        theta, n_iter = self._train(model, X, y, self.theta_)
-        self._keep(Laplace(model, theta, **self._options()).fit(X, y), n_iter)
+        theta, n_iter = self._train(model, data, self.theta_)
+        self._keep(Laplace(model, theta, **self._options()).fit(data.X, data.y, sample_weight=data.weight), n_iter)
 
     def _model(self, y: Any) -> BayesianModel:
         """Return the model before tuning, after a check of all parameters, so that training is not in vain."""
@@ -175,48 +180,30 @@ class LaplaceMLP(BaseEstimator):
     def _tuning(self) -> dict[str, Any]:
         return {"prior_structure": self.prior_structure}
 
-    def _train(self, model: BayesianModel, X: Array, y: Any, theta0: Array | None) -> tuple[Array, int]:
+    def _train(self, model: BayesianModel, data: WeightedData, theta0: Array | None) -> tuple[Array, int]:
         """Return the MAP estimate and the number of steps of its training."""
         steps = [0]
-        budget = {} if self.max_iter is None else {BUDGETS[self.solver]: self.max_iter}
+        budget: dict[str, Any] = {} if self.max_iter is None else {BUDGETS[self.solver]: self.max_iter}
+        if self.solver == "lbfgs":
+            budget["tolerance"] = EXACT
         theta = fit_map(
-            model, X, y, theta0=theta0, method=self.solver, rng=self._seed,
+            model, data.X, data.y, sample_weight=data.weight, theta0=theta0, method=self.solver, rng=self._seed,
             callback=lambda step, theta, loss: steps.append(step), **budget,
         )  # fmt: skip
         return theta, steps[-1]
 
-    def _posterior(self, model: BayesianModel, theta: Array, X: Array, y: Any) -> Laplace:
-        la = Laplace(model, theta, **self._options()).fit(X, y)
+    def _posterior(self, model: BayesianModel, theta: Array, data: WeightedData) -> Laplace:
+        la = Laplace(model, theta, **self._options()).fit(data.X, data.y, sample_weight=data.weight)
         return la.optimize_prior_precision(self.tune_prior, **self._tuning()) if self.tune_prior in METHODS else la
 
     def _keep(self, la: Laplace, n_iter: int) -> None:
         self.log_marginal_likelihood_ = la.log_marginal_likelihood()
         self.laplace_, self.model_, self.theta_, self.n_iter_ = la, la.model, la.theta, n_iter
 
-    @contextmanager
-    def _as_a_whole(self) -> Iterator[None]:
-        """Restore the attributes that the estimator had if the block fails or is interrupted.
-
-        What training and tuning have to say of their convergence becomes one warning in scikit-learn's own category, by
-        which its users filter. The process' filters are not touched, as other threads may be fitting.
-        """
-        before = self.__dict__.copy()
-        try:
-            with convergence_heard() as heard:
-                try:
-                    yield
-                finally:
-                    if heard:
-                        message = "\n".join(dict.fromkeys(heard)).replace("max_iterations", "max_iter")
-                        warnings.warn(message, exceptions.ConvergenceWarning, stacklevel=4)
-        except BaseException:
-            self.__dict__ = before
-            raise
-
     def _new_inputs(self, X: Any) -> Array:
         check_is_fitted(self)
         refuse_masked(X=X)
-        return validate_data(self, X, dtype=np.float64, reset=False)
+        return validate_data(self, X, dtype=np.float64, order="C", reset=False)
 
     def _predict(self, X: Any) -> Any:
         X = self._new_inputs(X)
@@ -227,19 +214,20 @@ class LaplaceMLP(BaseEstimator):
         X, rng = self._new_inputs(X), np.random.default_rng(seed_of(random_state))
         return self.laplace_.functional_samples(X, n_samples, rng), rng
 
+    def _read_weighted(self, X: Any, y: Any, sample_weight: Any, *, reset: bool, **read: Any) -> WeightedData:
+        """Return inputs and targets as `_read` does, with their weights; samples of weight 0 are not read at all."""
+        X, y, weight = present(X, y, sample_weight)
+        X, y = self._read(X, y, reset=reset, **read)
+        return WeightedData(X, y, sample_weights("sample_weight", weight, len(X)))
+
     def _read(self, X: Any, y: Any, *, reset: bool) -> tuple[Array, Any]:
         """Return inputs and targets in the form that the likelihood takes; with `reset`, store features and classes."""
         raise NotImplementedError
 
-    def _take_over(self, mlp: Any, X: Any, y: Any, given: Any) -> tuple[Array, Any]:
+    def _take_over(self, mlp: Any, X: Any, y: Any, weight: Any, given: Any) -> tuple[Array, Any]:
         """Return an MLP's training data as `_read` does, and set prior and noise by the MLP, except those `given`."""
         raise NotImplementedError
 
     def _outputs(self, y: Any) -> tuple[int, Likelihood]:
         """Return the number of outputs of the network, and the likelihood of the targets."""
         raise NotImplementedError
-
-
-def seed_of(random_state: Any) -> int:
-    """Return a seed for NumPy's generators from what scikit-learn takes as `random_state`."""
-    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))

@@ -19,6 +19,7 @@ from ..model.gaussian import Gaussian
 from ..model.likelihood import Likelihood, every_class
 from ..validation import Array, refusal, refuse_masked
 from .base import LaplaceMLP
+from .conventions import as_a_whole
 from .mlp import matching_precision, residual_noise
 
 
@@ -80,7 +81,7 @@ class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
     _peer = MLPClassifier
     classes_: Any
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> LaplaceClassifier:
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> LaplaceClassifier:
         """Learn from more data, with the posterior of the earlier data as the prior, and return self.
 
         The first call is a `fit`, where `classes` are the labels of all data to come, by default those in y. It alone
@@ -88,8 +89,8 @@ class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
         estimate. It needs a `hessian_structure` of `"full"`, `"lowrank"`, `"gp"` or `"diag"`, whose posteriors can be
         priors.
         """
-        with self._as_a_whole():
-            self._learn_more(X, y, classes=classes)
+        with as_a_whole(self):
+            self._learn_more(X, y, sample_weight, classes=classes)
         return self
 
     def predict_proba(self, X: Any) -> Array:
@@ -115,7 +116,7 @@ class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
 
     def _read(self, X: Any, y: Any, *, reset: bool, classes: Any = None) -> tuple[Array, Any]:
         refuse_masked(X=X, y=y)
-        X, y = validate_data(self, X, y, dtype=np.float64, reset=reset)
+        X, y = validate_data(self, X, y, dtype=np.float64, order="C", reset=reset)
         check_classification_targets(y)
         if reset:
             self.classes_ = np.unique(y if classes is None else classes)
@@ -128,7 +129,7 @@ class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
             raise ValueError(refusal("y", f"labels among the classes {known.tolist()}", strange.tolist()))
         return X, np.searchsorted(known, y)
 
-    def _take_over(self, mlp: Any, X: Any, y: Any, given: Any) -> tuple[Array, Any]:
+    def _take_over(self, mlp: Any, X: Any, y: Any, weight: Any, given: Any) -> tuple[Array, Any]:
         if mlp.out_activation_ == "logistic" and mlp.n_outputs_ > 1:
             raise ValueError(refusal("mlp", "one label a sample", f"{mlp.n_outputs_} labels: a multilabel classifier"))
         X, y = self._read(X, y, reset=True, classes=mlp.classes_)
@@ -177,10 +178,10 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
 
     _peer = MLPRegressor
 
-    def partial_fit(self, X: Any, y: Any) -> LaplaceRegressor:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> LaplaceRegressor:
         """Learn from more data as `LaplaceClassifier.partial_fit` does, with the same noise, and return self."""
-        with self._as_a_whole():
-            self._learn_more(X, y)
+        with as_a_whole(self):
+            self._learn_more(X, y, sample_weight)
         return self
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
@@ -205,17 +206,17 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
 
     def _read(self, X: Any, y: Any, *, reset: bool) -> tuple[Array, Any]:
         refuse_masked(X=X, y=y)
-        X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True, reset=reset)
+        X, y = validate_data(self, X, y, dtype=np.float64, order="C", multi_output=True, y_numeric=True, reset=reset)
         if reset:
             self._one_column = y.ndim == 1
         return X, y
 
-    def _take_over(self, mlp: Any, X: Any, y: Any, given: Any) -> tuple[Array, Any]:
+    def _take_over(self, mlp: Any, X: Any, y: Any, weight: Any, given: Any) -> tuple[Array, Any]:
         if mlp.out_activation_ != "identity":
             raise ValueError(refusal("mlp", "one trained by squared error", f"loss={mlp.loss!r}"))
         inputs, (X, y) = X, self._read(X, y, reset=True)
         if "sigma_noise" not in given:
-            self.sigma_noise = residual_noise(mlp, inputs, y)
+            self.sigma_noise = residual_noise(mlp, inputs, y, weight)
         if "prior_precision" not in given:  # squared error is sigma^2 times the Gaussian's nll
             self.prior_precision = matching_precision(mlp, len(y)) / float(np.mean(np.square(self.sigma_noise)))
         return X, y

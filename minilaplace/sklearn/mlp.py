@@ -33,7 +33,8 @@ def matching_precision(mlp: Any, n_samples: int) -> float:
     training samples, the precision of the weights W is therefore N mean(1 / B) alpha, the mean taken over the batches
     of an epoch. With `lbfgs` there is one batch, B = N, and it is alpha. With `sgd` and `adam`, batches have 200
     samples by default, and the last one has the rest. With `early_stopping`, N leaves out the samples that are held
-    back. If alpha is 0, the result is FLATTEST.
+    back. Sample weights change nothing of it but that with `sgd` and `adam`, where the batches' total weights differ,
+    it is an average. If alpha is 0, the result is FLATTEST.
 
     For several regression outputs, scikit-learn's `lbfgs` receives the loss as a mean over the outputs, but its
     gradient as a sum, and stops where neither is at its optimum. Here alpha is taken to belong to the gradient.
@@ -56,10 +57,11 @@ def matching_precision(mlp: Any, n_samples: int) -> float:
     return max(float(mlp.alpha * N * np.mean(1 / np.array(sizes))), FLATTEST)
 
 
-def residual_noise(mlp: Any, X: Any, y: Array) -> float:
+def residual_noise(mlp: Any, X: Any, y: Array, sample_weight: Array | None = None) -> float:
     """Return the root mean square of an MLP's residuals over samples and outputs, or raise a ValueError if it is 0."""
     shape = len(y), mlp.n_outputs_
-    sigma = float(np.sqrt(np.mean((columns(y, shape) - columns(mlp.predict(X), shape)) ** 2)))
+    squares = (columns(y, shape) - columns(mlp.predict(X), shape)) ** 2  # (N, C)
+    sigma = float(np.sqrt(np.average(squares.mean(axis=1), weights=sample_weight)))
     if sigma == 0:
         raise ValueError(refusal("sigma_noise", "a value, as the MLP leaves no residuals", "none"))
     return sigma

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from ..curvature import CURVATURES, contributions, finite_curvature
 from ..model.bayesian_model import BayesianModel
 from ..model.likelihood import Likelihood
+from ..model.weights import WeightedData
 from ..network.jacobian import batches, n_parameters
 from ..network.subset import INDICES, SUBSETS, Subset, select
 from ..parallel import side_by_side
 from ..validation import (
     Array,
-    StoredSamples,
     check_memory,
     gibibytes,
     keep,
@@ -61,14 +61,17 @@ NOISE_POWERS = {"ggn": 2, "hessian": 2, "empirical_fisher": 4}
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """Curvature, summed nll and number of samples of the data, under the likelihood that they were added up with."""
+    """Curvature, summed nll and number of samples of the data, under the likelihood that they were added up with.
+
+    Where samples have weights, their number is the sum of the weights.
+    """
 
     structure: Structure
     likelihood: Likelihood
     curvature: str
     temperature: float
     nll: float = 0.0
-    n_data: int = 0
+    n_data: float = 0
 
     def scale(self, likelihood: Likelihood) -> float:
         """Return (sigma_fit / sigma)^k / temperature, by which the added-up curvature is that under another noise."""
@@ -161,28 +164,28 @@ def add_up(
     model: BayesianModel,
     subset: Subset,
     theta: Array,
-    X: Array | StoredSamples,
-    y: Any,
+    data: WeightedData,
     *,
     batch_size: int | None = None,
     executor: Executor | None = None,
     callback: Callable[[int, int], object] | None = None,
 ) -> Fit:
-    """Return the fit of `model` at `theta` to (X, y), added up shard by shard where there is an executor."""
+    """Return the fit of `model` at `theta` to the data, added up shard by shard where there is an executor."""
+    N = len(data.X)
     if options.hessian_structure == "gp":
         f = np.zeros((1, model.network.n_outputs))
         rows_each = 1 if options.curvature == "empirical_fisher" else model.likelihood.factor(f).shape[1]
-        options.check_memory(subset, rows_each * len(X))
+        options.check_memory(subset, rows_each * N)
     shard = partial(_shard, options, model, subset, theta, batch_size)
     if executor is None:
-        return shard(X, y, callback)
-    slices = batches(len(X), size=-(-len(X) // (os.cpu_count() or 1)))
-    fits = side_by_side([partial(shard, X[some], y[some]) for some in slices], executor)
+        return shard(data, callback)
+    slices = list(batches(N, size=-(-N // (os.cpu_count() or 1))))
+    fits = side_by_side([partial(shard, data.some(some)) for some in slices], executor)
     total = options.no_data(model.likelihood, subset)
-    for fit in fits:
+    for some, fit in zip(slices, fits, strict=True):
         total = merged(total, fit)
         if callback is not None:
-            callback(total.n_data, len(X))
+            callback(some.stop, N)
     return total
 
 
@@ -198,14 +201,13 @@ def _shard(
     subset: Subset,
     theta: Array,
     batch_size: int | None,
-    X: Array | StoredSamples,
-    y: Any,
+    data: WeightedData,
     callback: Callable[[int, int], object] | None = None,
 ) -> Fit:
     """Return the fit to one shard of the data, added up in this process."""
     fit = options.no_data(model.likelihood, subset)
     how: dict[str, Any] = {"factored": fit.structure.factored, "callback": callback}
     with np.errstate(all="ignore"):
-        nll = fit.structure.add_up(contributions(options.curvature, model, theta, X, y, subset, batch_size, **how))
+        nll = fit.structure.add_up(contributions(options.curvature, model, theta, data, subset, batch_size, **how))
     finite_curvature(np.array(nll), *fit.structure.parts)
-    return replace(fit, nll=nll, n_data=len(X))
+    return replace(fit, nll=nll, n_data=float(data.weight.sum()))

@@ -59,8 +59,8 @@ class Structure(ABC):
         """Return the parts of a sum over no data."""
 
     @abstractmethod
-    def add_rows(self, rows: FactoredRows) -> None:
-        """Add sum_n (R_n J_n)^T (R_n J_n)."""
+    def add_rows(self, rows: FactoredRows, weight: Array) -> None:
+        """Add sum_n (R_n J_n)^T (R_n J_n), where the rows R_n are times the root of their samples' weights (N,)."""
 
     def add_matrix(self, M: Array) -> None:
         """Add a symmetric (P_s, P_s) matrix that is no sum of squares, if the structure can hold one."""
@@ -69,8 +69,8 @@ class Structure(ABC):
     def add_up(self, contributions: Iterable[Contribution]) -> float:
         """Add all contributions, and return the sum of their nll."""
         nll = 0.0
-        for rows, second_order, block_nll in contributions:
-            self.add_rows(rows)
+        for rows, weight, second_order, block_nll in contributions:
+            self.add_rows(rows, weight)
             if second_order is not None:
                 self.add_matrix(second_order)
                 self.of_squares = False
@@ -147,7 +147,7 @@ class Full(Structure):
     def _zeros(self) -> list[Array]:
         return [np.zeros((len(at),) * 2) for at in self._blocks()]
 
-    def add_rows(self, rows: FactoredRows) -> None:
+    def add_rows(self, rows: FactoredRows, weight: Array) -> None:
         add_gram(self.parts[0], rows)
 
     def add_matrix(self, M: Array) -> None:
@@ -181,7 +181,7 @@ class Full(Structure):
 class BlockDiag(Full):
     """The exact block of every layer, each as its lower triangle."""
 
-    def add_rows(self, rows: FactoredRows) -> None:
+    def add_rows(self, rows: FactoredRows, weight: Array) -> None:
         for layer, part in zip(rows.layers(), self.parts, strict=True):
             add_gram(part, layer)
 

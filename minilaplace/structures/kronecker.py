@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
+from ..model.weights import weighed
 from ..network.jacobian import FactoredRows, layer_views
 from ..posterior.cholesky import not_positive_definite, not_resolved, rounding_of
 from ..posterior.gaussian import Posterior
@@ -29,21 +30,21 @@ Basis = list[tuple[Array, Array]]  # for each layer (U_B (H, H), U_A (I, I))
 
 
 class Kron(Structure):
-    """The parts are the number of samples and, for every layer, B (H, H) and N A, the sum of a_n a_n^T, (I, I)."""
+    """The parts are N, the sum of the weights, and for every layer B (H, H) and N A = sum_n w_n a_n a_n^T, (I, I)."""
 
     factored = True
 
     def _zeros(self) -> list[Array]:
         return [np.zeros(1), *(np.zeros((size, size)) for shape in self.subset.shapes for size in shape)]
 
-    def add_rows(self, rows: FactoredRows) -> None:
-        """Add to the factor B = sum_n R_n^T R_n of every layer, and to N A = sum_n a_n a_n^T."""
+    def add_rows(self, rows: FactoredRows, weight: Array) -> None:
+        """Add to the factor B = sum_n R_n^T R_n of every layer, and to N A = sum_n w_n a_n a_n^T."""
         n_samples, *factors = self.parts
-        n_samples += len(rows.inputs[0])
+        n_samples += weight.sum()
         for a, R, B, A in zip(rows.inputs, rows.deltas, factors[::2], factors[1::2], strict=True):
             R = R.reshape(-1, R.shape[2])  # (N K, H)
             B += R.T @ R
-            A += a.T @ a
+            A += a.T @ weighed(a, weight)
 
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
         prior, tensors = diagonal_prior(prior, "kron"), self.subset.tensors()
@@ -98,7 +99,7 @@ class Diag(Structure):
     def _zeros(self) -> list[Array]:
         return [np.zeros(len(self.subset))]
 
-    def add_rows(self, rows: FactoredRows) -> None:
+    def add_rows(self, rows: FactoredRows, weight: Array) -> None:
         self.parts[0] += rows.squares()
 
     def add_matrix(self, M: Array) -> None:

@@ -59,7 +59,7 @@ class FunctionSpace(Structure):
     def _zeros(self) -> list[Array]:
         return []
 
-    def add_rows(self, rows: FactoredRows) -> None:
+    def add_rows(self, rows: FactoredRows, weight: Array) -> None:
         self.parts.append(rows.dense().reshape(-1, len(self.subset)))
 
     def add(self, other: Structure) -> None:

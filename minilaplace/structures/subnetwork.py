@@ -40,9 +40,9 @@ def largest_variance(model: BayesianModel, theta: Any, X: Any, y: Any, n_weights
     """Return the positions of the `n_weights` entries of theta with the largest variance under a `diag` posterior."""
     instance("model", model, BayesianModel, "a BayesianModel")
     theta = model.check_theta(theta)
-    X, y = model.check_data(X, y)
+    data = model.check_weighted(X, y, None)
     options = Options(hessian_structure="diag")
-    fit = add_up(options, model, options.subset(model), theta, X, y)
+    fit = add_up(options, model, options.subset(model), theta, data)
     prior = model.prior_over(np.arange(len(theta)))
     posterior = fit.structure.posterior(theta, prior if prior.ndim == 1 else np.diagonal(prior), 1.0)
     return _largest(posterior.variance(), n_weights)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..model.bayesian_model import BayesianModel
+from ..model.weights import WeightedData
 from ..validation import Array, boolean, keep, real_number, whole_number
 from .convergence import TrainingCallback
 
@@ -21,6 +21,7 @@ class Adam:
     Each step follows an estimate of the gradient of loss / N from one mini-batch B:
     mean over n in B of d nll_n / d theta, plus (1 / N) Lambda0 (theta - mu0). With `batch_size=1, shuffle=False` and a
     prior precision of N lambda^2 this is the post's listing, which adds lambda^2 |theta|^2 / 2 to every sample's loss.
+    Where samples have weights, N is the sum of these, and every sample stands for the mean weight.
     """
 
     epochs: int = 100
@@ -38,17 +39,23 @@ class Adam:
         )
 
     def minimise(
-        self, model: BayesianModel, X: Array, y: Any, theta: Array, rng: np.random.Generator, callback: TrainingCallback
+        self,
+        model: BayesianModel,
+        data: WeightedData,
+        theta: Array,
+        rng: np.random.Generator,
+        callback: TrainingCallback,
     ) -> Array:
         """Return theta after the last epoch."""
 
         def gradient(theta: Array, batch: NDArray[np.intp]) -> Array:
-            return model.loss_and_gradient(theta, X[batch], y[batch], share=len(batch) / len(X))[1]
+            share = len(batch) / len(data.X)
+            return model.loss_and_gradient(theta, *data.some(batch), share=share)[1] / (share * data.weight.sum())
 
         def report(epoch: int, theta: Array) -> None:
-            callback(epoch, theta.copy(), model.loss(theta, X, y))
+            callback(epoch, theta.copy(), model.loss(theta, *data))
 
-        return self.descend(gradient, len(X), theta, rng, report)
+        return self.descend(gradient, len(data.X), theta, rng, report)
 
     def descend(
         self,
@@ -58,7 +65,7 @@ class Adam:
         rng: np.random.Generator,
         report: Callable[[int, Array], object],
     ) -> Array:
-        """Return theta after all epochs along `gradient(theta, batch)`, the sum over the samples at these positions."""
+        """Return theta after all epochs along `gradient(theta, batch)`, an estimate of d (loss / N) / d theta."""
         beta1, beta2, epsilon = 0.9, 0.999, 1e-8
         mean, square = np.zeros_like(theta), np.zeros_like(theta)  # running moments of the gradient
         step = 0
@@ -67,7 +74,7 @@ class Adam:
             for start in range(0, N, self.batch_size):
                 batch = order[start : start + self.batch_size]
                 step += 1
-                g = gradient(theta, batch) / len(batch)
+                g = gradient(theta, batch)
                 mean = beta1 * mean + (1 - beta1) * g
                 square = beta2 * square + (1 - beta2) * g**2
                 corrected = mean / (1 - beta1**step), square / (1 - beta2**step)

@@ -10,41 +10,45 @@ import numpy as np
 from scipy.optimize import minimize, root
 
 from ..model.bayesian_model import BayesianModel
-from ..validation import Array, keep, whole_number
+from ..model.weights import WeightedData, weighed
+from ..validation import Array, keep, real_number, whole_number
 from .convergence import TrainingCallback, warn
 
 NEAR = 1e-9  # nats that the best step in a parameter may still gain at a mode
 FORBIDDING = 1e100  # stands for a loss of infinity: a line search turns back from it
 
 
-def is_mode(model: BayesianModel, theta: Array, X: Array, y: Any) -> bool:
+def is_mode(model: BayesianModel, theta: Array, X: Array, y: Any, sample_weight: Array | None = None) -> bool:
     """Return whether the gradient g of the loss is that of a mode, sum_p g_p^2 / d_p <= 1e-9 nats.
 
     d is the diagonal of the loss' curvature, the GGN and the prior, (P,), so that g_p^2 / (2 d_p) is what the best step
     in one parameter would gain. It does not depend on the units of X, y and theta, nor on a constant in the loss.
     """
-    gradient, d = _slope_and_curvature(model, theta, X, y)
+    gradient, d = _slope_and_curvature(model, theta, X, y, sample_weight)
     return bool(gradient @ (gradient / d) <= NEAR)
 
 
-def _has_small_gradient(model: BayesianModel, theta: Array, X: Array, y: Any) -> bool:
+def _has_small_gradient(model: BayesianModel, theta: Array, data: WeightedData) -> bool:
     """Return whether theta is a mode at which max abs gradient <= 1e-6 max(1, loss) too."""
-    loss, gradient = model.loss_and_gradient(theta, X, y)
-    return bool(np.abs(gradient).max() <= 1e-6 * max(1.0, loss)) and is_mode(model, theta, X, y)
+    loss, gradient = model.loss_and_gradient(theta, *data)
+    return bool(np.abs(gradient).max() <= 1e-6 * max(1.0, loss)) and is_mode(model, theta, *data)
 
 
-def _slope_and_curvature(model: BayesianModel, theta: Array, X: Array, y: Any) -> tuple[Array, Array]:
+def _slope_and_curvature(
+    model: BayesianModel, theta: Array, X: Array, y: Any, weight: Array | None
+) -> tuple[Array, Array]:
     """Return the gradient of the loss, and the diagonal of the GGN plus the prior's precision, each (P,)."""
     trace = model.network.trace(theta, X)
-    gradient = trace.backward(model.likelihood.gradient(trace.output, y)) + model.pull(theta)
+    gradient = trace.backward(weighed(model.likelihood.gradient(trace.output, y), weight)) + model.pull(theta)
+    R = weighed(model.likelihood.factor(trace.output), None if weight is None else np.sqrt(weight))
     prior = model.prior_over(np.arange(len(theta)))
     diagonal = prior if prior.ndim == 1 else np.diagonal(prior)
-    return gradient, trace.pull_back(model.likelihood.factor(trace.output)).squares() + diagonal
+    return gradient, trace.pull_back(R).squares() + diagonal
 
 
-def _own_units(model: BayesianModel, theta: Array, X: Array, y: Any) -> Array:
+def _own_units(model: BayesianModel, theta: Array, data: WeightedData) -> Array:
     """Return the unit of each parameter, (P,), in which its diagonal entry of the curvature is 1."""
-    return 1 / np.sqrt(_slope_and_curvature(model, theta, X, y)[1])
+    return 1 / np.sqrt(_slope_and_curvature(model, theta, *data)[1])
 
 
 @dataclass(frozen=True)
@@ -59,12 +63,24 @@ class LBFGS:
     """
 
     max_iterations: int = 10_000
+    tolerance: float = 1e-6  # L-BFGS goes on until max abs gradient <= tolerance, or until rounding stops it
 
     def __post_init__(self) -> None:
         keep(self, max_iterations=whole_number("max_iterations", self.max_iterations, least=1))
+        keep(self, tolerance=real_number("tolerance", self.tolerance, above=0.0))
+
+    def _options(self, steps: int) -> dict[str, float]:
+        """Return SciPy's options for the steps that are left."""
+        most = self.max_iterations - steps
+        return {"maxiter": most, "maxfun": 20 * most, "gtol": self.tolerance, "ftol": 0.0, "maxcor": 20}
 
     def minimise(
-        self, model: BayesianModel, X: Array, y: Any, theta: Array, rng: np.random.Generator, callback: TrainingCallback
+        self,
+        model: BayesianModel,
+        data: WeightedData,
+        theta: Array,
+        rng: np.random.Generator,
+        callback: TrainingCallback,
     ) -> Array:
         """Return the mode that L-BFGS reaches from theta; `rng` is not used."""
         steps = 0
@@ -76,20 +92,20 @@ class LBFGS:
 
         for scaled in (False, True):
             before = np.inf
-            while steps < self.max_iterations and not _has_small_gradient(model, theta, X, y):
-                unit = _own_units(model, theta, X, y) if scaled else np.ones_like(theta)
-                theta, loss = _descended(model, X, y, theta, unit, self.max_iterations - steps, report)
+            while steps < self.max_iterations and not _has_small_gradient(model, theta, data):
+                unit = _own_units(model, theta, data) if scaled else np.ones_like(theta)
+                theta, loss = _descended(model, data, theta, unit, self._options(steps), report)
                 if not loss < before:
                     break
                 before = loss
-        if steps < self.max_iterations and not _has_small_gradient(model, theta, X, y):
-            polished, loss = _polished(model, X, y, theta), model.loss(theta, X, y)
-            end = model.loss(polished, X, y)
-            if is_mode(model, polished, X, y) and end <= loss + 1e-12 * abs(loss):
+        if steps < self.max_iterations and not _has_small_gradient(model, theta, data):
+            polished, loss = _polished(model, data, theta), model.loss(theta, *data)
+            end = model.loss(polished, *data)
+            if is_mode(model, polished, *data) and end <= loss + 1e-12 * abs(loss):
                 theta = polished
                 report(theta, end)
-        if not is_mode(model, theta, X, y):
-            loss, gradient = model.loss_and_gradient(theta, X, y)
+        if not is_mode(model, theta, *data):
+            loss, gradient = model.loss_and_gradient(theta, *data)
             warn(
                 f"fit_map stopped after {steps} iterations at loss {loss:.6g} with max abs gradient "
                 f"{np.abs(gradient).max():.2g}, which is not a mode; raise max_iterations, scale the inputs, or "
@@ -100,29 +116,33 @@ class LBFGS:
 
 
 def _descended(
-    model: BayesianModel, X: Array, y: Any, theta: Array, unit: Array, most: int, report: Callable[[Array, float], None]
+    model: BayesianModel,
+    data: WeightedData,
+    theta: Array,
+    unit: Array,
+    options: dict[str, float],
+    report: Callable[[Array, float], None],
 ) -> tuple[Array, float]:
     """Return where L-BFGS in the coordinates theta / unit ends, and its loss."""
 
     def tried(u: Array) -> tuple[float, Array]:
-        loss, gradient = model.loss_and_gradient(u * unit, X, y)
+        loss, gradient = model.loss_and_gradient(u * unit, *data)
         finite = np.isfinite(loss) and np.isfinite(gradient).all()
         return (loss, gradient * unit) if finite else (FORBIDDING, np.zeros_like(u))
 
     def reached(intermediate_result: Any) -> None:  # SciPy looks for an argument of this name
         report(intermediate_result.x * unit, float(intermediate_result.fun))
 
-    options = {"maxiter": most, "maxfun": 20 * most, "gtol": 1e-6, "ftol": 0.0, "maxcor": 20}
     result = minimize(tried, theta / unit, method="L-BFGS-B", jac=True, callback=reached, options=options)
     return result.x * unit, float(result.fun)
 
 
-def _polished(model: BayesianModel, X: Array, y: Any, theta: Array) -> Array:
+def _polished(model: BayesianModel, data: WeightedData, theta: Array) -> Array:
     """Return the theta that some Newton-Krylov steps on the gradient reach, or theta itself if SciPy gives up."""
-    unit = _own_units(model, theta, X, y)
+    unit = _own_units(model, theta, data)
     options = {"fatol": min(np.sqrt(NEAR / len(theta)), 5e-7 * unit.min()), "maxiter": 20}
     try:
-        u = root(lambda u: model.gradient(u * unit, X, y) * unit, theta / unit, method="krylov", options=options).x
+        u = root(lambda u: model.gradient(u * unit, *data) * unit, theta / unit, method="krylov", options=options).x
     except ValueError:  # "Jacobian inversion yielded zero vector"
         return theta
     return u * unit

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..model.bayesian_model import BayesianModel
+from ..model.weights import WeightedData
 from ..validation import Array, Seed, check_callback, instance, option, refusal, sampler
 from .adam import Adam
 from .convergence import TrainingCallback
@@ -21,6 +22,7 @@ def fit_map(
     X: Any,
     y: Any,
     *,
+    sample_weight: Any = None,
     theta0: Any = None,
     method: str = "lbfgs",
     rng: Seed = None,
@@ -33,6 +35,8 @@ def fit_map(
     ----------
     model, X, y
         The `BayesianModel` whose loss to minimise; inputs (N, D); targets, in the form the likelihood takes.
+    sample_weight
+        A weight of at least 0 for each sample, (N,), by default 1.
     theta0
         Where to start, (P,), by default drawn by `network.init(rng)`.
     method
@@ -42,7 +46,8 @@ def fit_map(
     callback
         Called as `callback(step, theta, loss)` after each iteration (`lbfgs`) or epoch (`adam`).
     **options
-        The fields of `LBFGS`, `max_iterations`, or of `Adam`: `epochs`, `batch_size`, `learning_rate`, `shuffle`.
+        The fields of `LBFGS`, `max_iterations` and `tolerance`, or of `Adam`: `epochs`, `batch_size`,
+        `learning_rate` and `shuffle`.
 
     Warns
     -----
@@ -61,20 +66,20 @@ def fit_map(
     instance("model", model, BayesianModel, "a BayesianModel")
     optimizer = optimizer_of(method, options)
     check_callback(callback, "(step, theta, loss)")
-    X, y = model.check_data(X, y)
+    data = model.check_weighted(X, y, sample_weight)
     rng = sampler(rng)
     theta = model.network.init(rng) if theta0 is None else model.check_theta(theta0, "theta0")
     with np.errstate(all="ignore"):  # a theta that is only tried may overflow; the first and the last may not
-        check_finite("theta0", model, theta, X, y)
-        theta = optimizer.minimise(model, X, y, theta, rng, callback or (lambda step, theta, loss: None))
+        check_finite("theta0", model, theta, data)
+        theta = optimizer.minimise(model, data, theta, rng, callback or (lambda step, theta, loss: None))
         if method == "adam":
-            check_finite("learning_rate", model, theta, X, y)
+            check_finite("learning_rate", model, theta, data)
     return theta
 
 
-def check_finite(name: str, model: BayesianModel, theta: Array, X: Array, y: Any) -> None:
+def check_finite(name: str, model: BayesianModel, theta: Array, data: WeightedData) -> None:
     """Raise a ValueError that names the argument if it led to a loss of infinity or NaN."""
-    loss = model.loss(theta, X, y)
+    loss = model.loss(theta, *data)
     if not np.isfinite(loss):
         expected = "one that leads to a loss within the range of float64"
         raise ValueError(refusal(name, expected, f"one that leads to a loss of {loss:g}"))

@@ -32,6 +32,7 @@ from .inputs import (
     refusal,
     refuse_masked,
     refuse_where,
+    sample_weights,
     sampler,
     whole_number,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "refusal",
     "refuse_masked",
     "refuse_where",
+    "sample_weights",
     "sampler",
     "vector",
     "whole_number",

@@ -173,6 +173,18 @@ def real_targets(name: str, value: ArrayLike, n_samples: int, n_outputs: int) ->
     return finite(name, array).reshape(n_samples, n_outputs)
 
 
+def sample_weights(name: str, value: Any, n_samples: int) -> Array:
+    """Return a finite weight of at least 0 for each sample, (n_samples,), not all of them 0; None stands for ones."""
+    if value is None:
+        return np.ones(n_samples)
+    expected = f"shape ({n_samples},) of numbers of at least 0, some of them above"
+    weight = finite(name, real_array(name, value, expected, lambda shape: shape == (n_samples,)))
+    refuse_where(name, weight < 0, expected, weight)
+    if not weight.any():
+        raise ValueError(refusal(name, expected, "zeros alone: all sample weights are zero"))
+    return weight
+
+
 def check_shape(name: str, array: Any, shape: tuple[int, ...]) -> None:
     """Raise a ValueError unless the array has this shape."""
     if np.shape(array) != shape:
