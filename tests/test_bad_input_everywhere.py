@@ -185,7 +185,9 @@ GOOD = {
         "X": X, "y": LABELS, "sample_weight": WEIGHTS, "batch_size": 2, "executor": None, "override": True,
     },
     "laplace.Laplace.predict": {"X": X, "link_approx": "probit", "n_samples": 2, "rng": 0},
-    "laplace.Laplace.leave_one_out": {"X": X, "y": LABELS, "link_approx": "probit", "n_samples": 2, "rng": 0},
+    "laplace.Laplace.leave_one_out": {
+        "X": X, "y": LABELS, "link_approx": "probit", "n_samples": 2, "rng": 0, "sample_weight": np.ones(N),
+    },
     "laplace.Laplace.uncertainty": {"X": X, "n_samples": 2, "rng": 0},
     "laplace.Laplace.glm_predictive_distribution": {"X": X},
     "laplace.Laplace.functional_samples": {"X": X, "n_samples": 2, "rng": 0},

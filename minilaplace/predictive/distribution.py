@@ -44,25 +44,33 @@ class PredictiveDistribution(ABC):
         """Draw whole parameter vectors from the posterior, (S, P)."""
 
     def leave_one_out(
-        self, X: Any, y: Any, link_approx: str | None = None, *, n_samples: int = 100, rng: Seed = None
+        self,
+        X: Any,
+        y: Any,
+        link_approx: str | None = None,
+        *,
+        sample_weight: Any = None,
+        n_samples: int = 100,
+        rng: Seed = None,
     ) -> Array | Prediction:
         """Return what `predict` returns, for each sample of the fit as if it had not been seen, without a new fit.
 
-        X and y are the data of the fit. Theta must be the mode of the loss under *this* prior and temperature, as each
-        prediction takes a step from it towards the theta of the other samples: compare priors only with theta trained
-        again for each, because at one theta that fits its data perfectly the strongest prior seems the best. It is
-        exact for a linear model with Gaussian noise; `hessian_structure` `"full"` and `"gp"` can leave out any sample,
-        and other structures, which hold another curvature than the samples', are only as good as that is. See
-        `predictive.left_out`; `"mc"` draws samples of the outputs for each sample by itself.
+        X, y and `sample_weight` are the data of the fit; a sample is left out with all its weight. Theta must be the
+        mode of the loss under *this* prior and temperature, as each prediction takes a step from it towards the theta
+        of the other samples: compare priors only with theta trained again for each, because at one theta that fits its
+        data perfectly the strongest prior seems the best. It is exact for a linear model with Gaussian noise.
+        `hessian_structure` `"full"` and `"gp"` can leave out any sample; other structures, which hold another curvature
+        than the samples', are only as good as that is. See `predictive.left_out`; `"mc"` draws samples of the outputs
+        for each training sample by itself.
         """
         fit, likelihood = self._fitted(), self.model.likelihood
         link = link_of(likelihood, link_approx)
         check_left_out(link, fit.curvature)
-        X, n_samples, rng = self._checked(X, n_samples, rng)
-        y = self.model.check_targets(y, len(X))
+        data = self.model.check_weighted(X, y, sample_weight, stored=True)
+        n_samples, rng = whole_number("n_samples", n_samples, least=1), sampler(rng)
         n_samples = n_samples if link is mc else 0
         at = LinearisedNetwork(self.model.network, self.theta, self.posterior, self.subset)
-        samples = TrainingSamples(at, likelihood, fit.curvature, fit.temperature, X, y, n_samples, rng)
+        samples = TrainingSamples(at, likelihood, fit.curvature, fit.temperature, data, n_samples, rng)
         samples.check_seen(fit.likelihood, fit.nll, fit.n_data)
         return in_batches(lambda f: link(likelihood, f), samples, samples.floats_each, self.posterior.room)
 

@@ -2,7 +2,8 @@
 
 The posterior N(theta, Sigma) is a product over prior and samples, and sample n is in it as the expansion of its
 likelihood to second order in the outputs. With V_n = J_n Sigma J_n^T, and the likelihood's gradient g_n and Hessian
-Lambda_n in f, both divided by the temperature, dividing by this factor leaves f_n ~ N(m_-n, V_-n) with
+Lambda_n in f, both times the sample's weight and divided by the temperature, dividing by this factor leaves
+f_n ~ N(m_-n, V_-n) with
 
     V_-n = (I - V_n Lambda_n)^-1 V_n,    m_-n = f_n + V_-n g_n
 
@@ -49,9 +50,10 @@ import numpy as np
 
 from ..curvature import CURVATURES
 from ..model.likelihood import Likelihood
+from ..model.weights import WeightedData, weighed
 from ..network.jacobian import batches, n_parameters
 from ..posterior.cholesky import DIGITS, rounding_of
-from ..validation import Array, Readable, refusal
+from ..validation import Array, refusal
 from .links import nn
 from .outputs import NO_SAMPLES, LinearisedNetwork, Outputs
 
@@ -155,21 +157,21 @@ class TrainingSamples:
     likelihood: Likelihood
     curvature: str
     temperature: float
-    X: Readable
-    y: Any
+    data: WeightedData
     n_samples: int
     rng: np.random.Generator
 
     def __len__(self) -> int:
-        return len(self.X)
+        return len(self.data.X)
 
     def __getitem__(self, batch: slice) -> LeftOut:
-        X, y = self.X[batch], self.y[batch]
+        X, y, weight = self.data.some(batch)
         trace = self.at.network.trace(self.at.theta, X)
-        f, share = trace.output, 1 / self.temperature
-        g, (R, D) = self.likelihood.gradient(f, y), signed_rows(self.likelihood, self.curvature, f, y)
+        f, share = trace.output, weight / self.temperature
+        R, D = signed_rows(self.likelihood, self.curvature, f, y)
+        g, R = weighed(self.likelihood.gradient(f, y), share), weighed(R, np.sqrt(share))
         noise = self.rng.standard_normal((len(X), self.n_samples, f.shape[1]))
-        return LeftOut(self.at, X, trace, NO_SAMPLES, share * g, np.sqrt(share) * R, D, noise, batch.start)
+        return LeftOut(self.at, X, trace, NO_SAMPLES, g, R, D, noise, batch.start)
 
     @property
     def floats_each(self) -> int:
@@ -177,16 +179,18 @@ class TrainingSamples:
         C = self.at.network.n_outputs
         return 10 * C * n_parameters(self.at.subset.shapes) + 3 * C * self.n_samples
 
-    def check_seen(self, likelihood: Likelihood, nll: float, n_data: int) -> None:
+    def check_seen(self, likelihood: Likelihood, nll: float, n_data: float) -> None:
         """Raise a ValueError unless these samples can be those of a fit: by their number, and their summed nll."""
-        if len(self) != n_data:
-            raise ValueError(refusal("X", f"the {n_data} samples of the fit", f"{len(self)} samples"))
+        number = self.data.weight.sum()
+        if abs(number - n_data) > SAME * n_data:
+            raise ValueError(refusal("X", f"the {n_data:g} samples of the fit", f"{number:g} samples"))
         total = size = 0.0
         for batch in batches(len(self), self.at.floats_each()):
-            f, y = self.at.network.forward(self.at.theta, self.X[batch]), self.y[batch]
+            X, y, weight = self.data.some(batch)
+            f = self.at.network.forward(self.at.theta, X)
             each = likelihood.nll(f, y)
-            total += each.sum()
-            size += np.abs(each).sum() + np.abs(f * likelihood.gradient(f, y)).sum()
+            total += float(weight @ each)
+            size += float(weight @ (np.abs(each) + np.abs(f * likelihood.gradient(f, y)).sum(axis=1)))
         if not abs(total - nll) <= SAME * size:
             expected = f"the data of the fit, whose summed negative log-likelihood at theta is {nll:.10g}"
             raise ValueError(refusal("X", expected, f"data for which it is {total:.10g}"))
