@@ -85,8 +85,13 @@ def test_no_input_of_a_posterior_is_modified(likelihood, structure, tmp_path):
             for link in likelihood.links:
                 la.predict(X, link, n_samples=2, rng=0)
             la.uncertainty(X, n_samples=2, rng=0)
+            if (structure, curvature) == ("full", "ggn"):
+                la.fit(X, y).leave_one_out(X, y, "mc", n_samples=2, rng=0)
             la.functional_samples(X, 2, rng=0)
             la.glm_predictive_distribution(X)
+            la.functional_covariance(X, X)
+            la.information_gain(X, n_samples=2, rng=0)
+            la.information_gain(X, joint=True)
             la.log_marginal_likelihood(precision)
             la.save(tmp_path / "la.npz")
     assert state(theta, X, y, precision, mean, indices) == before
@@ -140,14 +145,17 @@ def test_the_layout_of_the_inputs_in_memory_does_not_matter(layout):
 def test_what_is_returned_can_be_overwritten_without_harm(likelihood, structure):
     if not suits(likelihood, structure):
         return
-    la, X, _ = fitted(likelihood, structure)
+    la, X, y = fitted(likelihood, structure)
+    left_out = [link for link in likelihood.links if structure == "full" and link != "nn"]
     questions = [
         lambda: la.posterior.precision(), lambda: la.posterior.covariance(), lambda: la.posterior.variance(),
         lambda: la.sample(2, rng=0), lambda: la.functional_samples(X, 2, rng=0),
         lambda: la.glm_predictive_distribution(X), lambda: la.uncertainty(X, n_samples=2, rng=0),
+        lambda: la.functional_covariance(X), lambda: la.information_gain(X, n_samples=2, rng=0),
         lambda: la.model.network.forward(la.theta, X),
         lambda: la.model.network.jacobian(la.theta, X),
         *(lambda link=link: la.predict(X, link, n_samples=2, rng=0) for link in likelihood.links),
+        *(lambda link=link: la.leave_one_out(X, y, link, n_samples=2, rng=0) for link in left_out),
     ]  # fmt: skip
     for ask in questions:
         first = ask()

@@ -166,12 +166,23 @@ def test_it_is_the_dense_algebra(likelihood, structure, subset, curvature):
         f_mean, f_cov = la.glm_predictive_distribution(X)
         assert_close(f_mean, network.forward(theta, X))
         assert_close(f_cov, np.einsum("ncp,pq,ndq->ncd", J, covariance, J))
+        between = np.einsum("ncp,pq,mdq->ncmd", J, covariance, J)
+        assert_close(la.functional_covariance(X), between)
+        assert_close(la.functional_covariance(X[:5], X[3:]), between[:5, :, 3:])
+        RJ = np.einsum("nkc,ncp->nkp", likelihood.factor(f_mean), J)
+        singles = np.linalg.slogdet(precision + np.einsum("nkp,nkq->npq", RJ, RJ))[1] - log_det
+        together = np.linalg.slogdet(precision + np.einsum("nkp,nkq->pq", RJ, RJ))[1] - log_det
+        assert_close(la.information_gain(X, joint=True), together / 2)
+        if not likelihood.is_classifier:
+            assert_close(la.information_gain(X), singles / 2)
         for n_copies in (1, len(at)):  # whether there are few rows or many
             rows = network.trace(theta, np.tile(X, (n_copies,) + (1,) * (X.ndim - 1)))
             rows = rows.pull_back(None, la.subset.n_layers, la.subset.columns)
             V = np.tile(np.einsum("ncp,pq,ndq->ncd", J, covariance, J), (n_copies, 1, 1))
             assert_close(la.posterior.functional_covariance(rows), V)
             assert_close(la.posterior.functional_variance(rows), np.einsum("ncc->nc", V))
+            B = la.posterior.functional_root(rows)
+            assert_close(B @ B.transpose(0, 2, 1), V)
 
         normaliser = len(X) * likelihood.log_normalizer(network.n_outputs)
         log_likelihood = -(likelihood.nll(f_mean, y).sum() - normaliser) / temperature - normaliser

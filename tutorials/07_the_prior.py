@@ -14,11 +14,12 @@
 # # 7. The prior
 #
 # After this tutorial you can read a prior precision off a weight decay, and the other way round; compute how well a
-# model as a whole explains the data; let that number choose the prior, one for each layer, and the size of the network;
-# and say when it is not to be trusted.
+# model as a whole explains the data; let that number choose the prior, one for each layer; compare sizes of a network
+# by it, and know what to add; predict each sample from the others without training again; and say when these numbers
+# are not to be trusted.
 #
 # - Passage of the post: below Figure 3, *fine-tuning our prior and the neural network architecture*.
-# - Modules: `model`, `evidence`.
+# - Modules: `model`, `evidence`, `predictive/left_out`.
 #
 # The prior says which parameters we expect before any data: $\theta \sim \mathcal{N}(0, \delta^{-1} I)$. Its
 # *precision* $\delta$ is one over the variance. A large $\delta$ expects parameters near zero, and smooth functions
@@ -47,6 +48,7 @@ from minilaplace import (
 )
 from minilaplace.calibration import gaussian_nll, negative_log_likelihood
 from minilaplace.checks import check_equal
+from minilaplace.evidence import log_symmetries
 
 plt.style.use("minilaplace.course")
 
@@ -283,48 +285,201 @@ for structure in ("scalar", "layerwise"):
 # ## How many hidden units?
 #
 # The evidence compares models of any kind, as long as they are about the same data. So it can choose the size of the
-# network. For each size: the evidence under a fixed weak prior, and under the prior that `marglik_training` chooses for
-# that size. Beside it, what the evidence cannot see: the log density that the predictions give to 2000 new points.
+# network, or so it is said. For each size: the evidence under a fixed weak prior, and under the prior that
+# `marglik_training` chooses for that size. And what the evidence cannot see: the log density that the predictions give
+# to 2000 new points.
 
 # %%
 X_new, y_new = toy_data_regression(2000, rng=1)
-hidden = [1, 2, 3, 4, 5, 6]
-table = {"weak prior, 0.05": [], "prior chosen for each": []}
-held_out = {name: [] for name in table}
+hidden = [2, 3, 4, 5, 6]
+fitted = {"weak prior, 0.05": [], "prior chosen for each": []}
 for H in hidden:
     weak = BayesianModel(MLP(1, H, 1), Gaussian(sigma_noise=0.3), prior_precision=0.05)
     candidates = [(weak, fit_map(weak, X_sine, y_sine, rng=0))]
     candidates.append(marglik_training(replace(weak, prior_precision=0.3), X_sine, y_sine, rng=0))
-    for name, (model, theta) in zip(table, candidates, strict=True):
-        la = Laplace(model, theta).fit(X_sine, y_sine)
-        table[name].append(la.log_marginal_likelihood())
-        held_out[name].append(-gaussian_nll(*la.predict(X_new), y_new))
-
-# %%
-fig, panels = plt.subplots(1, 2, figsize=(7, 3.4))
-for name, style in zip(table, ("o--", "s-"), strict=True):
-    panels[0].plot(hidden[1:], table[name][1:], style, color="C0", label=name)
-    panels[1].plot(hidden[1:], held_out[name][1:], style, color="C3", label=name)
-panels[0].set(xlabel="hidden units", ylabel="log evidence, nats", title="the 40 points at hand")
-panels[1].set(xlabel="hidden units", ylabel="mean log density, nats", title="2000 new points")
-for ax in panels:
-    ax.legend(fontsize=8)
+    for name, (model, theta) in zip(fitted, candidates, strict=True):
+        fitted[name].append(Laplace(model, theta).fit(X_sine, y_sine))
+table = {name: np.array([la.log_marginal_likelihood() for la in las]) for name, las in fitted.items()}
+held_out = {name: [-gaussian_nll(*la.predict(X_new), y_new) for la in las] for name, las in fitted.items()}
 for name, values in table.items():
     print(f"{name:21}: log evidence", " ".join(f"{value:7.1f}" for value in values))
     print(f"{name:21}: new data    ", " ".join(f"{value:7.2f}" for value in held_out[name]))
 
 # %% [markdown]
-# Under the fixed weak prior each further unit costs. Under a chosen prior a unit too many costs nearly nothing: the
-# evidence is flat beyond three units, and so is the fit to new data. A well-chosen prior makes the size of a network
-# matter less.
+# It looks as if under the weak prior each unit beyond the third had its price: 7 nats for three of them. But Laplace
+# integrates around *one* mode, and a network has many that are equal. Exchange two hidden units, with their weights in
+# and out: the outputs stay the same. Turn the signs of a unit's weights in and out: as $\tanh(-z) = -\tanh(z)$, the
+# outputs stay the same. So $H$ tanh units have $2^H H!$ equal modes, each with the same Gaussian around it. The
+# integral over all parameters has them all, and $\log(2^H H!)$ nats have to be added. `log_symmetries` gives them for
+# any MLP. Where all networks have one size this is one number for all, and may be left out; here it is not.
+
+# %%
+symmetries = np.array([log_symmetries(MLP(1, H, 1)) for H in hidden])
+with_all_modes = {name: values + symmetries for name, values in table.items()}
+fig, panels = plt.subplots(1, 2, figsize=(7, 3.6))
+for name, style, color in zip(table, ("o-", "s--"), ("C0", "C1"), strict=True):
+    panels[0].fill_between(hidden, table[name], with_all_modes[name], color=color, alpha=0.15)
+    panels[0].plot(hidden, table[name], style, color=color, label=name)
+    panels[0].plot(hidden, with_all_modes[name], style, color=color, markerfacecolor="white")
+    panels[1].plot(hidden, held_out[name], style, color=color, label=name)
+panels[0].set(xlabel="hidden units", ylabel="log evidence, nats", title="the 40 points at hand", xticks=hidden)
+panels[1].set(xlabel="hidden units", ylabel="mean log density, nats", title="2000 new points", xticks=hidden)
+panels[1].set(ylim=(-0.5, -0.2))
+panels[0].text(2.1, -25, "filled: around one mode\nwhite: times $2^H H!$", va="top", fontsize=8)
+panels[1].legend(fontsize=8)
+for name, values in with_all_modes.items():
+    print(f"{name:21}: with all modes", " ".join(f"{value:7.1f}" for value in values))
+weak_alone, weak_all = table["weak prior, 0.05"], with_all_modes["weak prior, 0.05"]
+assert weak_alone[1] - weak_alone[-1] > 7  # from 3 to 6 units
+assert np.ptp(weak_all) < 3
+
+# %% [markdown]
+# With all modes the trend under the weak prior is gone: five numbers within 3 nats and in no order. The price of a unit
+# was an error of counting.
+#
+# Under the chosen priors the same sum makes six units nearly 7 nats better than three, and that is wrong in the other
+# direction. The modes have to be *different*, too far from each other for their Gaussians to overlap. Look at what the
+# larger networks do with their units: how far are a unit's three weights from zero, in posterior standard deviations?
+
+# %%
+for H, la in zip(hidden, fitted["prior chosen for each"], strict=True):
+    variance = la.posterior.variance()
+    (W, b), (V, _) = la.model.network.layers(la.theta)
+    (W_var, b_var), (V_var, _) = la.model.network.layers(variance)
+    from_zero = np.sqrt(W[:, 0] ** 2 / W_var[:, 0] + b**2 / b_var + V[0] ** 2 / V_var[0])  # (H,)
+    determined = (1 - la.model.prior_precision * variance).sum()  # gamma
+    by_hessian = Laplace(la.model, la.theta, curvature="hessian").fit(X_sine, y_sine).log_marginal_likelihood()
+    lower = la.log_marginal_likelihood() - by_hessian
+    print(f"{H} units at {np.sort(from_zero)[::-1].round(1)}, gamma {determined:.1f}, by the Hessian {lower:.1f} less")
+assert np.sum(from_zero < 0.1) == 2
+assert 2 < lower < 3
+assert 6 < np.ptp(with_all_modes["prior chosen for each"][1:]) < 7
+
+# %% [markdown]
+# From three units on the data determines 7.5 parameters, however many there are. The prior has turned the others off:
+# with six units two are at zero. Such a unit is its own turned copy, and its one Gaussian already covers both signs. So
+# the factor counts too much, and the evidence is somewhere within the coloured band. And the Gaussian itself is good to
+# a few nats only: with the exact Hessian in place of the GGN it gives up to 3 less.
+#
+# What may one conclude? This evidence does not tell three units from six. New data does not either: under a chosen
+# prior the predictions of all sizes are equally good. A well-chosen prior makes the size of a network matter less.
+#
+# ## Each sample from the others
+#
+# The evidence asks how probable the data was before any of it was seen. Predictions ask something else: what comes
+# next, given all that was seen? With data to spare, hold some out. Without, leave out *one* sample, train on the
+# others, predict it, and do so for each. *Leave-one-out* takes $N$ trainings; Laplace has it for one. Let the outputs
+# at $x_n$ have mean $f_n$ and covariance $V_n$, and let $g_n$ and $\Lambda_n$ be gradient and Hessian of the negative
+# log-likelihood in the outputs. What sample $n$ has added to the posterior can be taken out of it again:
+#
+# $$V_{-n} = (I - V_n \Lambda_n)^{-1} V_n, \qquad m_{-n} = f_n + V_{-n}\, g_n$$
+#
+# For the polynomials this is exact. For networks it is a step of Newton's method towards the parameters of the other
+# samples. `leave_one_out` takes the data of the fit, and returns what `predict` returns. For the network we take few
+# points, so that each of them matters:
+
+# %%
+polynomial = polynomial_laplace(9, 1.0)
+without_each = polynomial.leave_one_out(polynomials(x, 9), y)
+for n in range(20):
+    kept = np.arange(20) != n
+    theta = fit_map(polynomial.model, polynomials(x, 9)[kept], y[kept], rng=0)
+    refit = Laplace(polynomial.model, theta).fit(polynomials(x, 9)[kept], y[kept])
+    assert np.allclose(
+        refit.predict(polynomials(x[n : n + 1], 9)), [part[n : n + 1] for part in without_each], rtol=1e-6
+    )
+print("20 refits of the polynomial agree with leave_one_out")
+
+
+X_few, y_few = X_sine[::2], y_sine[::2]  # every second of the 40 points
+
+
+def few_laplace(prior_precision):
+    """Return Laplace for five tanh units and 20 points, at the MAP estimate of this prior."""
+    model = BayesianModel(MLP(1, 5, 1), Gaussian(sigma_noise=0.3), prior_precision)
+    return Laplace(model, fit_map(model, X_few, y_few, rng=0)).fit(X_few, y_few)
+
+
+def left_out_score(la):
+    """Return the mean log density of the 20 points, each predicted from the others."""
+    return -gaussian_nll(*la.leave_one_out(X_few, y_few), y_few)
+
+
+for delta in (0.1, 0.3, 1.0):
+    la, scores = few_laplace(delta), []
+    for n in range(20):
+        kept = np.arange(20) != n
+        theta = fit_map(la.model, X_few[kept], y_few[kept], theta0=la.theta)
+        refit = Laplace(la.model, theta).fit(X_few[kept], y_few[kept])
+        scores.append(-gaussian_nll(*refit.predict(X_few[n : n + 1]), y_few[n : n + 1]))
+    seen = -gaussian_nll(*la.predict(X_few), y_few)
+    print(f"delta {delta}: 20 refits {np.mean(scores):.3f}, leave_one_out {left_out_score(la):.3f}, seen {seen:.3f}")
+    assert abs(left_out_score(la) - np.mean(scores)) < 0.25 * (seen - np.mean(scores))
+
+# %% [markdown]
+# The last column flatters, as there each point has been seen. `leave_one_out` comes near the refits, a little on the
+# strict side.
+#
+# ## Three judges of a prior
+#
+# Now let three judges look at a range of priors: the evidence, leave-one-out, and 2000 new points. Their numbers can
+# share an axis. By the product rule $\log p(y) = \sum_n \log p(y_n \mid y_1, \ldots, y_{n-1})$, so the evidence *per
+# point* is the mean log density of each point given those *before* it; leave-one-out is that given all *others*. For
+# each prior the network is trained again.
+#
+# And beside it the shortcut that suggests itself: train once, and exchange the prior by `la.under(...)`.
+
+# %%
+priors = 10 ** np.linspace(-3, 1, 13)
+judges = {
+    "evidence, per point": lambda la: la.log_marginal_likelihood() / 20,
+    "leave-one-out": left_out_score,
+    "new data": lambda la: -gaussian_nll(*la.predict(X_new), y_new),
+}
+trained_for_each = [few_laplace(delta) for delta in priors]
+trained_once = [trained_for_each[0].under(delta) for delta in priors]
+verdicts = [
+    {name: np.array([judge(la) for la in las]) for name, judge in judges.items()}
+    for las in (trained_for_each, trained_once)
+]
+
+# %%
+fig, panels = plt.subplots(1, 2, figsize=(7, 3.6), sharey=True)
+for ax, verdict in zip(panels, verdicts, strict=True):
+    for (name, values), style, color in zip(verdict.items(), ("s-", "o-", "^--"), ("C0", "C2", "C3"), strict=True):
+        ax.semilogx(priors, values, style, color=color, markersize=4, label=name)
+        ax.plot(priors[values.argmax()], values.max(), "o", color=color, markersize=11, fillstyle="none")
+panels[0].set(xlabel="prior precision $\\delta$", ylabel="nats per point", title="trained for each prior", ylim=(-3, 0))
+panels[1].set(xlabel="prior precision $\\delta$", title="trained once, for $\\delta = 0.001$")
+panels[0].legend(loc="lower center", fontsize=8)
+honest, trap = verdicts
+for name in judges:
+    best, once = priors[honest[name].argmax()], priors[trap[name].argmax()]
+    print(f"{name:19}: best prior {best:5.2f}, with one theta for all {once:6.3f}")
+assert all(0.2 < priors[honest[name].argmax()] < 0.5 for name in judges)
+assert np.all(np.diff(trap["leave-one-out"]) > 0)
+assert trap["leave-one-out"][-1] > honest["leave-one-out"].max()
+assert trap["new data"][-1] < trap["new data"].max() - 0.3
+
+# %% [markdown]
+# On the left the three agree on where the curves are highest (the circles): about 0.2 by the evidence and by
+# leave-one-out, 0.5 by new data. The curves are flat there, so that any of the three will do.
+#
+# On the right is the trap. Leave-one-out rises to the end, and ends above everything that it has reached on the left,
+# although new data gets worse. The formula takes $\theta$ for the mode of *this* prior. A strong prior makes $V_n$
+# small; then leaving a sample out changes nothing, $m_{-n}$ is $f_n$, and each point is predicted by a $\theta$ that
+# has seen it. The better that $\theta$ fits, the better the strongest prior looks. So train for each prior. (The
+# evidence is not taken in: its term $\theta^\top \Lambda_0\, \theta$ charges for a $\theta$ that the prior would
+# not have made.)
 #
 # ## When evidence and new data disagree
 #
 # The evidence asks how probable the *given* data was. It is not a forecast of performance, and Laplace's version of it
 # rests on a Gaussian. Here is a case where the two part: the two squares of the post's Figure 1, which a straight line
-# separates. For each $\delta$ we compute three things: Laplace's evidence; the exact evidence, which with three
+# separates. For each $\delta$ we compute: Laplace's evidence; the exact evidence, which with three
 # parameters can be had as an average of the likelihood over draws from the prior; and the negative log-likelihood of
-# 500 new points, under Laplace and under the exact posterior (the same draws, weighted by their likelihood).
+# 500 new points, under Laplace and under the exact posterior (the same draws, weighted by their likelihood). And
+# leave-one-out, which needs none of the 500.
 
 # %%
 X_test, y_test = toy_data_linear(500, rng=1)
@@ -332,7 +487,7 @@ rng = np.random.default_rng(0)
 standard_draws = rng.standard_normal((10_000, 3))
 sign_train, sign_test = 2 * y_linear - 1, 2 * y_test - 1
 delta_grid = 10 ** np.linspace(-3, 0.5, 8)
-curves = {"laplace": [], "exact": [], "laplace new": [], "exact new": [], "plugin new": []}
+curves = {"laplace": [], "exact": [], "laplace new": [], "exact new": [], "plugin new": [], "left out": []}
 for delta in delta_grid:
     la = logistic_laplace(delta, delta)
     draws = standard_draws / np.sqrt(delta)  # (S, 3) from the prior
@@ -344,6 +499,8 @@ for delta in delta_grid:
     curves["exact"].append(logsumexp(log_likelihood) - np.log(len(draws)))
     curves["laplace new"].append(negative_log_likelihood(la.predict(X_test, "quadrature"), y_test))
     curves["plugin new"].append(negative_log_likelihood(la.predict(X_test, "plugin"), y_test))
+    p_left_out = la.leave_one_out(X_linear, y_linear, "quadrature")
+    curves["left out"].append(negative_log_likelihood(p_left_out, y_linear))
     curves["exact new"].append(-np.log(p_label).mean())
 
 # %%
@@ -351,22 +508,26 @@ fig, panels = plt.subplots(1, 2, figsize=(7, 3.4))
 panels[0].semilogx(delta_grid, curves["laplace"], "o-", color="C0", label="Laplace")
 panels[0].semilogx(delta_grid, curves["exact"], "--", color="black", label="exact")
 panels[0].set(xlabel="prior precision $\\delta$", ylabel="nats", title="log evidence")
-panels[1].loglog(delta_grid, curves["laplace new"], "o-", color="C0", label="Laplace")
-panels[1].loglog(delta_grid, curves["plugin new"], ":", color="C1", label="plugin")
-panels[1].loglog(delta_grid, curves["exact new"], "--", color="black", label="exact posterior")
-panels[1].set(xlabel="prior precision $\\delta$", ylabel="nats per point", title="negative log-likelihood, new data")
+panels[1].loglog(delta_grid, curves["laplace new"], "o-", color="C0", label="Laplace, new data")
+panels[1].loglog(delta_grid, curves["left out"], "x-", color="C2", label="Laplace, leave-one-out")
+panels[1].loglog(delta_grid, curves["plugin new"], ":", color="C1", label="plugin, new data")
+panels[1].loglog(delta_grid, curves["exact new"], "--", color="black", label="exact posterior, new data")
+panels[1].set(xlabel="prior precision $\\delta$", ylabel="nats per point", title="negative log-likelihood")
+panels[1].set(ylim=(1.5e-5, 1))
 for ax in panels:
-    ax.legend()
+    ax.legend(loc="lower center", fontsize=8)
 
 # %%
 by_evidence = delta_grid[np.argmax(curves["laplace"])]
 by_new_data = delta_grid[np.argmin(curves["laplace new"])]
+by_left_out = delta_grid[np.argmin(curves["left out"])]
 fixed_point, _ = marglik_training(logistic_laplace(1.0, 1.0).model, X_linear, y_linear, rng=0)
 print(f"best of the grid by Laplace's evidence {by_evidence:.2g}, by new data {by_new_data:.2g}")
+print(f"by leave-one-out {by_left_out:.2g}")
 print(f"marglik_training {fixed_point.prior_precision:.2g}")
 gap = np.abs(np.subtract(curves["laplace"], curves["exact"])).max()
 print(f"largest gap between Laplace's and the exact log evidence: {gap:.1f} nats")
-assert by_evidence < 0.1 < by_new_data
+assert by_evidence < 0.1 < by_new_data == by_left_out
 assert gap < 0.55
 
 # %% [markdown]
@@ -374,11 +535,12 @@ assert gap < 0.55
 # posterior does predict better under a weaker prior, as the exact evidence says. What fails is the *predictive*. The
 # data only says that the weights are large, in the right direction; the true posterior is one-sided. A Gaussian has
 # two sides. Under a weak prior it is wide, and reaches as far into wrong boundaries as into right ones. So the prior
-# with the best evidence is not the prior with the best Laplace predictions. And `marglik_training` ends elsewhere
-# still: its fixed point overlooks how the curvature changes with $\theta$, and here that is much.
+# with the best evidence is not the prior with the best Laplace predictions. Leave-one-out, which judges just these
+# predictions, finds the prior that new data finds, without new data. And `marglik_training` ends elsewhere still: its
+# fixed point overlooks how the curvature changes with $\theta$, and here that is much.
 #
-# The rule: let the evidence choose, check on data that the fit has not seen, and if the two part, find out why. Small
-# $\gamma$ or separable classes are the places to look at first.
+# The rule: let the evidence choose, check on data that the fit has not seen, or by leave-one-out where there is none,
+# and if the two part, find out why. Small $\gamma$ or separable classes are the places to look at first.
 #
 # ## Summary
 #
@@ -389,7 +551,11 @@ assert gap < 0.55
 #   $\delta = \gamma / \lVert\theta\rVert^2$.
 # - `optimize_prior_precision` tunes at a fixed $\theta$, `marglik_training` finds prior and MAP estimate that agree;
 #   one precision, or one for each layer.
-# - The evidence compares networks of different size, and is no promise about new data.
+# - Laplace's evidence is around one mode. To compare networks of different size add `log_symmetries`, the logarithm of
+#   the number of equal modes: an upper bound where the prior has turned units off. The evidence is no promise about new
+#   data.
+# - `leave_one_out` predicts each sample as if it had not been seen, from one training. Compare priors by it only with
+#   $\theta$ trained for each.
 #
 # ## Exercises
 

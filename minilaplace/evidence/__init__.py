@@ -2,9 +2,10 @@
 
 `marginal_likelihood.py` has the evidence log p(y), its gradient in the prior and the noise, and MacKay's step.
 `tuning.py` maximises it; `by_predictions.py` chooses by what is predicted, of held-out data or within a budget.
-`joint.py` has `marglik_training`, which trains and tunes in turn. `tunable_fit.py` has the part of `Laplace` that asks
-for all this. `importance.py` asks whether the Gaussian is any good, by importance weights whose tail `pareto.py` judges
-and smooths.
+`joint.py` has `marglik_training`, which trains and tunes in turn. `symmetry.py` counts the equal modes that Laplace's
+evidence leaves out, which matter where sizes are compared. `importance.py` asks whether the Gaussian is any good, by
+importance weights whose tail `pareto.py` judges and smooths. `tunable_fit.py` has the part of `Laplace` that asks for
+all this.
 """
 
 from .by_predictions import PriorScore, tune_on_held_out, tune_to_budget
@@ -12,6 +13,7 @@ from .importance import ImportanceSample, importance_sample
 from .joint import marglik_training
 from .marginal_likelihood import PRIOR_STRUCTURES, EvidenceFunction, log_evidence
 from .pareto import pareto_smoothed
+from .symmetry import log_symmetries
 from .tuning import METHODS, tune
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "PriorScore",
     "importance_sample",
     "log_evidence",
+    "log_symmetries",
     "marglik_training",
     "pareto_smoothed",
     "tune",

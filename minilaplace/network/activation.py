@@ -16,11 +16,12 @@ from ..validation import Array
 
 
 class Activation(NamedTuple):
-    """An elementwise function of z and its two derivatives, which may also use the value a."""
+    """An elementwise function of z, its two derivatives, which may also use a, and whether act(-z) = -act(z)."""
 
     value: Callable[[Array], Array]
     slope: Callable[[Array, Array], Array]
     bend: Callable[[Array, Array], Array]
+    odd: bool = False
 
 
 def _density(z: Array) -> Array:
@@ -28,7 +29,7 @@ def _density(z: Array) -> Array:
 
 
 ACTIVATIONS = {
-    "tanh": Activation(np.tanh, lambda z, a: 1 - a**2, lambda z, a: -2 * a * (1 - a**2)),
+    "tanh": Activation(np.tanh, lambda z, a: 1 - a**2, lambda z, a: -2 * a * (1 - a**2), odd=True),
     "sigmoid": Activation(expit, lambda z, a: a * (1 - a), lambda z, a: a * (1 - a) * (1 - 2 * a)),
     "relu": Activation(
         lambda z: np.maximum(z, 0), lambda z, a: (z > 0).astype(float), lambda z, a: np.zeros_like(z)
@@ -47,6 +48,6 @@ ACTIVATIONS = {
         lambda z, a: (2 - z**2) * _density(z),
     ),
     "identity": Activation(
-        lambda z: z, lambda z, a: np.ones_like(z), lambda z, a: np.zeros_like(z)
+        lambda z: z, lambda z, a: np.ones_like(z), lambda z, a: np.zeros_like(z), odd=True
     ),
 }  # fmt: skip

@@ -165,9 +165,9 @@ class MLP:
         W, b = layers[-1]
         return Trace([W for W, _ in layers], a, z, a[-1] @ W.T + b, act)
 
-    def check_readable(self, X: Any) -> Array | StoredSamples:
+    def check_readable(self, X: Any, name: str = "X") -> Array | StoredSamples:
         """Return X as finite samples to be read batch by batch, or raise a ValueError."""
-        return readable("X", X, self.input_shape)
+        return readable(name, X, self.input_shape)
 
     def _check_shape(self, X: Array) -> None:
         refuse_masked(X=X)

@@ -6,8 +6,8 @@ Gaussian centred there, whose precision is the curvature of the loss plus the pr
     p(theta' | data) ~ N(theta' | theta, Sigma),    Sigma^-1 = Lambda = scale * curvature + prior_precision
 
 Every posterior answers the same questions: precision, covariance and its diagonal, log-determinant, samples, how far
-a theta is from the mean, and the covariance of the outputs that it implies, J Sigma J^T. Posteriors differ in the
-factors of Lambda that they hold:
+a theta is from the mean, and the covariance of the outputs that it implies, J Sigma J^T, sample by sample or, by its
+square root, between samples. Posteriors differ in the factors of Lambda that they hold:
 
 | posterior | holds | for curvatures that are |
 |---|---|---|
@@ -76,8 +76,13 @@ class Posterior(ABC):
         """Return d^T Lambda d for deviations d (S, P_s) from the mean, (S,): minus twice the log density's exponent."""
 
     @abstractmethod
+    def functional_root(self, rows: FactoredRows) -> Array:
+        """Return F_n (N, K, r) with F_n F_m^T = J_n Sigma J_m^T, within and between samples of K rows J_n each."""
+
     def functional_covariance(self, rows: FactoredRows) -> Array:
-        """Return J_n Sigma J_n^T for K rows J_n a sample, (N, K, K)."""
+        """Return J_n Sigma J_n^T for K rows J_n a sample, (N, K, K): from their roots, unless that takes longer."""
+        F = self.functional_root(rows)
+        return F @ F.transpose(0, 2, 1)
 
     def functional_variance(self, rows: FactoredRows) -> Array:
         """Return the diagonals of J_n Sigma J_n^T, (N, K)."""
@@ -129,6 +134,10 @@ class FullPosterior(Posterior):
         """Return |L^T d|^2, (S,)."""
         return ((deviations @ self._factor) ** 2).sum(axis=1)
 
+    def functional_root(self, rows: FactoredRows) -> Array:
+        """Return the transposes of L^-1 J_n^T, (N, K, P_s)."""
+        return self._solved(rows).transpose(2, 1, 0)
+
     def functional_covariance(self, rows: FactoredRows) -> Array:
         """Return J_n Sigma J_n^T, (N, K, K)."""
         return self._functional(rows, diagonal=False)
@@ -145,13 +154,18 @@ class FullPosterior(Posterior):
             if self._pairs is None:
                 self._pairs = PairQuadratic(self._sigma, rows.shapes)
             return self._pairs(rows, diagonal)
-        J = rows.written()  # (P_s, K, N)
-        flat = J.reshape(len(J), -1)
         if few:
-            left = right = solve_triangular(self._factor, flat, lower=True, overwrite_b=True).reshape(J.shape)
+            left = right = self._solved(rows)
         else:
-            left, right = (self._sigma @ flat).reshape(J.shape), J
+            right = rows.written()  # (P_s, K, N)
+            left = (self._sigma @ right.reshape(len(right), -1)).reshape(right.shape)
         return np.einsum("pkn,pkn->nk" if diagonal else "pkn,pln->nkl", left, right)
+
+    def _solved(self, rows: FactoredRows) -> Array:
+        """Return L^-1 J^T, (P_s, K, N)."""
+        J = rows.written()
+        flat = J.reshape(len(J), -1)
+        return solve_triangular(self._factor, flat, lower=True, overwrite_b=True, check_finite=False).reshape(J.shape)
 
     @cached_property
     def _sigma(self) -> Array:
@@ -193,6 +207,11 @@ class BlockPosterior(Posterior):
         ends = np.cumsum([len(part.mean) for part in self._parts])[:-1]
         layers = np.split(deviations[:, np.argsort(self._order)], ends, axis=1)
         return np.add.reduce([part.squared_distance(d) for part, d in zip(self._parts, layers, strict=True)])
+
+    def functional_root(self, rows: FactoredRows) -> Array:
+        """Return the layers' roots side by side, (N, K, P_s)."""
+        layers = zip(self._parts, rows.layers(), strict=True)
+        return np.concatenate([part.functional_root(layer) for part, layer in layers], axis=2)
 
     def functional_covariance(self, rows: FactoredRows) -> Array:
         """Return the sum of the layers' J_n Sigma J_n^T, (N, K, K)."""

@@ -1,10 +1,13 @@
 """*the posterior predictive distribution*: from a Gaussian over the outputs to probabilities.
 
 `outputs.py` has the Gaussian over the outputs, f ~ N(m, V), that a posterior implies; `links.py` averages the
-likelihood's mean over it: exactly, by a formula, or by samples. Start with `probit` there. `distribution.py` has the
-part of `Laplace` that says more of a prediction than its mean.
+likelihood's mean over it: exactly, by a formula, or by samples. Start with `probit` there. `left_out.py` has the same
+Gaussian at a training sample as if that had not been seen, and `information.py` what outputs at several inputs tell
+together. `distribution.py` has the part of `Laplace` that asks for more than a mean.
 """
 
+from .information import covariance_between, gain_of_all, gain_of_each
+from .left_out import LeftOut
 from .links import (
     LINKS,
     SAMPLED,
@@ -27,14 +30,18 @@ from .outputs import LinearisedNetwork, Outputs
 __all__ = [
     "LINKS",
     "SAMPLED",
+    "LeftOut",
     "LinearisedNetwork",
     "Outputs",
     "Prediction",
     "Uncertainty",
     "bridge",
+    "covariance_between",
     "decompose",
     "entropies",
     "exact",
+    "gain_of_all",
+    "gain_of_each",
     "link_of",
     "mc",
     "nn",

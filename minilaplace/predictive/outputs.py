@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from ..network.jacobian import FactoredRows, batches
+from ..network.jacobian import FactoredRows, batches, n_parameters
 from ..network.mlp import MLP, Trace
 from ..network.subset import Subset
 from ..posterior.gaussian import Posterior
-from ..validation import Array, Readable, refusal
+from ..validation import Array, refusal
 
 NO_SAMPLES = np.empty((0, 0))
 
@@ -43,6 +43,11 @@ class LinearisedNetwork:
         floats = self.subset.floats_factored if self.posterior.factored else self.subset.floats_written
         return floats + 3 * self.network.n_outputs * n_samples
 
+    @property
+    def floats_of_root(self) -> int:
+        """About how many numbers of memory an input takes, with its rows written out and their root."""
+        return self.subset.floats_factored + 4 * self.network.n_outputs * n_parameters(self.subset.shapes)
+
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
@@ -59,14 +64,18 @@ class Outputs:
         return self.trace.output
 
     def covariance(self, R: Array | None = None) -> Array:
-        """Return V_n = J_n Sigma J_n^T, (N, C, C), or the covariance of R f for rows R (K, C), (N, K, K)."""
+        """Return V_n = J_n Sigma J_n^T, (N, C, C), or the covariance of R f for R (K, C) or (N, K, C), (N, K, K)."""
         if R is not None:
-            R = np.broadcast_to(R, (len(self.mean), *R.shape))
+            R = np.broadcast_to(R, (len(self.mean), *R.shape[-2:]))
         return self.at.posterior.functional_covariance(self._jacobian(R))
 
     def variance(self) -> Array:
         """Return diag V_n, (N, C)."""
         return self.at.posterior.functional_variance(self._jacobian())
+
+    def root(self, R: Array | None = None) -> Array:
+        """Return F_n with V_nm = F_n F_m^T also between inputs, (N, C, r); of R f for R (N, K, C), (N, K, r)."""
+        return self.at.posterior.functional_root(self._jacobian(R))
 
     def linear_samples(self) -> Array:
         """Return m + J (theta_s - theta) for every sampled theta, (S, N, C)."""
@@ -81,7 +90,15 @@ class Outputs:
         return self.trace.pull_back(R, self.at.subset.n_layers, self.at.subset.columns)
 
 
-def in_batches(function: Callable[[Array], Any], X: Readable, floats_each: int, room: int = 0) -> Any:
+class Sliced(Protocol):
+    """What is read by slices: inputs, or the outputs at training samples that are left out."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, which: slice, /) -> Any: ...
+
+
+def in_batches(function: Callable[[Any], Any], X: Sliced, floats_each: int, room: int = 0) -> Any:
     """Return function(X), an array or a tuple of arrays, computed in batches so that memory does not grow with N."""
     with np.errstate(all="ignore"):
         parts = [function(X[batch]) for batch in batches(len(X), floats_each, room=room)]
@@ -92,10 +109,14 @@ def in_batches(function: Callable[[Array], Any], X: Readable, floats_each: int, 
 
 
 def _finite(answers: Sequence[Array]) -> Array:
-    """Return the batches' answers as one array; an OutOfRangeError says at which input it is not finite."""
-    answer = np.concatenate(answers)
+    """Return the batches' answers as one array, which is finite."""
+    return finite(np.concatenate(answers))
+
+
+def finite(answer: Array, name: str = "X", start: int = 0) -> Array:
+    """Return an answer, one for each input from `start` on; an OutOfRangeError says at which input it is not finite."""
     if not np.isfinite(answer).all():
         n = int(np.argwhere(~np.isfinite(answer))[0, 0])
         expected = "inputs at which predictions and their variances are within the range of float64"
-        raise OutOfRangeError(refusal("X", expected, f"one where they are not, at index {n}"))
+        raise OutOfRangeError(refusal(name, expected, f"one where they are not, at index {start + n}"))
     return answer

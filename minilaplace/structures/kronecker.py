@@ -156,6 +156,10 @@ class EigenPosterior(Posterior):
         transposed = None if self._basis is None else [(U_B.T, U_A.T) for U_B, U_A in self._basis]
         return _turned(deviations, transposed) ** 2 @ self._eigenvalues
 
+    def functional_root(self, rows: FactoredRows) -> Array:
+        """Return the rows in the basis' coordinates, divided by the square roots of the eigenvalues, (N, K, P_s)."""
+        return self._in_basis(rows).dense() / np.sqrt(self._eigenvalues)
+
     def functional_covariance(self, rows: FactoredRows) -> Array:
         return self._in_basis(rows).quadratic(1 / self._eigenvalues)
 

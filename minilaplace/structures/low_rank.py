@@ -123,29 +123,30 @@ class LowRankPosterior(Posterior):
         return self._rows.T @ self._rows + (np.diag(self._prior) if self._prior.ndim == 1 else self._prior)
 
     def covariance(self) -> Array:
-        return np.add.reduce([F @ F.T for F in self._factors(np.eye(len(self.mean)))])
+        F = self._times_root(np.eye(len(self.mean)))
+        return F @ F.T
 
     def variance(self) -> Array:
         """Return the diagonal of Sigma, (P_s,), for some rows of the identity at a time."""
         P = len(self.mean)
         units = (np.eye(batch.stop - batch.start, P, batch.start) for batch in batches(P, 3 * P))
-        return np.concatenate([np.add.reduce([(F**2).sum(axis=1) for F in self._factors(unit)]) for unit in units])
+        return np.concatenate([(self._times_root(unit) ** 2).sum(axis=1) for unit in units])
 
     def squared_distance(self, deviations: Array) -> Array:
         """Return |G d|^2 + |L0^T d|^2, (S,)."""
         scaled = deviations * self._root if self._root.ndim == 1 else deviations @ self._root
         return ((deviations @ self._rows.T) ** 2).sum(axis=1) + (scaled**2).sum(axis=1)
 
-    def functional_covariance(self, rows: FactoredRows) -> Array:
+    def functional_root(self, rows: FactoredRows) -> Array:
         J = rows.dense()  # (N, K, P_s)
-        factors = [F.reshape(*J.shape[:2], -1) for F in self._factors(J.reshape(-1, J.shape[2]))]
-        return np.add.reduce([F @ F.transpose(0, 2, 1) for F in factors])
+        return self._times_root(J.reshape(-1, J.shape[2])).reshape(*J.shape[:2], -1)
 
-    def _factors(self, rows: Array) -> list[Array]:
-        """Return W (I - Q Q^T) and W Q L^-T, W = rows L0^-T: the sum of F F^T over both is rows Sigma rows^T."""
+    def _times_root(self, rows: Array) -> Array:
+        """Return W (I - Q Q^T) and W Q L^-T side by side, W = rows L0^-T: F (M, P_s + k), F F^T = rows Sigma rows^T."""
         W = self._whitened(rows)
         along_Q = W @ self._Q
-        return [W - along_Q @ self._Q.T, solve_triangular(self._L, along_Q.T, lower=True).T]
+        of_Q = solve_triangular(self._L, along_Q.T, lower=True, check_finite=False).T  # what overflows stays so
+        return np.hstack([W - along_Q @ self._Q.T, of_Q])
 
     def deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
         """Draw from N(0, Sigma), (S, P_s), by Matheron's rule.
@@ -161,4 +162,4 @@ class LowRankPosterior(Posterior):
         """Return rows L0^-T, or `transposed` rows L0^-1."""
         if self._root.ndim == 1:
             return rows / self._root
-        return solve_triangular(self._root, rows.T, lower=True, trans=int(transposed)).T
+        return solve_triangular(self._root, rows.T, lower=True, trans=int(transposed), check_finite=False).T
