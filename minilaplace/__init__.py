@@ -21,7 +21,7 @@ from .checks import check_equal, check_gradient, check_hessian, check_jacobian
 from .data import toy_data_linear, toy_data_multi, toy_data_non_linear, toy_data_regression
 from .evidence import marglik_training
 from .laplace import Laplace
-from .model import BayesianModel, Bernoulli, BradleyTerry, Categorical, Gaussian, HeteroscedasticGaussian
+from .model import BayesianModel, Bernoulli, BradleyTerry, Categorical, Gaussian, HeteroscedasticGaussian, Poisson
 from .model_average import average, deep_ensemble, hmc, mc_dropout
 from .network import MLP, from_layers, from_torch, to_layers, to_state_dict
 from .predictive import Prediction, Uncertainty
@@ -42,6 +42,7 @@ __all__ = [
     "Gaussian",
     "HeteroscedasticGaussian",
     "Laplace",
+    "Poisson",
     "Prediction",
     "Uncertainty",
     "average",

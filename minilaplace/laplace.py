@@ -144,15 +144,15 @@ class Laplace(TunableFit):
     ) -> Array | Prediction:
         """Return the posterior predictive at X (N, D).
 
-        Bernoulli: P(y = 1), (N,). Categorical: class probabilities, (N, C). Gaussian: `Prediction(mean, variance)`,
-        each (N, C), the variance including the noise.
+        Bernoulli: P(y = 1), (N,), or (N, C) for several labels a sample. Categorical: class probabilities, (N, C).
+        Gaussian, Poisson: `Prediction(mean, variance)`, each (N, C), the variance including the noise.
 
-        `link_approx` is one of `model.likelihood.links`, by default the first: `"probit"`, `"plugin"`, `"quadrature"`,
-        `"bridge"`, `"bridge_norm"`, `"exact"`, `"mc"` or `"nn"`, see `predictive`. The last two average over
-        `n_samples` samples, drawn from `rng`.
+        `link_approx` is one of `model.likelihood.links`, by default the first: `"probit"` for one logit, `"mean_field"`
+        for several, `"exact"` for a regression; or `"plugin"`, `"quadrature"`, `"bridge"`, `"bridge_norm"`, `"mc"` or
+        `"nn"`, see `predictive`. The last two average over `n_samples` samples, drawn from `rng`.
         """
         likelihood = self.model.likelihood
-        link = link_of(likelihood, link_approx)
+        link = link_of(likelihood, link_approx, self.model.network.n_outputs)
         X, n_samples, rng = self._checked(X, n_samples, rng)
         sampled = link in (mc, nn)
         thetas = self.sample(n_samples, rng) if sampled else NO_SAMPLES

@@ -18,7 +18,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from .model import Bernoulli, BradleyTerry, Categorical, Gaussian, HeteroscedasticGaussian, Likelihood
+from .model import Bernoulli, BradleyTerry, Categorical, Gaussian, HeteroscedasticGaussian, Likelihood, Poisson
 from .model.bayesian_model import BayesianModel
 from .network import MLP, PairedMLP
 from .structures.fit import Fit, Options
@@ -26,7 +26,7 @@ from .validation import Array, refusal
 
 FORMAT, VERSION = "minilaplace.Laplace", 1
 LIKELIHOODS = {
-    kind.__name__: kind for kind in (Bernoulli, BradleyTerry, Categorical, Gaussian, HeteroscedasticGaussian)
+    kind.__name__: kind for kind in (Bernoulli, BradleyTerry, Categorical, Gaussian, HeteroscedasticGaussian, Poisson)
 }
 
 

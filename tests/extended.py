@@ -153,3 +153,13 @@ class Reference:
         fit = nll(self.model.likelihood, forward(self.model.network, self.theta, self.X), self.y)
         d = self.theta - exact(np.broadcast_to(self.model.prior_mean, len(self.theta)))
         return -fit - d @ self.prior @ d / 2
+
+
+def mean_field(m, V):
+    """Return 1 / sum_j exp(-(m_c - m_j) / sqrt(1 + pi/8 Var(f_c - f_j))) for every class c, divided by their sum."""
+    classes = range(len(m))
+    p = [
+        1 / mp.fsum(mp.exp((m[j] - m[c]) / mp.sqrt(1 + mp.pi / 8 * (V[c, c] + V[j, j] - 2 * V[c, j]))) for j in classes)
+        for c in classes
+    ]
+    return [p_c / mp.fsum(p) for p_c in p]

@@ -14,10 +14,16 @@ from scipy import stats
 from scipy.differentiate import jacobian
 from scipy.special import expit, softmax
 
-from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian
+from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian, Poisson
 from minilaplace.network import ACTIVATIONS
 
-LIKELIHOODS = {"bernoulli": Bernoulli(), "categorical": Categorical(), "gaussian": Gaussian(0.6)}  # 1 hides its powers
+LIKELIHOODS = {
+    "bernoulli": Bernoulli(),
+    "labels": Bernoulli(),  # on several outputs
+    "categorical": Categorical(),
+    "gaussian": Gaussian(0.6),  # 1 hides its powers
+    "poisson": Poisson(),
+}
 EPS = np.finfo(float).eps
 STEP = (
     2.0**-10
@@ -77,8 +83,10 @@ def random_targets(likelihood, f, rng):
     """Draw y_n from p(y | f_n)."""
     if isinstance(likelihood, Gaussian):
         return rng.normal(f, likelihood.sigma_noise)
+    if isinstance(likelihood, Poisson):
+        return rng.poisson(np.exp(f)).astype(float)
     if isinstance(likelihood, Bernoulli):
-        return rng.binomial(1, expit(f[:, 0]))
+        return rng.binomial(1, expit(f[:, 0] if f.shape[1] == 1 else f))
     return rng.multinomial(1, softmax(f, axis=1)).argmax(axis=1)
 
 
@@ -87,8 +95,10 @@ def log_density(likelihood, f, y):
     if isinstance(likelihood, Gaussian):
         covariance = likelihood.sigma_noise**2 * np.eye(f.shape[1])
         return np.array([stats.multivariate_normal.logpdf(y_n, f_n, covariance) for f_n, y_n in zip(f, y, strict=True)])
+    if isinstance(likelihood, Poisson):
+        return stats.poisson.logpmf(y, np.exp(f)).sum(axis=1)
     if isinstance(likelihood, Bernoulli):
-        return stats.bernoulli.logpmf(y, expit(f[:, 0]))
+        return stats.bernoulli.logpmf(y.reshape(f.shape), expit(f)).sum(axis=1)
     return stats.multinomial.logpmf(np.eye(f.shape[1])[y], 1, softmax(f, axis=1))
 
 
@@ -125,7 +135,13 @@ def assert_is_derivative(received, function, theta):
 def _covering_set():
     """Pair every activation with every likelihood, and each likelihood with no hidden layer (and so no activation)."""
     depths = cycle([(4,), (3, 2), (2, 3, 2), (3,), (2, 4, 2), (4, 3), (3, 3)])
-    outputs = {"bernoulli": cycle([1]), "categorical": cycle([3, 2, 4]), "gaussian": cycle([2, 1, 4, 3])}
+    outputs = {
+        "bernoulli": cycle([1]),
+        "labels": cycle([2, 3]),
+        "categorical": cycle([3, 2, 4]),
+        "gaussian": cycle([2, 1, 4, 3]),
+        "poisson": cycle([1, 3, 2]),
+    }
     pairs = [(likelihood, next(depths), activation) for activation, likelihood in product(ACTIVATIONS, LIKELIHOODS)]
     single_layers = [(likelihood, (), "identity") for likelihood in LIKELIHOODS]
     return [(*case, next(outputs[case[0]])) for case in pairs + single_layers]

@@ -17,9 +17,11 @@ from minilaplace import (
     MLP,
     BayesianModel,
     Bernoulli,
+    BradleyTerry,
     Categorical,
     Gaussian,
     Laplace,
+    Poisson,
     fit_map,
     toy_data_linear,
     toy_data_multi,
@@ -47,6 +49,7 @@ NETWORK = MLP(2, 1)
 MODELS = {  # and targets they take
     "Bernoulli": (BayesianModel(NETWORK, Bernoulli()), LABELS),
     "Categorical": (BayesianModel(MLP(2, 3), Categorical()), LABELS),
+    "Categorical of 2": (BayesianModel(MLP(2, 2), Categorical()), LABELS),
     "Gaussian": (BayesianModel(NETWORK, Gaussian()), X[:, 0]),
     "Gaussian of 2": (BayesianModel(MLP(2, 2), Gaussian()), X),
 }
@@ -263,7 +266,7 @@ TAKES_NAME = [  # and the names it knows
 ]
 for likelihood, (model, y) in MODELS.items():
     la = Laplace(model, zeros(model)).fit(X, y)
-    links = model.likelihood.links
+    links = model.likelihood.links_for(model.network.n_outputs)
     TAKES_NAME.append((f"Laplace.predict({likelihood})", "link_approx", links, partial(la.predict, X)))
 for entrance, argument, known, take in TAKES_NAME:
     for bad in ["no such name", "", 3, ["ggn"]]:
@@ -271,14 +274,17 @@ for entrance, argument, known, take in TAKES_NAME:
         row(entrance, f"{argument}: {bad!r}", partial(take, bad), ValueError, message)
 for likelihood, foreign, why in [
     ("Bernoulli", "bridge", "the mean of one logit's bridge is the plugin"),
+    ("Bernoulli", "mean_field", "of one logit it is 'probit'"),
     ("Categorical", "quadrature", "it is the average of one logit; of many, 'mc' is"),
+    ("Categorical of 2", "bridge", "the mean of two logits' bridge is the plugin"),
+    ("Gaussian", "mean_field", "there are no class probabilities"),
     ("Gaussian", "bridge", "there are no class probabilities"),
     ("Gaussian", "quadrature", "there are no class probabilities"),
     ("Bernoulli", "bridge_norm", "the mean of one logit's bridge is the plugin"),
 ]:
     model, y = MODELS[likelihood]
-    known = one_of(model.likelihood.links)
-    message = f"link_approx: expected {known} for {likelihood}, received {foreign!r}: {why}"
+    known, name = one_of(model.likelihood.links_for(model.network.n_outputs)), type(model.likelihood).__name__
+    message = f"link_approx: expected {known} for {name}, received {foreign!r}: {why}"
     call = partial(Laplace(model, zeros(model)).fit(X, y).predict, X, foreign)
     row(f"Laplace.predict({likelihood})", f"link_approx: {foreign!r}", call, ValueError, message)
 
@@ -309,7 +315,25 @@ for entrance, wrong, call, error, message in [
     ("Bernoulli.nll", "y: a column", partial(Bernoulli().nll, X[:, :1], LABELS[:, None]), ValueError,
         "y: expected shape (4,), received shape (4, 1)"),
     ("Bernoulli.gradient", "f: two columns", partial(Bernoulli().gradient, X, LABELS), ValueError,
-        "f: expected shape (4, 1), received shape (4, 2)"),
+        "y: expected shape (4, 2), received shape (4,)"),
+    ("Bernoulli.gradient", "f: no column", partial(Bernoulli().gradient, X[:, 0], LABELS), ValueError,
+        "f: expected shape (4, 1), received shape (4,)"),
+    ("Bernoulli.check_targets", "one class of two", partial(Bernoulli().check_targets, LABELS, 4, 2), ValueError,
+        "y: expected shape (4, 2), a label for each output (one of several classes: Categorical), received shape (4,)"),
+    ("Bernoulli.check_targets", "a third class", partial(Bernoulli().check_targets, [[0, 1], [2, 0]], 2, 2), ValueError,
+        "y: expected shape (2, 2) of integer labels 0..1, received 2 at index (1, 0)"),
+    ("Bernoulli.check_targets", "three labels", partial(Bernoulli().check_targets, np.eye(3), 3, 2), ValueError,
+        "y: expected shape (3, 2) of integer labels 0..1, received shape (3, 3)"),
+    ("Poisson.check_targets", "a fraction", partial(Poisson().check_targets, [1, 0.5], 2, 1), ValueError,
+        "y: expected counts, whole numbers of at least 0, received 0.5 at index (1,)"),
+    ("Poisson.check_targets", "a debt", partial(Poisson().check_targets, [[1, 0], [0, -2]], 2, 2), ValueError,
+        "y: expected counts, whole numbers of at least 0, received -2 at index (1, 1)"),
+    ("Poisson.check_targets", "no number", partial(Poisson().check_targets, [1, np.nan], 2, 1), ValueError,
+        "y: expected finite numbers, received nan at index (1,)"),
+    ("Poisson.check_targets", "one column of two", partial(Poisson().check_targets, [1, 2], 2, 2), ValueError,
+        "y: expected shape (2, 2), received shape (2,)"),
+    ("Poisson.nll", "y: too short", partial(Poisson().nll, X, X[:3]), ValueError,
+        "y: expected shape (4, 2), received shape (3, 2)"),
     ("Categorical.gradient", "y: too short", partial(Categorical().gradient, X, LABELS[:3]), ValueError,
         "y: expected shape (4,), received shape (3,)"),
     ("Gaussian.nll", "y: one column", partial(Gaussian().nll, X, X[:, :1]), ValueError,
@@ -326,8 +350,8 @@ for entrance, wrong, call, error, message in [
         "network: expected an MLP, received (2, 1)"),
     ("BayesianModel", "likelihood: a name", partial(BayesianModel, NETWORK, "bernoulli"), TypeError,
         "likelihood: expected a likelihood such as Bernoulli(), received 'bernoulli'"),
-    ("BayesianModel", "two logits", partial(BayesianModel, MLP(2, 2), Bernoulli()), ValueError,
-        "network: expected 1 output (one logit) for Bernoulli, received 2 outputs"),
+    ("BayesianModel", "two logits", partial(BayesianModel, MLP(2, 2), BradleyTerry()), ValueError,
+        "network: expected 1 output (one logit) for BradleyTerry, received 2 outputs"),
     ("BayesianModel", "one logit", partial(BayesianModel, MLP(2, 1), Categorical()), ValueError,
         "network: expected 2 outputs or more for Categorical (Bernoulli takes one), received 1"),
     ("BayesianModel", "prior_precision: too long", partial(PRIOR, np.ones(4)), ValueError,

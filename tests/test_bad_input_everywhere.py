@@ -47,6 +47,7 @@ INNER = {
     "evidence.tuning.warn_at_edge",
     "curvature.add_gram",
     "network.mlp.MLP.check_readable",
+    "model.classes.of_labels",
     "model.likelihood",
     "network.activation",
     "posterior.cholesky",
@@ -58,6 +59,7 @@ INNER = {
     "structures.low_rank",
     "predictive.distribution",
     "predictive.left_out",
+    "predictive.moments",
     "predictive.outputs",
     "posterior.gaussian",
     "predictive.information",
@@ -131,6 +133,7 @@ for kind in (
     "model.classes.Categorical",
     "model.gaussian.Gaussian",
     "model.heteroscedastic.HeteroscedasticGaussian",
+    "model.poisson.Poisson",
 ):
     INNER |= {f"{kind}.{method}" for method in dir(Gaussian) if not method.startswith("_")}
 
@@ -159,6 +162,7 @@ GOOD = {
     "model.classes.Categorical": {},
     "model.gaussian.Gaussian": {"sigma_noise": 1.0},
     "model.heteroscedastic.HeteroscedasticGaussian": {},
+    "model.poisson.Poisson": {},
     "model.bayesian_model.BayesianModel": {
         "network": NETWORK, "likelihood": Bernoulli(), "prior_precision": 1.0, "prior_mean": 0.0,
     },
@@ -188,7 +192,9 @@ GOOD = {
         "X": X, "y": LABELS, "sample_weight": WEIGHTS, "batch_size": 2, "executor": None, "override": True,
     },
     "laplace.Laplace.predict": {"X": X, "link_approx": "probit", "n_samples": 2, "rng": 0},
-    "laplace.Laplace.leave_one_out": {"sample_weight": np.ones(N), "X": X, "y": LABELS, "link_approx": "probit", "n_samples": 2, "rng": 0},
+    "laplace.Laplace.leave_one_out": {
+        "X": X, "y": LABELS, "link_approx": "probit", "sample_weight": np.ones(N), "n_samples": 2, "rng": 0,
+    },
     "laplace.Laplace.uncertainty": {"X": X, "n_samples": 2, "rng": 0},
     "laplace.Laplace.glm_predictive_distribution": {"X": X},
     "laplace.Laplace.functional_covariance": {"X": X, "X_other": X[:2]},

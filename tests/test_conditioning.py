@@ -10,7 +10,7 @@ from itertools import product
 import mpmath as mp
 import numpy as np
 import pytest
-from extended import Reference, eliminated, exact, fisher, forward, inverse, log_det, rounded
+from extended import Reference, eliminated, exact, fisher, forward, inverse, log_det, mean_field, rounded
 
 from minilaplace import (
     MLP,
@@ -231,6 +231,17 @@ def test_the_bridge_keeps_its_digits_where_the_sum_of_the_logits_is_unknown(stru
     expected = rounded(np.array([bridge(m, S) for m, S in zip(f, V, strict=True)]))
     rtol = 1e-9 if structure == "gp" else 10.0**-DIGITS
     np.testing.assert_allclose(la.predict(X_new, "bridge"), expected, rtol=rtol)
+
+
+@pytest.mark.parametrize("prior", PRIORS[::2])
+@pytest.mark.parametrize("structure", ["full", "gp"])
+def test_the_mean_field_keeps_its_digits_where_the_sum_of_the_logits_is_unknown(structure, prior):
+    model, theta, X, y, X_new, reference = case("categorical", None, prior)
+    la = Laplace(model, theta, hessian_structure=structure).fit(X, y)
+    f, V = forward(model.network, theta, X_new), reference.functional_covariance(X_new)
+    expected = rounded(np.array([mean_field(m, S) for m, S in zip(f, V, strict=True)]))
+    rtol = 1e-9 if structure == "gp" else 10.0**-DIGITS
+    np.testing.assert_allclose(la.predict(X_new, "mean_field"), expected, rtol=rtol)
 
 
 @pytest.mark.parametrize("prior", PRIORS)

@@ -149,20 +149,20 @@ def test_the_outputs_are_gaussian_with_the_dense_moments(name, subset):
 def test_each_link_is_what_predictive_makes_of_these_outputs(name):
     la, (model, _, X, _) = fitted(name)
     dense = Known(*la.glm_predictive_distribution(X))
-    links = model.likelihood.links
+    links, C = model.likelihood.links, model.network.n_outputs
     for link in links:
         if link in ("mc", "nn"):
             continue  # these need more than moments
-        assert_close(la.predict(X, link), link_of(model.likelihood, link)(model.likelihood, dense), 1e-14)
+        assert_close(la.predict(X, link), link_of(model.likelihood, link, C)(model.likelihood, dense), 1e-14)
     np.testing.assert_array_equal(la.predict(X), la.predict(X, links[0]))
 
 
 KINDS = [Bernoulli, BradleyTerry, Categorical, Gaussian, HeteroscedasticGaussian]
 
 
-def test_probit_and_exact_are_the_defaults():
+def test_probit_mean_field_and_exact_are_the_defaults():
     assert {kind.__name__: kind.links[0] for kind in KINDS} == {
-        "Bernoulli": "probit", "BradleyTerry": "probit", "Categorical": "probit",
+        "Bernoulli": "probit", "BradleyTerry": "probit", "Categorical": "mean_field",
         "Gaussian": "exact", "HeteroscedasticGaussian": "exact",
     }  # fmt: skip
 

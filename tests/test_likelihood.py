@@ -20,12 +20,19 @@ from minilaplace import (
     Gaussian,
     HeteroscedasticGaussian,
     Laplace,
+    Poisson,
     fit_map,
 )
 from minilaplace.curvature import empirical_fisher, ggn, hessian
 
 METHODS = ["nll", "gradient", "hessian"]
-SHAPES = [("bernoulli", 1), *(("categorical", C) for C in (2, 3, 4)), *(("gaussian", C) for C in (1, 2, 3))]
+SHAPES = [
+    ("bernoulli", 1),
+    *(("labels", C) for C in (2, 3)),
+    *(("categorical", C) for C in (2, 3, 4)),
+    *(("gaussian", C) for C in (1, 2, 3)),
+    *(("poisson", C) for C in (1, 2)),
+]
 
 
 @pytest.fixture(params=SHAPES, ids=str)
@@ -40,12 +47,16 @@ def drawn(request):
 def enumeration(likelihood, f):
     """Return [(weight (N,), y)] that average every quadratic of y exactly as p(y | f) does.
 
-    For a Gaussian these are the corners f +- sigma, equally likely: they have its mean and covariance.
+    For a Gaussian these are the corners f +- sigma, equally likely: they have its mean and covariance. So have the
+    corners r +- sqrt(r) of a Poisson with the rates r, which are no counts; no derivative asks for that.
     """
     N, C = f.shape
-    if isinstance(likelihood, Gaussian):
-        corners = product([-likelihood.sigma_noise, likelihood.sigma_noise], repeat=C)
-        return [(np.full(N, 0.5**C), f + np.array(corner)) for corner in corners]
+    if isinstance(likelihood, Gaussian | Poisson):
+        mean, sd = (f, likelihood.sigma_noise) if isinstance(likelihood, Gaussian) else (np.exp(f), np.exp(f / 2))
+        return [(np.full(N, 0.5**C), mean + sd * np.array(corner)) for corner in product([-1, 1], repeat=C)]
+    if isinstance(likelihood, Bernoulli) and C > 1:
+        corners = [np.tile(corner, (N, 1)) for corner in product([0, 1], repeat=C)]
+        return [(np.where(y == 1, expit(f), expit(-f)).prod(axis=1), y) for y in corners]
     p = softmax(f, axis=1) if isinstance(likelihood, Categorical) else np.hstack([expit(-f), expit(f)])
     return [(p[:, c], np.full(N, c)) for c in range(p.shape[1])]
 
@@ -97,6 +108,10 @@ EXTREMES = [
     (Bernoulli(), [-40.0], 0, np.exp(-40), [np.exp(-40)], [[np.exp(-40)]]),
     (Bernoulli(), [745.0], 0, 745, [1], [[0]]),
     (Bernoulli(), [-745.0], 0, 0, [0], [[0]]),
+    (Bernoulli(), [1e4, -1e4, 0], [0, 1, 1], 2e4 + np.log(2), [1, -1, -0.5], np.diag([0, 0, 0.25])),
+    (Poisson(), [-1e4], 3, 3e4 + np.log(6), [-3], [[0]]),
+    (Poisson(), [700.0], 0, np.exp(700), [np.exp(700)], [[np.exp(700)]]),
+    (Poisson(), [1e4], 7, np.inf, [np.inf], [[np.inf]]),
     (Categorical(), [1e4, 0, -1e4], 0, 0, [0, 0, 0], np.zeros((3, 3))),
     (Categorical(), [1e4, 0, -1e4], 1, 1e4, [1, -1, 0], np.zeros((3, 3))),
     (Categorical(), [1e4, 0, -1e4], 2, 2e4, [1, 0, -1], np.zeros((3, 3))),
@@ -140,6 +155,13 @@ WRONG_SHAPES = [
     (Bernoulli(), (1, 1), (4,)),
     (Bernoulli(), (4, 2), (4,)),
     (Bernoulli(), (4,), (4,)),
+    (Bernoulli(), (4, 2), (4, 1)),
+    (Bernoulli(), (4, 2), (1, 2)),
+    (Bernoulli(), (4, 2), (2,)),
+    (Bernoulli(), (1, 2), (4, 2)),
+    (Poisson(), (4, 2), (4,)),
+    (Poisson(), (4, 2), (1, 2)),
+    (Poisson(), (1, 1), (4,)),
     (Categorical(), (4, 3), (4, 1)),
     (Categorical(), (4, 3), (4, 3)),
     (Categorical(), (4, 3), (1,)),
@@ -210,7 +232,8 @@ def test_impossible_targets_are_named(likelihood, C, y, error, message):
 
 
 @pytest.mark.parametrize(
-    ("likelihood", "outputs"), [(Bernoulli(), [1]), (Categorical(), [2, 3]), (Gaussian(), [1, 2, 3])]
+    ("likelihood", "outputs"),
+    [(Bernoulli(), [1, 2, 3]), (BradleyTerry(), [1]), (Categorical(), [2, 3]), (Gaussian(), [1, 2, 3])],
 )
 def test_outputs_that_cannot_feed_a_likelihood_are_refused(likelihood, outputs):
     for n_outputs in (1, 2, 3):

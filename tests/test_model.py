@@ -7,7 +7,7 @@ import pytest
 from problems import CASES, assert_close, assert_is_derivative, log_density, random_problem
 from scipy.stats import multivariate_normal, norm
 
-from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian
+from minilaplace import MLP, BayesianModel, Bernoulli, BradleyTerry, Categorical, Gaussian
 
 NETWORK = MLP(2, 3, 1)  # 13 parameters
 PRIORS = {
@@ -173,7 +173,11 @@ def test_checked_parameters_and_data_come_back_as_floats_and_parameters_as_a_cop
         ({"network": (2, 3, 1)}, TypeError, r"network: expected an MLP, received \(2, 3, 1\)"),
         ({"likelihood": "bernoulli"}, TypeError, r"likelihood: expected a likelihood .*, received 'bernoulli'"),
         ({"likelihood": Bernoulli}, TypeError, "likelihood: expected .* received <class"),
-        ({"network": MLP(2, 2)}, ValueError, "network: expected 1 output .* for Bernoulli, received 2 outputs"),
+        (
+            {"network": MLP(2, 2), "likelihood": BradleyTerry()},
+            ValueError,
+            "network: expected 1 output .* for BradleyTerry, received 2 outputs",
+        ),
         ({"likelihood": Categorical()}, ValueError, "network: expected 2 outputs or more for Categorical .*received 1"),
         ({"prior_precision": 0}, ValueError, "prior_precision: expected a finite number greater than 0, received 0"),
         ({"prior_precision": -1.0}, ValueError, "prior_precision: .* received -1.0"),

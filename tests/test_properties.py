@@ -152,8 +152,8 @@ def unresolved(la):
 
 def answers(la, case):
     """Yield everything that a posterior says of the new inputs."""
-    likelihood = case.model.likelihood
-    for link in likelihood.links:
+    model = case.model
+    for link in model.likelihood.links_for(model.network.n_outputs):
         yield link, la.predict(case.X_new, link, n_samples=3, rng=0)
     yield "uncertainty", la.uncertainty(case.X_new, n_samples=3, rng=0)
     yield "distribution", la.glm_predictive_distribution(case.X_new)

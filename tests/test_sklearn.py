@@ -17,11 +17,13 @@ import polars
 import pytest
 from held_out import WAYS, losses
 from problems import assert_close
+from scipy.sparse import csr_matrix
 from sklearn import exceptions
 from sklearn.base import clone
 from sklearn.calibration import CalibrationDisplay
 from sklearn.datasets import load_breast_cancer, make_moons
 from sklearn.inspection import DecisionBoundaryDisplay
+from sklearn.linear_model import PoissonRegressor
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -30,7 +32,17 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import minilaplace
-from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian, Laplace, fit_map, marglik_training
+from minilaplace import (
+    MLP,
+    BayesianModel,
+    Bernoulli,
+    Categorical,
+    Gaussian,
+    Laplace,
+    Poisson,
+    fit_map,
+    marglik_training,
+)
 from minilaplace.sklearn.base import EXACT
 from minilaplace.sklearn.estimators import LaplaceClassifier, LaplaceRegressor
 from minilaplace.sklearn.mlp import FLATTEST, matching_precision
@@ -45,11 +57,14 @@ F = X @ RNG.normal(size=(3, 3))
 NOISY = F + 0.5 * RNG.normal(size=F.shape)
 BINARY = np.where(NOISY[:, 0] > 0, "yes", "no")
 MULTICLASS = np.array(["red", "green", "blue"])[NOISY.argmax(axis=1)]
+LABELS = (NOISY > 0.5).astype(int)  # three a sample
 ONE, MANY = NOISY[:, 0], NOISY
+COUNTS = np.random.default_rng(1).poisson(np.exp(0.5 * F))  # (60, 3)
 WHOLE = np.arange(60) % 4  # weights, of which a quarter are 0
 PROBLEMS = {
     "binary": (LaplaceClassifier, MLPClassifier, BINARY),
     "multiclass": (LaplaceClassifier, MLPClassifier, MULTICLASS),
+    "multilabel": (LaplaceClassifier, MLPClassifier, LABELS),
     "regression": (LaplaceRegressor, MLPRegressor, ONE),
     "multi-output": (LaplaceRegressor, MLPRegressor, MANY),
 }
@@ -67,7 +82,7 @@ def trained(kind, y, **params):
 
 def gradients(estimator, y, weight=None):
     """Return the gradients of the regularised loss in the weights and in the biases, and the weights and biases."""
-    targets = np.searchsorted(estimator.classes_, y) if hasattr(estimator, "classes_") else y
+    targets = np.searchsorted(estimator.classes_, y) if hasattr(estimator, "classes_") and y.ndim == 1 else y
     model, theta = estimator.model_, estimator.theta_
     parts = []
     for vector in (model.gradient(theta, X, targets, weight), np.array(theta)):
@@ -220,6 +235,99 @@ def test_the_classifier_is_map_laplace_and_evidence(y, C, likelihood):
     p = la.predict(X)
     assert_close(classifier.predict_proba(X), np.column_stack([1 - p, p]) if C == 1 else p)
     assert np.isin(classifier.predict(X), y).all()
+
+
+def test_several_labels_are_a_bernoulli_on_several_outputs():
+    classifier = LaplaceClassifier((4,), prior_precision=0.3, random_state=0).fit(X, LABELS)
+    model = BayesianModel(MLP(3, 4, 3), Bernoulli(), prior_precision=0.3)
+    theta = fit_map(model, X, LABELS, rng=classifier._seed, tolerance=EXACT)
+    la = Laplace(model, theta).fit(X, LABELS).optimize_prior_precision()
+    np.testing.assert_array_equal(classifier.theta_, theta)
+    np.testing.assert_array_equal(classifier.predict_proba(X), la.predict(X))
+    assert classifier.log_marginal_likelihood_ == la.log_marginal_likelihood()
+    p, labels = la.predict(X), classifier.predict(X)
+    np.testing.assert_array_equal(labels, p > 0.5)
+    assert labels.dtype.kind == "i"
+    assert classifier.classes_.tolist() == [0, 1, 2]
+    assert classifier.score(X, LABELS) == np.mean((labels == LABELS).all(axis=1)) > 0.5
+
+
+def test_several_labels_may_be_bools_and_are_drawn_as_often_as_the_average_says():
+    classifier = LaplaceClassifier((3,), random_state=0).fit(X, LABELS.astype(bool))
+    S = 4000
+    drawn = classifier.sample_y(X[:5], S, random_state=1)
+    assert drawn.shape == (5, 3, S)
+    assert set(np.unique(drawn)) == {0, 1}
+    expected = classifier.set_params(link_approx="quadrature").predict_proba(X[:5])
+    np.testing.assert_allclose(drawn.mean(axis=2), expected, rtol=0, atol=5 * 0.5 / np.sqrt(S))  # 5 standard errors
+    one = LaplaceClassifier((3,), random_state=0).fit(X, LABELS[:, 0]).sample_y(X[:5], S, random_state=1)
+    assert one.shape == (5, S)
+
+
+def test_counts_are_a_poisson_whose_noise_nobody_sets():
+    regressor = LaplaceRegressor((4,), likelihood="poisson", random_state=0).fit(X, COUNTS)
+    model = BayesianModel(MLP(3, 4, 3), Poisson())
+    theta = fit_map(model, X, COUNTS, rng=regressor._seed, tolerance=EXACT)
+    la = Laplace(model, theta).fit(X, COUNTS).optimize_prior_precision()
+    np.testing.assert_array_equal(regressor.theta_, theta)
+    mean, std = regressor.predict(X, return_std=True)
+    np.testing.assert_array_equal(mean, la.predict(X).mean)
+    np.testing.assert_array_equal(std, np.sqrt(la.predict(X).variance))
+    one = LaplaceRegressor((), likelihood="poisson", random_state=0)
+    assert one.fit(X, COUNTS[:, 0]).predict(X).shape == (60,)
+    ignored = clone(one).set_params(sigma_noise=7.0, optimize_noise=False).fit(X, COUNTS[:, 0])
+    np.testing.assert_array_equal(ignored.predict(X, return_std=True), one.predict(X, return_std=True))
+    assert LaplaceRegressor(likelihood="poisson").__sklearn_tags__().target_tags.positive_only
+    assert not LaplaceRegressor().__sklearn_tags__().target_tags.positive_only
+
+
+def test_a_linear_regressor_of_counts_predicts_what_poisson_regression_does():
+    # alpha is on the mean loss and spares the intercept.
+    peer = PoissonRegressor(alpha=0.1, solver="newton-cholesky", tol=1e-12).fit(X, COUNTS[:, 0])
+    regressor = LaplaceRegressor(
+        (), likelihood="poisson", link_approx="plugin", prior_precision=[6.0, 6.0, 6.0, 1e-12], tune_prior=None
+    ).fit(X, COUNTS[:, 0])
+    np.testing.assert_allclose(regressor.predict(X), peer.predict(X), rtol=1e-7)
+
+
+@pytest.mark.parametrize("columns", [0, slice(None)], ids=["one", "many"])
+def test_sampled_counts_are_whole_and_have_the_predicted_mean_and_spread(columns):
+    y = COUNTS[:, columns]
+    regressor = LaplaceRegressor((), likelihood="poisson", random_state=0).fit(X, y)
+    S = 20_000
+    drawn = regressor.sample_y(X[:5], S, random_state=1)
+    assert drawn.shape == (5, S) if columns == 0 else (5, 3, S)
+    np.testing.assert_array_equal(drawn, np.floor(drawn))
+    assert drawn.min() >= 0
+    mean, std = regressor.predict(X[:5], return_std=True)
+    assert np.abs((drawn.mean(axis=-1) - mean) / std).max() < 5 / np.sqrt(S)
+    np.testing.assert_allclose(drawn.std(axis=-1), std, rtol=0.1)  # of a skewed count
+    with pytest.raises(ValueError, match=r"^X: expected inputs at which no drawn function has a rate above 1e\+18"):
+        regressor.sample_y(100 * X, 10)
+
+
+def test_counts_learn_in_parts():
+    regressor = LaplaceRegressor((), likelihood="poisson", tune_prior=None, random_state=0)
+    at_once = clone(regressor).fit(X, COUNTS)
+    for half in (slice(0, 30), slice(30, 60)):
+        regressor.partial_fit(X[half], COUNTS[half])
+    # The Gaussian of the first half is not quite its posterior.
+    np.testing.assert_allclose(regressor.predict(X), at_once.predict(X), rtol=0.3)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (COUNTS[:, 0] - 1, "y: expected counts, whole numbers of at least 0, received -1 at index"),
+        (COUNTS[:, 0] + 0.5, r"y: expected counts, whole numbers of at least 0, received .*5 at index"),
+    ],
+)
+def test_what_is_no_count_is_named_before_any_training(y, message):
+    regressor = LaplaceRegressor(likelihood="poisson")
+    with pytest.raises(ValueError, match=message):
+        regressor.fit(X, y)
+    with pytest.raises(ValueError, match="likelihood: expected one of 'gaussian', 'poisson', received 'gamma'"):
+        LaplaceRegressor(likelihood="gamma").fit(X, y)
 
 
 def test_online_tuning_is_marglik_training():
@@ -418,6 +526,36 @@ def test_log_probabilities_are_the_logarithms():
     np.testing.assert_array_equal(classifier.predict_log_proba(X), np.log(classifier.predict_proba(X)))
 
 
+def test_partial_fit_knows_several_labels_again():
+    classifier = LaplaceClassifier((), random_state=0).partial_fit(X[:30], LABELS[:30], classes=[0, 1, 2])
+    before = classifier.predict_proba(X)
+    classifier.partial_fit(X[30:], LABELS[30:])
+    assert np.abs(classifier.predict_proba(X) - before).max() > 0.01
+    with pytest.raises(
+        ValueError, match=r"y: expected shape \(60, 3\) of integer labels 0..1, received shape \(60, 2\)"
+    ):
+        classifier.partial_fit(X, LABELS[:, :2])
+    with pytest.raises(ValueError, match=r"y: expected shape \(60, 3\) of integer labels 0..1, received shape \(60,\)"):
+        classifier.partial_fit(X, LABELS[:, 0])
+    of_one = LaplaceClassifier((), random_state=0).partial_fit(X, MULTICLASS)
+    with pytest.raises(ValueError, match=r"y: expected shape \(60,\), one label a sample as before, received shape"):
+        of_one.partial_fit(X, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("y", "error", "message"),
+    [
+        (2 * LABELS, ValueError, r"y: expected shape \(60, 3\) of integer labels 0..1, received 2 at index"),
+        (np.where(LABELS == 1, "yes", "no"), TypeError, "y: expected real numbers, .* received dtype"),
+        (csr_matrix(LABELS), TypeError, r"y: expected real numbers, .* received a sparse .*: make it dense"),
+        (NOISY, ValueError, "Unknown label type: continuous-multioutput"),
+    ],
+)
+def test_what_is_no_indicator_of_labels_is_refused(y, error, message):
+    with pytest.raises(error, match=message):
+        LaplaceClassifier(()).fit(X, y)
+
+
 # --- from a trained scikit-learn MLP
 
 
@@ -436,7 +574,7 @@ def test_the_plugin_predicts_what_the_mlp_does(name, activation, solver):
 
 
 @pytest.mark.parametrize("activation", ["identity", "logistic", "tanh"])
-@pytest.mark.parametrize("name", ["binary", "multiclass", "regression"])
+@pytest.mark.parametrize("name", ["binary", "multiclass", "multilabel", "regression"])
 def test_alpha_is_the_matching_precision_at_a_mode_of_the_mlp(name, activation):
     # Its L-BFGS stops at a relative change of 2e-9, so that it takes a few runs to come close.
     kind, peer, y = PROBLEMS[name]
@@ -465,7 +603,7 @@ def test_alpha_is_the_matching_precision_where_a_full_batch_ends():
     assert np.abs(in_biases - 0.5 * biases).max() < 1e-6
 
 
-@pytest.mark.parametrize("name", ["binary", "multiclass", "regression"])
+@pytest.mark.parametrize("name", ["binary", "multiclass", "multilabel", "regression"])
 def test_an_mlp_that_was_trained_with_weights_is_taken_over_with_them(name):
     kind, peer, y = PROBLEMS[name]
     params = {"activation": "tanh", "solver": "lbfgs", "alpha": 1.0, "tol": 1e-12, "max_iter": 5000}
@@ -681,9 +819,36 @@ def test_from_fitted_refuses_what_is_no_trained_mlp_of_its_kind():
         LaplaceClassifier.from_fitted(MLPRegressor(), X, BINARY)
     with pytest.raises(exceptions.NotFittedError):
         LaplaceClassifier.from_fitted(MLPClassifier(), X, BINARY)
-    labels = NOISY > 0
-    with pytest.raises(ValueError, match="mlp: expected one label a sample, received 3 labels"):
-        LaplaceClassifier.from_fitted(trained(MLPClassifier, labels, tol=1e-2), X, labels)
+
+
+def test_from_fitted_asks_for_as_many_labels_a_sample_as_the_mlp_has():
+    multilabel, multiclass = trained(MLPClassifier, LABELS, tol=1e-2), trained(MLPClassifier, MULTICLASS, tol=1e-2)
+    with pytest.raises(ValueError, match=r"y: expected the targets of an MLP with 3 outputs and logistic activation"):
+        LaplaceClassifier.from_fitted(multilabel, X, LABELS.argmax(axis=1))
+    with pytest.raises(ValueError, match=r"y: expected the targets of an MLP with 3 outputs and softmax activation"):
+        LaplaceClassifier.from_fitted(multiclass, X, LABELS)
+
+
+@pytest.mark.skipif("loss" not in MLPRegressor().get_params(), reason="scikit-learn before 1.7 has no Poisson loss")
+@pytest.mark.parametrize("y", [COUNTS[:, 0], COUNTS], ids=["one", "many"])
+def test_an_mlp_of_counts_is_taken_over_with_its_loss(y):
+    mlp = trained(MLPRegressor, y, solver="lbfgs", alpha=0.5, tol=1e-12, loss="poisson", warm_start=True)
+    for _ in range(30):
+        mlp.fit(X, y)
+    regressor = LaplaceRegressor.from_fitted(mlp, X, y, link_approx="plugin", tune_prior=None)
+    assert regressor.likelihood == "poisson"
+    assert_close(regressor.predict(X), mlp.predict(X))
+    assert regressor.prior_precision == 0.5
+    in_weights, in_biases, _, biases = gradients(regressor, y)
+    if y.ndim == 1:  # for several outputs its L-BFGS stops at no mode, see `matching_precision`
+        assert np.abs(in_weights).max() < 1e-2
+        assert np.abs(in_biases - 0.5 * biases).max() < 1e-2
+    with pytest.raises(
+        ValueError, match="mlp: expected one trained by loss='squared_error', for likelihood='gaussian'"
+    ):
+        LaplaceRegressor.from_fitted(mlp, X, y, likelihood="gaussian")
+    with pytest.raises(ValueError, match="mlp: expected one trained by loss='poisson', for likelihood='poisson'"):
+        LaplaceRegressor.from_fitted(trained(MLPRegressor, ONE, tol=1e-2), X, ONE, likelihood="poisson")
 
 
 def test_from_fitted_refuses_other_data():

@@ -16,6 +16,7 @@ from minilaplace import (
     Gaussian,
     HeteroscedasticGaussian,
     Laplace,
+    Poisson,
 )
 from minilaplace.network import PairedMLP
 from minilaplace.storage import _checksum
@@ -23,6 +24,8 @@ from minilaplace.structures.fit import STRUCTURES
 
 CASES = {
     "bernoulli": (MLP(2, 3, 1), Bernoulli(), {}),
+    "labels": (MLP(2, 3, 2), Bernoulli(), {"temperature": 2.0}),
+    "counts": (MLP(2, 3, 2), Poisson(), {"hessian_structure": "blockdiag"}),
     "pairs": (MLP(2, 3, 1), BradleyTerry(), {"hessian_structure": "diag"}),
     "categorical": (MLP(2, 3, 3, activation="gelu"), Categorical(), {"temperature": 0.1}),
     "gaussian": (MLP(2, 3, 2), Gaussian(0.1), {"curvature": "empirical_fisher"}),
@@ -37,6 +40,8 @@ def fitted(name="bernoulli", prior="scalar"):
     rng, P = np.random.default_rng(0), network.n_params
     X = rng.normal(size=(9, 2, 2) if isinstance(likelihood, BradleyTerry) else (9, 2))
     y = rng.normal(size=(9, 2)) if isinstance(likelihood, Gaussian) else rng.integers(0, 2, size=9)
+    if name in ("labels", "counts"):
+        y = rng.integers(0, 2, size=(9, 2))
     precision = {"scalar": 1 / 3, "vector": rng.uniform(1, 2, size=P), "matrix": np.eye(P) + 0.1}[prior]
     model = BayesianModel(network, likelihood, precision, 0.1)
     return Laplace(model, rng.normal(size=P), **options).fit(X, y), X, y
@@ -166,7 +171,7 @@ def changed_header(path, **changes):
         (lambda path: np.savez(path, header=np.array([{}], dtype=object), checksum=0), "damaged or something else"),
         (lambda path: changed_header(path, version=2), "'minilaplace.Laplace' version 2"),
         (lambda path: changed_header(path, format="other"), "'other' version 1"),
-        (lambda path: changed_header(path, likelihood={"name": "Poisson"}), "do not fit together"),
+        (lambda path: changed_header(path, likelihood={"name": "Student"}), "do not fit together"),
         (
             lambda path: changed_header(path, network={"sizes": [2, 9, 1], "activation": "tanh"}),
             "do not fit together",

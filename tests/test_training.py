@@ -13,7 +13,7 @@ from minilaplace import MLP, BayesianModel, Bernoulli, ConvergenceWarning, Gauss
 from minilaplace.training import is_mode
 from minilaplace.training.convergence import convergence_heard, warn
 
-N_OUTPUTS = {"bernoulli": 1, "categorical": 3, "gaussian": 2}
+N_OUTPUTS = {"bernoulli": 1, "labels": 2, "categorical": 3, "gaussian": 2, "poisson": 1}
 
 
 def logistic_data(N, rng=0):

@@ -29,7 +29,7 @@ from minilaplace.training import is_mode
 N = 12
 WHOLE = np.array([2, 0, 1, 3, 1, 0, 1, 5, 1, 1, 2, 1])
 ROUNDING = 1e-10  # what is asked of all that is computed at a given theta
-KINDS = ["bernoulli", "categorical", "gaussian", "heteroscedastic", "preferences"]
+KINDS = ["bernoulli", "labels", "categorical", "gaussian", "poisson", "heteroscedastic", "preferences"]
 
 
 def problem(kind):

@@ -14,7 +14,7 @@ import mpmath as mp
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
-from extended import Reference, exact, forward, gradient, log_det, nll, rounded
+from extended import Reference, exact, forward, gradient, log_det, mean_field, nll, rounded
 
 from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian, HeteroscedasticGaussian
 
@@ -83,7 +83,8 @@ def predictions(likelihood, m, V):
             "quadrature": [average(g, mp.sqrt(u)) for g, u in zip(m[:, 0], v[:, 0], strict=True)],
         }
     if isinstance(likelihood, Categorical):
-        return {"plugin": [softmax(g) for g in m], "probit": [softmax(g) for g in shrunk]}
+        by_pairs = [mean_field(*pair) for pair in zip(m, V, strict=True)]
+        return {"plugin": [softmax(g) for g in m], "probit": [softmax(g) for g in shrunk], "mean_field": by_pairs}
     if isinstance(likelihood, HeteroscedasticGaussian):
         C = m.shape[1] // 2
         noise = [

@@ -14,8 +14,8 @@
 # # 9. Regression
 #
 # After this tutorial you can put error bars on a regression, say which part of them is noise and which is ignorance,
-# let the evidence find the noise, let the network predict it, and measure whether the error bars are as long as the
-# errors.
+# let the evidence find the noise, let the network predict it, measure whether the error bars are as long as the
+# errors, and let them choose what to measure next.
 #
 # - Passage of the post: *Resources*, regression with probabilistic layers; *Laplace Approximation*, uncertainty
 #   quantification.
@@ -335,6 +335,123 @@ for name, low, high in [("in the gap", 3, 5.5), ("beyond the end", 8, 12)]:
 # turns down there, and no function near this MAP estimate does. Laplace's error bars know about the parameters around
 # *one* mode. They do not know about other modes, nor about functions that the network would not think of.
 #
+# ## Where to measure next
+#
+# Error bars that know where they are ignorant can say where to look. A measurement at $x$ tells of the parameters, in
+# nats,
+#
+# $$\tfrac{1}{2} \log\left(1 + \frac{V}{\sigma^2}\right)$$
+#
+# which is half of what it adds to the log-determinant of the posterior precision: much where the function is uncertain
+# and the noise small. The target itself does not occur in it. So several measurements can be planned before the first
+# one is made. But two places side by side tell nearly the same, and must not count twice. Together, measurements at $N$
+# places tell
+#
+# $$\tfrac{1}{2} \log \det\left(I + \frac{V}{\sigma^2}\right)$$
+#
+# where $V$ is now (N, N), the covariance of the function between the places (`functional_covariance`).
+# `la.information_gain(X)` is the first, one number for each place, and `joint=True` the second, one for all. Choosing
+# measurements in this way is called *active learning*. Here is a sine that was not seen between 2 and 6:
+
+
+# %%
+def measure(X, rng):
+    """Return the sine at X with a noise of 0.1."""
+    return np.sin(X[:, 0]) + 0.1 * rng.standard_normal(len(X))
+
+
+def seen_on_two_sides(rng):
+    """Return ten measurements on each side of the gap."""
+    X = np.concatenate([rng.uniform(0, 2, 10), rng.uniform(6, 8, 10)])[:, None]
+    return X, measure(X, rng)
+
+
+PLACES = np.linspace(0, 8, 41)[:, None]  # where one could measure
+
+
+def plan(la, n):
+    """Return n places, each the one that tells most beside those before it."""
+    chosen = []
+    for _ in range(n):
+        gains = [la.information_gain(PLACES[[*chosen, i]], joint=True) for i in range(len(PLACES))]
+        chosen.append(np.argmax(gains))
+    return PLACES[chosen]
+
+
+def most_uncertain(la, n):
+    """Return the n places that tell most, each for itself."""
+    return PLACES[np.argsort(-la.information_gain(PLACES))[:n]]
+
+
+precise = BayesianModel(MLP(1, 8, 1), Gaussian(sigma_noise=0.1), prior_precision=0.1)
+rng = np.random.default_rng(1)
+X_sides, y_sides = seen_on_two_sides(rng)
+theta_sides = fit_map(precise, X_sides, y_sides, rng=0)
+la_sides = Laplace(precise, theta_sides).fit(X_sides, y_sides)
+for name, choose in [("most uncertain", most_uncertain), ("planned", plan)]:
+    three = choose(la_sides, 3)
+    one_by_one, together = la_sides.information_gain(three).sum(), la_sides.information_gain(three, joint=True)
+    print(f"{name:14}: {three[:, 0].round(1)}, one by one {one_by_one:.1f} nats, together {together:.1f}")
+assert together > la_sides.information_gain(most_uncertain(la_sides, 3), joint=True) + 0.5
+
+# %% [markdown]
+# The three most uncertain places are neighbours, and the second and third of them tell little that the first has not
+# told. The planned ones are spread over the gap. Measure there, or at three random places, and train again:
+
+# %%
+random_places = rng.uniform(0, 8, (3, 1))
+fig, panels = plt.subplots(2, 3, figsize=(8, 4.6), sharex=True, sharey="row", height_ratios=[3, 1])
+for column, (title, X_add) in zip(
+    panels.T, [("seen so far", PLACES[:0]), ("three at random", random_places), ("three planned", three)], strict=True
+):
+    X_all, y_all = np.vstack([X_sides, X_add]), np.append(y_sides, measure(X_add, rng))
+    after = Laplace(precise, fit_map(precise, X_all, y_all, theta0=theta_sides)).fit(X_all, y_all)
+    draw_bands(column[0], after)
+    column[0].plot(line[:, 0], np.sin(line[:, 0]), ":", color="black", label="truth")
+    column[0].plot(X_sides[:, 0], y_sides, ".", color="black", markersize=3)
+    column[0].plot(X_add[:, 0], y_all[len(X_sides) :], "D", color="C1", markeredgecolor="black", label="new")
+    column[0].set(title=title, xlabel="", ylim=(-3.6, 3))
+    column[1].plot(line[:, 0], after.information_gain(line), color=FUNCTION)
+    column[1].set(xlabel="x", ylim=(0, 4))
+for place in three[:, 0]:
+    panels[1, 0].axvline(place, color="C1", linestyle="--", linewidth=1)
+panels[1, 0].set_ylabel("gain, nats")
+for ax in panels[:, 1:].ravel():
+    ax.set_ylabel("")
+panels[0, 2].legend(fontsize=7, loc="lower left")
+fig.align_ylabels()
+plt.show()
+
+# %% [markdown]
+# Below each picture is what a further measurement at $x$ would tell, with the planned places dashed. One set of data
+# may be luck. Ten of them, and the root mean square of the errors of the mean within the gap:
+
+# %%
+gap = np.linspace(2, 6, 81)[:, None]
+errors, first = {"before": [], "random": [], "most uncertain": [], "planned": []}, []
+for seed in range(10):
+    rng = np.random.default_rng(seed)
+    X_sides, y_sides = seen_on_two_sides(rng)
+    theta_seed = fit_map(precise, X_sides, y_sides, theta0=theta_sides)
+    la_seed = Laplace(precise, theta_seed).fit(X_sides, y_sides)
+    choices = [PLACES[:0], rng.uniform(0, 8, (3, 1)), most_uncertain(la_seed, 3), plan(la_seed, 3)]
+    for name, X_add in zip(errors, choices, strict=True):
+        X_all, y_all = np.vstack([X_sides, X_add]), np.append(y_sides, measure(X_add, rng))
+        mean = precise.network.forward(fit_map(precise, X_all, y_all, theta0=theta_seed), gap)[:, 0]
+        errors[name].append(np.sqrt(np.mean((mean - np.sin(gap[:, 0])) ** 2)))
+    first.append(choices[-1][0, 0])
+for name, of_seeds in errors.items():
+    print(f"{name:14}: error in the gap {np.mean(of_seeds):.2f}, from {min(of_seeds):.2f} to {max(of_seeds):.2f}")
+print("the place planned first lies between", min(first).round(1), "and", max(first).round(1))
+assert 2 < min(first) < max(first) < 6
+assert np.mean(errors["planned"]) < 0.75 * min(np.mean(errors["random"]), np.mean(errors["most uncertain"]))
+
+# %% [markdown]
+# With three planned measurements the error is that of the noise. All of this rests on the model: the gain is large
+# where *it* has doubts, which at times is an end of the data and not the gap, and where it is wrong without doubt it
+# sees no reason to look. For classes the same method returns the mutual information of label and parameters, the
+# epistemic part of tutorial 6.
+#
 # ## Summary
 #
 # - The predictive of a regression is $\mathcal{N}(m, V + \sigma^2)$, exactly so for the linearised network; the noise
@@ -343,6 +460,7 @@ for name, low, high in [("in the gap", 3, 5.5), ("beyond the end", 8, 12)]:
 #   $\sigma^2 = \sum r^2 / (N - \gamma)$.
 # - `HeteroscedasticGaussian` predicts the noise; its average over the posterior is $e^{m_s + V_{ss}/2}$.
 # - Check error bars on new data: coverage, PIT, CRPS. Good ones among the data are no promise beyond it.
+# - A measurement tells $\tfrac{1}{2} \log(1 + V / \sigma^2)$ nats; measure where a batch tells most together.
 #
 # ## Exercises
 

@@ -77,13 +77,14 @@ wine_la = Laplace(wine_model, wine_theta).fit(X_wine, y_wine)
 print(f"{wine_model.network.n_params} parameters, prior precision {wine_model.prior_precision:.1f}")
 
 # %% [markdown]
-# Three ways from $m$ and $V$ to probabilities (tutorial 6 has them all). The plugin takes the softmax of $m$. Probit
-# first divides each $m_c$ by $\sqrt{1 + \frac{\pi}{8} V_{cc}}$. Monte Carlo draws samples of $f$ and averages.
+# Four ways from $m$ and $V$ to probabilities (tutorial 6 has them all). The plugin takes the softmax of $m$. Probit
+# first divides each $m_c$ by $\sqrt{1 + \frac{\pi}{8} V_{cc}}$. The mean field, which is the default, divides each
+# difference $m_c - m_j$ instead, with the variance of $f_c - f_j$. Monte Carlo draws samples of $f$ and averages.
 
 # %%
-for link in ("plugin", "probit", "mc"):
+for link in ("plugin", "probit", "mean_field", "mc"):
     p_wine = wine_la.predict(X_wine_test, link, n_samples=1000, rng=0)
-    print(f"{link:6}: the least sure wine", p_wine[p_wine.max(axis=1).argmin()].round(2))
+    print(f"{link:10}: the least sure wine", p_wine[p_wine.max(axis=1).argmin()].round(2))
     assert np.allclose(p_wine.sum(axis=1), 1)
 
 # %% [markdown]
@@ -205,8 +206,7 @@ outside = {"digits 8 and 9": X_unseen, "turned digits": turned, "noise": noise}
 print(f"{'AUROC of the entropy':28}" + "".join(f"{name:>16}" for name in outside))
 area = {}
 for name, la, link in [
-    ("plugin", kron, "plugin"), ("prior 0.001", kron, "probit"), ("evidence", evidence, "probit"),
-    ("held-out", tuned, "probit"),
+    ("plugin", kron, "plugin"), ("prior 0.001", kron, None), ("evidence", evidence, None), ("held-out", tuned, None),
 ]:  # fmt: skip
     inside = entropy_score(la.predict(X_test, link))
     area[name] = [auroc(inside, entropy_score(la.predict(X, link))) for X in outside.values()]
@@ -233,7 +233,7 @@ angles = np.arange(0, 100, 10)
 slowly = [rotate(X_test.reshape(-1, 8, 8), angle, axes=(1, 2), reshape=False, order=1) for angle in angles]
 slowly = [images.reshape(-1, 64) for images in slowly]
 right_at = [accuracy(tuned.predict(X), y_test) for X in slowly]
-claims = {"plugin": (kron, "plugin"), "Laplace, evidence": (evidence, "probit"), "Laplace, held-out": (tuned, "probit")}
+claims = {"plugin": (kron, "plugin"), "Laplace, evidence": (evidence, None), "Laplace, held-out": (tuned, None)}
 claimed_at = {name: [sharpness(la.predict(X, link)) for X in slowly] for name, (la, link) in claims.items()}
 _, ax = plt.subplots()
 for (name, values), marker in zip(claimed_at.items(), "o^s", strict=True):
@@ -317,15 +317,16 @@ exercise_10_1 = check_equal("softmax", p_large, softmax(f_large, axis=1))
 print(exercise_10_1)
 
 # %% [markdown]
-# ### Exercise 10.2: the multiclass probit
+# ### Exercise 10.2: the mean field
 #
-# From the moments $m$ (N, C) and $V$ (N, C, C) of the logits to the probabilities that `tuned.predict` returns.
+# From the moments $m$ (N, C) and $V$ (N, C, C) of the logits to the probabilities that `tuned.predict` returns: to
+# $1 / \sum_j \exp(-(m_c - m_j) / \sqrt{1 + \frac{\pi}{8} (V_{cc} + V_{jj} - 2 V_{cj})})$, divided by their sum.
 
 # %% tags=["exercise"]
 f_mean, f_cov = tuned.glm_predictive_distribution(X_test)
-p_probit = ...  # (N, C)
+p_mean_field = ...  # (N, C)
 
-exercise_10_2 = check_equal("probit", p_probit, tuned.predict(X_test))
+exercise_10_2 = check_equal("mean field", p_mean_field, tuned.predict(X_test))
 print(exercise_10_2)
 
 # %% [markdown]

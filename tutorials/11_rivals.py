@@ -281,7 +281,7 @@ for where in ("far", "left_out", "noisy", "rotated"):
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(7, 3.6), sharey=True)
-for ax, (name, link) in zip(axes, [("MAP", "plugin"), ("Laplace", "probit")], strict=True):
+for ax, (name, link) in zip(axes, [("MAP", "plugin"), ("Laplace", "mean_field")], strict=True):
     inside = scores.entropy_score(la_digits.predict(images.X_test, link))
     outside = scores.entropy_score(la_digits.predict(images.outside["rotated"], link))
     plot_ood(inside, outside, ax=ax)

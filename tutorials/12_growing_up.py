@@ -288,7 +288,7 @@ RECORDED = {  # probabilities of the four classes at the first of X_new, log mar
 carried_model = BayesianModel(carried, Categorical(), prior_precision=0.5)
 for structure, (p_torch, evidence_torch) in RECORDED.items():
     ours = Laplace(carried_model, theta_carried, hessian_structure=structure).fit(X_carried, y_carried)
-    p_ours, evidence_ours = ours.predict(X_new)[0], ours.log_marginal_likelihood()
+    p_ours, evidence_ours = ours.predict(X_new, "probit")[0], ours.log_marginal_likelihood()
     print(f"{structure}: {p_ours.round(4)} and evidence {evidence_ours:.4f}; laplace-torch {evidence_torch:.4f}")
     assert np.allclose(p_ours, p_torch, rtol=0, atol=1e-11)
     assert np.isclose(evidence_ours, evidence_torch, rtol=1e-11, atol=0)

@@ -326,7 +326,10 @@ p_large = shifted / shifted.sum(axis=1, keepdims=True)
 
 # %% 10.2
 variance = np.diagonal(f_cov, axis1=1, axis2=2)  # (N, C)
-p_probit = softmax(f_mean / np.sqrt(1 + np.pi / 8 * variance), axis=1)
+differences = f_mean[:, :, None] - f_mean[:, None, :]  # (N, C, C)
+of_differences = variance[:, :, None] + variance[:, None, :] - 2 * f_cov
+p_mean_field = 1 / np.exp(-differences / np.sqrt(1 + np.pi / 8 * of_differences)).sum(axis=2)
+p_mean_field /= p_mean_field.sum(axis=1, keepdims=True)
 
 # %% 10.3
 ece = 0.0
@@ -376,3 +379,20 @@ precision_of_twice = whole.under(temperature=0.5).posterior.precision()  # curva
 
 # %% 12.4
 by_hand = np.concatenate([array.ravel() for array in state.values()])
+
+# %% 13.1
+
+
+def student_gradient(f):
+    """Return its gradient in f, (4,): bounded, so that an outlier pulls no more than others."""
+    r = f - y_student
+    return (nu + 1) * r / (nu + r**2)
+
+
+# %% 13.2
+fisher_student = quad(lambda r: (nu + 1) * (nu - r**2) / (nu + r**2) ** 2 * density(r), -np.inf, np.inf, epsabs=1e-12)[
+    0
+]
+
+# %% 13.3
+mean_wait = seen.sum() / came.sum()  # all the time that was waited, for each bus that came

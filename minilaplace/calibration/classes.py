@@ -7,6 +7,7 @@
 
 Scores take `(p, y)`, the prediction first; scikit-learn's take the labels first. `p` is what `Laplace.predict` returns
 for classes, probabilities (N,) of y = 1 or (N, C) of all classes. `y` are the labels (N,); not all classes need occur.
+Of several labels a sample, score each by itself: `brier_score(p[:, c], y[:, c])`.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ class TunableFit(PredictiveDistribution):
         do. `callback(step, model)` is called with each prior that is tried.
         """
         evidence = evidence_function(self._fitted(), self.model, self.theta, prior_structure, optimize_noise)
-        link_of(self.model.likelihood, link_approx)
+        link_of(self.model.likelihood, link_approx, self.model.network.n_outputs)
         check_callback(callback, "(step, model)")
         if option("method", method, (*METHODS, *BY_PREDICTIONS)) in BY_PREDICTIONS:
             if prior_structure != "scalar" or optimize_noise:

@@ -7,6 +7,7 @@
 | `likelihood.py` | what every likelihood answers, and how to write one of your own |
 | `gaussian.py` | the likelihood of a regression |
 | `heteroscedastic.py` | the likelihood of a regression whose noise the network predicts |
+| `poisson.py` | the likelihood of counts |
 | `weights.py` | data whose samples count more than once, or less |
 """
 
@@ -15,6 +16,7 @@ from .classes import Bernoulli, BradleyTerry, Categorical
 from .gaussian import Gaussian
 from .heteroscedastic import HeteroscedasticGaussian
 from .likelihood import Likelihood
+from .poisson import Poisson
 from .weights import WeightedData, weighed
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "Gaussian",
     "HeteroscedasticGaussian",
     "Likelihood",
+    "Poisson",
     "WeightedData",
     "weighed",
 ]

@@ -15,56 +15,79 @@ from scipy.special import expit, log_softmax, softmax
 from ..network.mlp import MLP
 from ..network.pairs import PairedMLP
 from ..validation import Array, check_shape, class_labels, refusal
-from .likelihood import Likelihood
+from .likelihood import Likelihood, diagonal_matrices
 
 
 @dataclass(frozen=True)
 class Bernoulli(Likelihood):
-    """One logit f (N, 1), two classes y (N,) of 0 and 1: p(y = 1 | f) = 1 / (1 + exp(-f)).
+    """Two classes y of 0 and 1 by their logit f: p(y = 1 | f) = 1 / (1 + exp(-f)).
 
-    With p = p(y = 1 | f): nll = log(1 + exp(f)) - y f, gradient = p - y, Lambda = p (1 - p). With s = 1 - 2y, +1 for
-    class 0 and -1 for class 1, these are log(1 + exp(s f)), s sigmoid(s f) and sigmoid(f) sigmoid(-f), in which nothing
-    cancels or overflows, however large the logit.
+    One output is one label a sample, f (N, 1) and y (N,). C outputs are C labels a sample, f (N, C) and y (N, C),
+    each with a logit of its own: any number of them can be 1 at once, and given f they are independent.
+
+    With p = p(y = 1 | f): nll = sum_c (log(1 + exp(f_c)) - y_c f_c), gradient = p - y, Lambda = diag(p (1 - p)). With
+    s = 1 - 2y, +1 for class 0 and -1 for class 1, the summand is log(1 + exp(s f)), and the others are s sigmoid(s f)
+    and sigmoid(f) sigmoid(-f), in which nothing cancels or overflows, however large the logit.
 
     Examples
     --------
     >>> Bernoulli().nll(np.array([[0.0], [1000.0]]), [1, 0])
     array([6.93147181e-01, 1.00000000e+03])
+    >>> Bernoulli().mean(np.array([[0.0, np.log(3)]]))  # two labels of one sample
+    array([[0.5 , 0.75]])
     """
 
     is_classifier = True
     links = ("probit", "plugin", "quadrature", "mc", "nn")
-    meaningless = dict.fromkeys(["bridge", "bridge_norm"], "the mean of one logit's bridge is the plugin")
+    meaningless = {  # noqa: RUF012
+        **dict.fromkeys(["bridge", "bridge_norm"], "the mean of one logit's bridge is the plugin"),
+        "mean_field": "of one logit it is 'probit'",
+    }
 
     def nll(self, f: Array, y: Any) -> Array:
         s = 1 - 2 * self._matched(f, y)
-        return np.logaddexp(0, s * f[:, 0])
+        return np.logaddexp(0, s * f).sum(axis=1)
 
     def gradient(self, f: Array, y: Any) -> Array:
         s = 1 - 2 * self._matched(f, y)
-        return (s * expit(s * f[:, 0]))[:, None]
+        return s * expit(s * f)
 
     def hessian(self, f: Array, y: Any) -> Array:
         self._matched(f, y)
-        return (expit(f) * expit(-f))[:, :, None]
+        return diagonal_matrices(expit(f) * expit(-f))
 
     def factor(self, f: Array) -> Array:
-        return np.sqrt(expit(f) * expit(-f))[:, :, None]
+        return diagonal_matrices(np.sqrt(expit(f) * expit(-f)))
 
     def mean(self, f: Array) -> Array:
-        return expit(f[:, 0])
+        return of_labels(expit(f))
 
-    def check_outputs(self, n_outputs: int) -> None:
-        if n_outputs != 1:
-            expected = f"1 output (one logit) for {type(self).__name__}"
-            raise ValueError(refusal("network", expected, f"{n_outputs} outputs"))
+    def every_class(self, p: Array) -> Array:
+        return np.stack([1 - p, p], axis=-1)
 
     def check_targets(self, y: ArrayLike, n_samples: int, n_outputs: int) -> Any:
-        return class_labels("y", y, n_samples, n_classes=2)
+        if n_outputs > 1 and np.ndim(y) == 1:
+            expected = (
+                f"shape ({n_samples}, {n_outputs}), a label for each output (one of several classes: Categorical)"
+            )
+            raise ValueError(refusal("y", expected, f"shape {np.shape(y)}"))
+        return class_labels("y", y, n_samples, 2, *_several(n_outputs))
 
     def _matched(self, f: Array, y: Any) -> Array:
-        check_shape("f", f, (len(f), 1))
-        return _labels(y, len(f), 2).astype(np.float64)
+        """Return y as numbers 0.0 and 1.0 in the shape of f (N, C)."""
+        if f.ndim != 2:
+            check_shape("f", f, (len(f), 1))
+        return _labels(y, len(f), 2, *_several(f.shape[1])).astype(np.float64).reshape(f.shape)
+
+
+def of_labels(p: Array) -> Array:
+    """Return probabilities p (N, C), one for each label, in the shape of predictions: (N,) for one label."""
+    return p[:, 0] if p.shape[1] == 1 else p
+
+
+def _several(n_labels: int) -> tuple[int, ...]:
+    """Return the shape of a sample's labels: () for one, (C,) for several."""
+    return () if n_labels == 1 else (n_labels,)
 
 
 @dataclass(frozen=True)
@@ -84,6 +107,10 @@ class BradleyTerry(Bernoulli):
     def seen_through(self, network: MLP) -> MLP:
         return PairedMLP(*network.sizes, activation=network.activation)
 
+    def check_outputs(self, n_outputs: int) -> None:
+        if n_outputs != 1:
+            raise ValueError(refusal("network", "1 output (one logit) for BradleyTerry", f"{n_outputs} outputs"))
+
 
 @dataclass(frozen=True)
 class Categorical(Likelihood):
@@ -98,8 +125,11 @@ class Categorical(Likelihood):
     """
 
     is_classifier = True
-    links = ("probit", "plugin", "bridge", "bridge_norm", "mc", "nn")
-    meaningless = {"quadrature": "it is the average of one logit; of many, 'mc' is"}  # noqa: RUF012
+    links = ("mean_field", "probit", "plugin", "bridge", "bridge_norm", "mc", "nn")
+    meaningless = {  # noqa: RUF012
+        "quadrature": "it is the average of one logit; of many, 'mc' is",
+        "bridge": "the mean of two logits' bridge is the plugin",
+    }
 
     def nll(self, f: Array, y: Any) -> Array:
         y = self._matched(f, y)
@@ -137,6 +167,9 @@ class Categorical(Likelihood):
     def mean(self, f: Array) -> Array:
         return softmax(f, axis=1)
 
+    def links_for(self, n_outputs: int) -> tuple[str, ...]:
+        return tuple(link for link in self.links if n_outputs > 2 or link != "bridge")
+
     def check_outputs(self, n_outputs: int) -> None:
         if n_outputs < 2:
             raise ValueError(refusal("network", "2 outputs or more for Categorical (Bernoulli takes one)", n_outputs))
@@ -148,10 +181,10 @@ class Categorical(Likelihood):
         return _labels(y, *f.shape)
 
 
-def _labels(y: Any, n_samples: int, n_classes: int) -> NDArray[np.intp]:
-    """Return y as labels (N,) that are classes; for those that `check_targets` has returned this is quick."""
-    check_shape("y", y, (n_samples,))
+def _labels(y: Any, n_samples: int, n_classes: int, *n_labels: int) -> NDArray[np.intp]:
+    """Return y as labels, (N,) or (N, n_labels), that are classes; for those that `check_targets` returned, quickly."""
+    check_shape("y", y, (n_samples, *n_labels))
     # Read as unsigned, a negative label is larger than all classes.
     if type(y) is np.ndarray and y.dtype == np.intp and y.view(np.uintp).max(initial=0) < n_classes:
         return y
-    return class_labels("y", y, n_samples, n_classes)
+    return class_labels("y", y, n_samples, n_classes, *n_labels)

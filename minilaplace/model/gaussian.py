@@ -10,7 +10,9 @@ import numpy as np
 from ..validation import Array, keep, positive_numbers, refusal
 from .likelihood import Likelihood, columns
 
-NO_PROBABILITIES = dict.fromkeys(["bridge", "bridge_norm", "quadrature"], "there are no class probabilities")
+NO_PROBABILITIES = dict.fromkeys(
+    ["mean_field", "bridge", "bridge_norm", "quadrature"], "there are no class probabilities"
+)
 
 
 @dataclass(frozen=True)

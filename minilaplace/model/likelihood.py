@@ -30,7 +30,7 @@ class Likelihood(ABC):
     links
         The names of the links by which it can predict; the first is the default.
     meaningless
-        The links that have no meaning for it, each with the reason.
+        The links that have no meaning for it, or for some numbers of outputs, each with the reason.
     is_classifier
         Whether its mean is the probabilities of classes.
     sigma_noise
@@ -58,6 +58,13 @@ class Likelihood(ABC):
     def mean(self, f: Array) -> Array:
         """Return E[y | f]: class probabilities, or the expected target."""
 
+    def every_class(self, p: Array) -> Array:
+        """Return class probabilities, in the shape of the mean, with the classes along the last axis.
+
+        By default p (N,) is P(y = 1) and becomes (N, 2), and p (N, C) has the classes along its last axis already.
+        """
+        return every_class(p)
+
     def hessian(self, f: Array, y: Any) -> Array:
         """Return d2 nll_n / d f_n2, (N, C, C): the Fisher information R_n^T R_n plus `hessian_minus_fisher`."""
         R, more = self.factor(f), self.hessian_minus_fisher(f, y)
@@ -70,6 +77,10 @@ class Likelihood(ABC):
     def noise_variance(self, f: Array) -> Array | None:
         """Return Var[y | f], in the shape of the mean, or None if a prediction is the mean alone, as for classes."""
         return None
+
+    def links_for(self, n_outputs: int) -> tuple[str, ...]:
+        """Return the names of the links that have a meaning for C outputs, by default all; the first is the default."""
+        return self.links
 
     @property
     def has_noise(self) -> bool:
@@ -105,12 +116,12 @@ class Likelihood(ABC):
         return real_targets("y", y, n_samples, n_outputs)
 
     def log_score(self, prediction: Any, y: Any) -> Array:
-        """Return the log probability of each label, or the Gaussian log density of the prediction's moments, (N,).
+        """Return the log probability of the labels, or the Gaussian log density of the prediction's moments, (N,).
 
         A likelihood whose predictions have another density overrides it.
         """
         if self.is_classifier:
-            return class_log_probability(prediction, y)
+            return class_log_probability(self.every_class(prediction), y)
         if not self.has_noise:
             expected = "one with class probabilities, a noise_variance, or a log_score of its own"
             raise ValueError(refusal("likelihood", expected, type(self).__name__))
@@ -124,15 +135,28 @@ def gaussian_log_density(mean: Array, variance: Array, y: Array) -> Array:
 
 
 def class_log_probability(p: Array, y: Any) -> Array:
-    """Return log p_n(y_n), (N,), of probabilities moved into [eps, 1 - eps], so that no logarithm is infinite."""
+    """Return log p_n(y_n), (N,), of probabilities moved into [eps, 1 - eps], so that no logarithm is infinite.
+
+    They are those of K classes, p (N, K) with y (N,), or of several labels, p (N, C, K) with y (N, C), whose logarithms
+    are added up.
+    """
     eps = np.finfo(np.float64).eps
-    p = every_class(p)
-    return np.log(np.clip(p[np.arange(len(p)), class_labels("y", y, *p.shape)], eps, 1 - eps))
+    N, *n_labels, K = p.shape
+    y = class_labels("y", y, N, K, *n_labels)
+    of_labels = np.take_along_axis(p, y[..., None], axis=-1)  # (N, 1), or (N, C, 1)
+    return np.log(np.clip(of_labels, eps, 1 - eps)).reshape(N, -1).sum(axis=1)
 
 
 def every_class(p: Array, n_axes: int = 1) -> Array:
     """Return p (..., C) as it is; where it has only `n_axes` axes it is P(y = 1): return (1 - p, p), (..., 2)."""
     return np.stack([1 - p, p], axis=-1) if p.ndim == n_axes else p
+
+
+def diagonal_matrices(values: Array) -> Array:
+    """Return the diagonal matrices (N, C, C) of values (N, C)."""
+    matrices = np.zeros((*values.shape, values.shape[1]))
+    np.einsum("ncc->nc", matrices)[...] = values
+    return matrices
 
 
 def columns(y: Any, shape: tuple[int, ...]) -> Array:

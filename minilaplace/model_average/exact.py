@@ -1,9 +1,9 @@
 """The posterior of a model with two or three parameters, and the model average over it, as sums over a grid.
 
-For a single layer with up to three parameters, a logistic or linear regression on one or two inputs, the integral over
-theta takes nothing but the trapezoidal rule: a sum over a regular grid, whose error falls faster than any power of the
-step if the density is smooth and vanishes at the border. The grid is regular in coordinates z in which the posterior
-has mean 0 and covariance I, so that it is fine enough in every direction:
+For a single layer with up to three parameters, say a logistic or linear regression on one or two inputs, the integral
+over theta takes nothing but the trapezoidal rule: a sum over a regular grid, whose error falls faster than any power of
+the step if the density is smooth and vanishes at the border. The grid is regular in coordinates z in which the
+posterior has mean 0 and covariance I, so that it is fine enough in every direction:
 
     theta = mean + L z,   L L^T = covariance,   weight of a point = exp(-loss(theta)) / sum of these over the grid
 
@@ -23,6 +23,7 @@ from scipy.special import expit, logsumexp
 
 from ..curvature import hessian
 from ..model.bayesian_model import BayesianModel
+from ..model.classes import Bernoulli
 from ..model.weights import WeightedData
 from ..predictive.links import Prediction
 from ..training.map_estimate import fit_map
@@ -110,12 +111,18 @@ class ExactPosterior:
 
     def predict(self, X: Any) -> Array | Prediction:
         """Return the model average at X (N, D), in the form of `Laplace.predict`."""
-        A = _rows(self.model, self.model.check_inputs(X))
-        if self.model.likelihood.has_noise:
-            mean = (A @ self.mean)[:, None]
-            variance = np.einsum("np,pq,nq->n", A, self.covariance(), A)[:, None]
-            return Prediction(mean, variance + self.model.likelihood.noise_variance(mean))
-        return np.array([self._expected_sigmoid(a) for a in A])
+        A, likelihood = _rows(self.model, self.model.check_inputs(X)), self.model.likelihood
+        if isinstance(likelihood, Bernoulli):
+            return np.array([self._expected_sigmoid(a) for a in A])
+        mean, variance = map(np.array, zip(*(self._moments(self.thetas @ a) for a in A), strict=True))
+        return Prediction(mean, variance) if likelihood.has_noise else mean
+
+    def _moments(self, f: Array) -> tuple[Array, Array]:
+        """Return the mean and the variance of y, (1,) each, over the outputs f (Q,) of one input at the points."""
+        means, noise = self.model.likelihood.mean(f[:, None]), self.model.likelihood.noise_variance(f[:, None])
+        mean = self.weights @ means
+        variance = self.weights @ (means - mean) ** 2
+        return mean, variance if noise is None else variance + self.weights @ noise
 
     def _expected_sigmoid(self, a: Array) -> float:
         """Return E[sigmoid(f)] of the logit f = a . theta.
@@ -141,19 +148,21 @@ def _on_grid(
     model: BayesianModel, data: WeightedData, corner: Array, edges: Array, n: int
 ) -> tuple[ExactPosterior, NDArray[np.intp]]:
     """Return the posterior on the points corner + edges @ index, and the index of each, (Q, P) of 0 .. n - 1."""
-    A, y, P = _rows(model, data.X), np.ravel(data.y), len(corner)
+    A, P = _rows(model, data.X), len(corner)
 
     def point(index: NDArray[np.intp]) -> Array:
         return corner + index @ edges.T
 
     def loss(thetas: Array) -> Array:
         f = thetas @ A.T  # (Q, N)
-        nll = model.likelihood.nll(f.reshape(-1, 1), np.tile(y, len(f))).reshape(f.shape)
+        y = np.tile(data.y.T, len(f)).T  # (Q N,) or (Q N, 1), in the likelihood's form
+        nll = model.likelihood.nll(f.reshape(-1, 1), y).reshape(f.shape)
         return nll @ data.weight + 0.5 * ((thetas - model.prior_mean) * model.pull(thetas)).sum(axis=1)
 
     index = np.indices((n,) * P).reshape(P, -1).T  # (n^P, P)
     n_blocks = 1 + len(index) * len(A) // BLOCK_FLOATS
-    losses = np.concatenate([loss(point(block)) for block in np.array_split(index, n_blocks)])
+    with np.errstate(over="ignore"):  # far out a loss may be infinite, and the density 0
+        losses = np.concatenate([loss(point(block)) for block in np.array_split(index, n_blocks)])
     kept = losses < losses.min() + NEGLIGIBLE
     thetas, losses, index = point(index[kept]), losses[kept], index[kept]
     log_sum = logsumexp(-losses)

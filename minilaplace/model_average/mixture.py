@@ -61,8 +61,9 @@ def mixture(
 
     Notes
     -----
-    A mode that two components share, itself or its mirror image, counts twice. Source: Eschenhagen, Daxberger, Hennig
-    and Kristiadi (2021), whose weights can be any.
+    A mode that two components share, itself or its mirror image, counts twice.
+
+    Source: Eschenhagen, Daxberger, Hennig and Kristiadi (2021).
 
     Examples
     --------
@@ -75,7 +76,7 @@ def mixture(
     """
     laplaces = _checked(laplaces)
     likelihood = laplaces[0].model.likelihood
-    link_of(likelihood, link_approx)
+    link_of(likelihood, link_approx, laplaces[0].model.network.n_outputs)
     X = laplaces[0].model.network.check_readable(X)
     n_samples, rng = whole_number("n_samples", n_samples, least=1), sampler(rng)
     w = _shares(weights, laplaces)

@@ -18,7 +18,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..laplace import Laplace
-from ..model.likelihood import every_class
 from ..validation import Array, boolean, instance, real_number, refusal, whole_number
 from .style import CLASS_STYLES, panel, style_of
 
@@ -81,6 +80,9 @@ def plot_contour(
     if network.n_inputs != 2 or not likelihood.is_classifier or len(network.input_shape) != 1:
         raise ValueError(refusal("la", "a classifier of two inputs", f"{network} with {likelihood}"))
     X, y = la.model.check_data(X, y)
+    if np.ndim(y) > 1:
+        expected = "a classifier of one label a sample (of several, draw a column of its predictions by contourf)"
+        raise ValueError(refusal("la", expected, f"{network.n_outputs} labels"))
     margin, n_grid = real_number("margin", margin), whole_number("n_grid", n_grid, least=2)
     n_classes = max(2, network.n_outputs)
     target = whole_number("target", target, least=0)
@@ -146,7 +148,7 @@ def plane(X: Array, margin: float, n_grid: int) -> tuple[tuple[Array, Array], Ar
 
 def class_probabilities(la: Laplace, X: Array, link_approx: str | None = None) -> Array:
     """Return the probabilities of every class, (N, max(2, C)); one logit has the classes 0 and 1."""
-    return every_class(np.asarray(la.predict(X, link_approx)))
+    return la.model.likelihood.every_class(np.asarray(la.predict(X, link_approx)))
 
 
 def add_colorbar(filled: QuadContourSet, panels: list[Axes], target: int) -> None:

@@ -65,7 +65,7 @@ class PredictiveDistribution(ABC):
         outputs for each sample by itself.
         """
         fit, likelihood = self._fitted(), self.model.likelihood
-        link = link_of(likelihood, link_approx)
+        link = link_of(likelihood, link_approx, self.model.network.n_outputs)
         check_left_out(link, fit.curvature)
         X, n_samples, rng = self._checked(X, n_samples, rng)
         data = self.model.check_weighted(X, y, sample_weight, stored=True)
@@ -78,7 +78,8 @@ class PredictiveDistribution(ABC):
         """Return how uncertain a prediction is, total = aleatoric (noise) + epistemic (uncertain parameters).
 
         Classes: the entropy of the average, the average entropy, and their difference, the mutual information of label
-        and parameters, (N,) in nats, over `n_samples` samples of f. Regression: variances, (N, C), exact.
+        and parameters, (N,) in nats, over `n_samples` samples of f; for several labels a sample (N, C), those of each
+        label by itself. Regression and counts: variances, (N, C), exact.
         """
         likelihood = self.model.likelihood
         X, n_samples, rng = self._checked(X, n_samples, rng)

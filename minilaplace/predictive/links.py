@@ -7,10 +7,11 @@ likelihood's mean over that Gaussian. Each link computes or approximates it:
 |---|---|---|
 | `plugin` | all | mean(m), as if theta were certain: the post's left panels |
 | `probit` | classes | mean(m / sqrt(1 + pi/8 diag V)): the post's right panels (MacKay, 1992) |
-| `bridge` | C > 1 logits | the mean of the Dirichlet nearest to softmax(f): the Laplace bridge |
+| `mean_field` | C > 1 logits | the same shrinkage of each difference of two logits |
+| `bridge` | C > 2 logits | the mean of the Dirichlet nearest to softmax(f): the Laplace bridge |
 | `bridge_norm` | C > 1 logits | the same, with m and V scaled to where the bridge is accurate |
-| `quadrature` | one logit | the average itself, to a relative error of 1e-12 |
-| `exact` | regression | the average itself: mean m, variance diag V + noise |
+| `quadrature` | labels of one logit | the average itself, to a relative error of 1e-12 |
+| `exact` | numbers, counts | the average itself; of a regression: mean m, variance diag V + noise |
 | `mc` | all | an average over samples of f, drawn jointly for all inputs |
 | `nn` | all | an average over samples of theta, through the network itself: nothing is linearised |
 
@@ -26,17 +27,19 @@ from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import entr, expit, logsumexp, ndtr, roots_hermitenorm
+from scipy.special import entr, expit, logsumexp, ndtr, roots_hermitenorm, softmax
 
-from ..model.likelihood import Likelihood, every_class
+from ..model.classes import of_labels
+from ..model.likelihood import Likelihood
 from ..validation import Array, option, refusal
+from .moments import sample_moments
 from .outputs import Outputs
 
 NARROW = 0.9  # the deviation of a logit up to which Gauss-Hermite quadrature is the more accurate of the two rules
 
 
 class Prediction(NamedTuple):
-    """A Gaussian predictive: mean (N, C) and variance (N, C), noise included.
+    """A predictive's mean (N, C) and variance (N, C), noise included; of a regression it is Gaussian.
 
     Examples
     --------
@@ -50,7 +53,9 @@ class Prediction(NamedTuple):
 
 
 class Uncertainty(NamedTuple):
-    """How uncertain a prediction is, total = aleatoric + epistemic: (N,) nats for classes, else (N, C) variances.
+    """How uncertain a prediction is, total = aleatoric + epistemic: nats for classes, else (N, C) variances.
+
+    The nats are (N,), or (N, C) where each sample has C labels, those of each label by itself.
 
     Examples
     --------
@@ -75,6 +80,29 @@ def probit(likelihood: Likelihood, f: Outputs) -> Array:
     return likelihood.mean(f.mean / np.sqrt(1 + np.pi / 8 * f.variance()))
 
 
+def mean_field(likelihood: Likelihood, f: Outputs) -> Array:
+    """Return the softmax of C logits with every difference of two logits shrunk, (N, C).
+
+    A softmax depends on differences alone, softmax(f)_c = 1 / sum_j exp(-(f_c - f_j)), and each difference is one
+    Gaussian logit, which `probit` shrinks by its variance V_cc + V_jj - 2 V_cj. So
+
+        p_c = 1 / sum_j exp(-(m_c - m_j) / sqrt(1 + pi/8 (V_cc + V_jj - 2 V_cj)))
+
+    divided by sum_c p_c. A number added to all logits, certain or not, changes nothing. With C = 2 this is the `probit`
+    of one logit, f_1 - f_2. Under a weak prior the variance of what the logits share is so large that V_cc + V_jj -
+    2 V_cj would lose its digits, so it is computed for the logits less the last one.
+
+    Source: Lu, Ie and Sha (2020), the pairwise form.
+    """
+    C = f.mean.shape[1]
+    V = f.covariance(np.eye(C)[:-1] - np.eye(C)[-1])  # (N, C - 1, C - 1), of f_c - f_C
+    V = np.pad(V, ((0, 0), (0, 1), (0, 1)))  # (N, C, C), with f_C - f_C = 0
+    v = np.diagonal(V, axis1=1, axis2=2)
+    v = np.maximum(v[:, :, None] + v[:, None, :] - 2 * V, 0)  # (N, C, C), Var(f_c - f_j), at least 0 but for rounding
+    m = f.mean[:, :, None] - f.mean[:, None, :]
+    return softmax(-logsumexp(-m / np.sqrt(1 + np.pi / 8 * v), axis=2), axis=1)
+
+
 def bridge(likelihood: Likelihood, f: Outputs, *, normalise: bool = False) -> Array:
     """Return the mean of the Dirichlet that is nearest to softmax(f), f ~ N(m, V), (N, C).
 
@@ -86,6 +114,8 @@ def bridge(likelihood: Likelihood, f: Outputs, *, normalise: bool = False) -> Ar
     No data determines the sum of the logits. Under a weak prior its variance is so large that this difference would
     lose v to rounding, so it is computed for d, f minus its mean over the classes, which hardly covaries with the sum.
     If `normalise`, v is first divided by s = mean(v) / sqrt(C / 2), and m by sqrt(s). Where V = 0, all v are 1.
+
+    Two logits that sum to zero have the same v, which cancels, and 1 - 2 / C = 0: what is left is the softmax of m.
 
     Source: MacKay (1998); Hobbhahn, Kristiadi and Hennig (2022).
     """
@@ -109,7 +139,12 @@ def bridge(likelihood: Likelihood, f: Outputs, *, normalise: bool = False) -> Ar
 
 
 def quadrature(likelihood: Likelihood, f: Outputs) -> Array:
-    """Return E[sigmoid(f)] for one logit f ~ N(m, s^2), (N,), to a relative error of 1e-12 where it exceeds 1e-300.
+    """Return E[sigmoid(f)] of one logit, (N,), or of each of several labels' logits, (N, C)."""
+    return of_labels(np.stack(list(map(average_of_sigmoid, f.mean.T, f.variance().T)), axis=1))
+
+
+def average_of_sigmoid(m: Array, v: Array) -> Array:
+    """Return E[sigmoid(f)] for f ~ N(m, s^2), s^2 = v, (N,), to a relative error of 1e-12 where it exceeds 1e-300.
 
     As exp(f) N(f; m, s^2) = exp(m + s^2/2) N(f; m + s^2, s^2), and sigmoid(f) = exp(f) sigmoid(-f),
 
@@ -122,7 +157,7 @@ def quadrature(likelihood: Likelihood, f: Outputs) -> Array:
     noise e: the average is P(e < f) over both, E[Phi((m - e) / s)] over e, which is smooth in e, by the trapezoidal
     rule. At m = -s^2/2, the least that is left, its terms fall as exp(e/2), so that the sum goes further to the left.
     """
-    m, v = f.mean, f.variance()  # (N, 1)
+    m, v = m[:, None], v[:, None]
     m, factor, s = np.maximum(m, -(m + v)), np.exp(np.minimum(m + v / 2, 0)), np.sqrt(v)
     x, w = roots_hermitenorm(40)
     narrow = expit(m + np.minimum(s, NARROW) * x) @ (w / w.sum())
@@ -146,31 +181,8 @@ def sample_average(
     `Prediction` whose variance is the average noise plus sum_s w_s (mu_s - average)^2 / (1 - sum_s w_s^2), or plus 0 if
     S = 1. For equal weights the divisor is (S - 1) / S. Weights are positive and may have any sum.
     """
-    mean, noise, spread = _sample_moments(likelihood, outputs, weights)
+    mean, noise, spread = sample_moments(likelihood, outputs, weights)
     return Prediction(mean, noise + spread) if likelihood.has_noise else mean
-
-
-def _sample_moments(
-    likelihood: Likelihood, outputs: Iterable[Array], weights: Iterable[float] = repeat(1.0)
-) -> tuple[Array, Array, Array]:
-    """Return the mean, noise (0 if there is none) and variance of the means, by West's (1979) weighted running sums.
-
-    With W the sum of the weights so far, a mean at distance d from the average of those before moves the average by d w
-    / W, and adds w d^2 (W - w) / W to the sum of squares. W^2 - sum_s w_s^2 is twice the sum of all products of two
-    weights, `pairs`.
-    """
-    mean, noise, squares = np.zeros(()), np.zeros(()), np.zeros(())
-    total = pairs = 0.0
-    for f, w in zip(outputs, weights, strict=False):
-        before, total = total, total + w
-        pairs += w * before
-        deviation, noise_s = likelihood.mean(f) - mean, likelihood.noise_variance(f)
-        mean = mean + deviation * w / total
-        if not likelihood.is_classifier:  # of whom nobody asks for a variance
-            squares = squares + deviation**2 * (w * before / total)
-        if noise_s is not None:
-            noise = noise + (noise_s - noise) * w / total
-    return mean, noise, squares / (2 * pairs / total) if pairs > 0 else 0 * squares
 
 
 def mc(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
@@ -190,23 +202,28 @@ def decompose(likelihood: Likelihood, f: Outputs) -> Uncertainty:
     closed form if the likelihood has one, else over samples of f; without a noise all of it is epistemic.
     """
     if likelihood.is_classifier:
-        return entropies(every_class(np.stack([likelihood.mean(f_s) for f_s in f.linear_samples()]), n_axes=2))
+        return entropies(np.stack([likelihood.every_class(likelihood.mean(f_s)) for f_s in f.linear_samples()]))
     if "exact" in likelihood.links:
         _, noise, spread = likelihood.moments(f.mean, f.variance())
     else:
-        _, noise, spread = _sample_moments(likelihood, f.linear_samples())
+        _, noise, spread = sample_moments(likelihood, f.linear_samples())
     return Uncertainty(noise + spread, np.broadcast_to(noise, spread.shape).copy(), spread)
 
 
 def entropies(p: Array) -> Uncertainty:
-    """Return H[E p] = E H[p] + the mutual information of y and parameters, for samples p (S, N, C), in nats."""
-    total, aleatoric = entr(p.mean(axis=0)).sum(axis=1), entr(p).sum(axis=2).mean(axis=0)
+    """Return H[E p] = E H[p] + the mutual information of y and parameters, in nats.
+
+    For samples of the probabilities of K classes, p (S, N, K), they are (N,). For samples of those of several labels,
+    p (S, N, C, K), they are (N, C), each label by itself: no sum over labels, as parameters make them dependent.
+    """
+    total, aleatoric = entr(p.mean(axis=0)).sum(axis=-1), entr(p).sum(axis=-1).mean(axis=0)
     return Uncertainty(total, aleatoric, np.maximum(total - aleatoric, 0))  # 0 but for rounding
 
 
 LINKS: dict[str, Callable[[Likelihood, Outputs], Array | Prediction]] = {
     "plugin": plugin,
     "probit": probit,
+    "mean_field": mean_field,
     "bridge": bridge,
     "bridge_norm": partial(bridge, normalise=True),
     "quadrature": quadrature,
@@ -217,10 +234,12 @@ LINKS: dict[str, Callable[[Likelihood, Outputs], Array | Prediction]] = {
 SAMPLED = ("mc", "nn")
 
 
-def link_of(likelihood: Likelihood, name: str | None) -> Callable[[Likelihood, Outputs], Array | Prediction]:
+def link_of(
+    likelihood: Likelihood, name: str | None, n_outputs: int
+) -> Callable[[Likelihood, Outputs], Array | Prediction]:
     """Return the link of this name, by default the likelihood's first, or raise a ValueError that says which it has."""
-    known = likelihood.links
-    if isinstance(name, str) and name in likelihood.meaningless:
+    known = likelihood.links_for(n_outputs)
+    if isinstance(name, str) and name in likelihood.meaningless and name not in known:
         expected = f"one of {', '.join(map(repr, known))} for {type(likelihood).__name__}"
         raise ValueError(refusal("link_approx", expected, f"{name!r}: {likelihood.meaningless[name]}"))
     chosen = known[0] if name is None else option("link_approx", name, known)

@@ -41,7 +41,8 @@ class LinearisedNetwork:
     def floats_each(self, n_samples: int = 0) -> int:
         """Return about how many numbers of memory an input takes, with this many samples of its outputs."""
         floats = self.subset.floats_factored if self.posterior.factored else self.subset.floats_written
-        return floats + 3 * self.network.n_outputs * n_samples
+        C = self.network.n_outputs
+        return floats + 3 * C * n_samples + 4 * C**2
 
     @property
     def floats_of_root(self) -> int:

@@ -80,7 +80,8 @@ class LaplaceMLP(BaseEstimator):
         Parameters
         ----------
         mlp
-            A trained `MLPClassifier` of one label a sample, or an `MLPRegressor` with squared error.
+            A trained `MLPClassifier`, of one label a sample or several, or a trained `MLPRegressor`, by squared error
+            or, for counts, by the Poisson loss.
         X, y, sample_weight
             The data that it was trained on, and their weights if it was trained with some.
         **params
@@ -169,7 +170,7 @@ class LaplaceMLP(BaseEstimator):
             with suppress(np.linalg.LinAlgError):
                 _ = check.fit(np.zeros((1, self.n_features_in_)), y[:1]).posterior
         option("solver", self.solver, BUDGETS)
-        link_of(likelihood, self.link_approx)
+        link_of(likelihood, self.link_approx, n_outputs)
         whole_number("n_samples", self.n_samples, least=1)
         self._seed = seed_of(self.random_state)
         return model

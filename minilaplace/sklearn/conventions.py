@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn import exceptions
 from sklearn.utils import _safe_indexing, check_consistent_length, check_random_state
 from sklearn.utils.validation import _num_samples
 
 from ..training.convergence import convergence_heard
-from ..validation import sample_weights
+from ..validation import Array, class_labels, refusal, sample_weights
+
+LARGEST_RATE = 1e18  # of a count; whole numbers of 64 bits end at 9e18
 
 
 @contextmanager
@@ -54,3 +57,27 @@ def present(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     at = np.flatnonzero(weight)
     X, y = (part if hasattr(part, "__getitem__") else np.asarray(part) for part in (X, y))
     return _safe_indexing(X, at), _safe_indexing(y, at), weight[at]
+
+
+def codes(y: Any, known: Any, several: bool) -> NDArray[np.intp]:
+    """Return the place of each label (N,) among those known; of several labels a sample, y (N, C) of 0 and 1 as ints.
+
+    Raises a ValueError if y is neither, or has other labels.
+    """
+    if several:
+        return class_labels("y", y, y.shape[0], 2, len(known))
+    if y.ndim == 2:
+        raise ValueError(refusal("y", f"shape ({len(y)},), one label a sample as before", f"shape {y.shape}"))
+    if len(known) < 2:
+        raise ValueError(refusal("y", "at least two classes", f"one class, {known.tolist()}"))
+    if len(strange := np.setdiff1d(y, known)):
+        raise ValueError(refusal("y", f"labels among the classes {known.tolist()}", strange.tolist()))
+    return np.searchsorted(known, y)
+
+
+def drawn_counts(rate: Array, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw a count for each rate, in its shape, or raise a ValueError if one is too large for whole numbers."""
+    if not rate.max() < LARGEST_RATE:
+        expected = f"inputs at which no drawn function has a rate above {LARGEST_RATE:g}"
+        raise ValueError(refusal("X", expected, f"one with a rate of {rate.max():.3g}"))
+    return rng.poisson(rate)

@@ -12,15 +12,16 @@ import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import column_or_1d, validate_data
 
 from ..model.classes import Bernoulli, Categorical
 from ..model.gaussian import Gaussian
 from ..model.likelihood import Likelihood, every_class
-from ..validation import Array, refusal, refuse_masked
+from ..model.poisson import Poisson
+from ..validation import Array, option, refusal, refuse_masked
 from .base import LaplaceMLP
-from .conventions import as_a_whole
-from .mlp import matching_precision, residual_noise
+from .conventions import as_a_whole, codes, drawn_counts
+from .mlp import LOSSES, matching_likelihood, matching_precision, residual_noise
 
 
 class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
@@ -33,7 +34,9 @@ class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
     ----------
     hidden_layer_sizes, activation
         As in `MLP`: `()` is logistic regression, and `"logistic"` is another name of `"sigmoid"`. Two classes share one
-        logit (`Bernoulli`); if there are more, each class has its own (`Categorical`).
+        logit (`Bernoulli`); if there are more, each class has its own (`Categorical`). Several labels a sample, y
+        (N, C) of 0 and 1, have a logit each; as in `MLPClassifier`, `classes_` then are the columns, `predict` returns
+        (N, C) of 0 and 1, `predict_proba` P(y = 1) of each, (N, C), and a sample scores where all of them are right.
     prior_precision
         As in `BayesianModel`. The tuning starts from it.
     tune_prior
@@ -94,7 +97,7 @@ class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
         return self
 
     def predict_proba(self, X: Any) -> Array:
-        """Return the probabilities (N, C) of `classes_` at X (N, D)."""
+        """Return the probabilities (N, C) of `classes_` at X (N, D); of several labels, each label's P(y = 1)."""
         return every_class(self._predict(X))
 
     def predict_log_proba(self, X: Any) -> Array:
@@ -103,42 +106,51 @@ class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
             return np.log(self.predict_proba(X))
 
     def predict(self, X: Any) -> Any:
-        """Return the most probable label at each input, (N,)."""
+        """Return the most probable label at each input, (N,); of several labels, which are more probable than not."""
         p = self.predict_proba(X)
-        return self.classes_[p.argmax(axis=1)]
+        return (p > 0.5).astype(np.intp) if self._multilabel else self.classes_[p.argmax(axis=1)]
 
     def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = 0) -> Any:
-        """Draw labels at X, (N, n_samples), each column from one function that is drawn from the posterior."""
+        """Draw labels at X, (N, n_samples) or (N, C, n_samples), the last axis over functions of the posterior."""
         f, rng = self._functions(X, n_samples, random_state)
-        p = every_class(np.stack([self.model_.likelihood.mean(f_s) for f_s in f], axis=1), n_axes=2)  # (N, S, C)
-        u = rng.random((*p.shape[:2], 1))
-        return self.classes_[(u > p.cumsum(axis=2)[:, :, :-1]).sum(axis=2)]
+        likelihood = self.model_.likelihood
+        p = np.stack([likelihood.every_class(likelihood.mean(f_s)) for f_s in f], axis=-2)  # (N, S, C) or (N, C, S, 2)
+        u = rng.random((*p.shape[:-1], 1))
+        drawn = (u > p.cumsum(axis=-1)[..., :-1]).sum(axis=-1)
+        return drawn if self._multilabel else self.classes_[drawn]
+
+    def __sklearn_tags__(self) -> Any:
+        """Return the tags of scikit-learn, which say that a sample may have several labels."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
 
     def _read(self, X: Any, y: Any, *, reset: bool, classes: Any = None) -> tuple[Array, Any]:
         refuse_masked(X=X, y=y)
-        X, y = validate_data(self, X, y, dtype=np.float64, order="C", reset=reset)
+        X, y = validate_data(self, X, y, dtype=np.float64, order="C", multi_output=True, reset=reset)
+        y = column_or_1d(y, warn=True) if y.shape[1:] == (1,) else y
         check_classification_targets(y)
         if reset:
-            self.classes_ = np.unique(y if classes is None else classes)
+            self._multilabel = y.ndim == 2
+            self.classes_ = np.unique(classes if classes is not None else range(y.shape[1]) if y.ndim == 2 else y)
         known = self.classes_
         if classes is not None and not np.array_equal(known, np.unique(classes)):
             raise ValueError(refusal("classes", f"those of the first call, {known.tolist()}", list(classes)))
-        if len(known) < 2:
-            raise ValueError(refusal("y", "at least two classes", f"one class, {known.tolist()}"))
-        if len(strange := np.setdiff1d(y, known)):
-            raise ValueError(refusal("y", f"labels among the classes {known.tolist()}", strange.tolist()))
-        return X, np.searchsorted(known, y)
+        return X, codes(y, known, self._multilabel)
 
     def _take_over(self, mlp: Any, X: Any, y: Any, weight: Any, given: Any) -> tuple[Array, Any]:
-        if mlp.out_activation_ == "logistic" and mlp.n_outputs_ > 1:
-            raise ValueError(refusal("mlp", "one label a sample", f"{mlp.n_outputs_} labels: a multilabel classifier"))
         X, y = self._read(X, y, reset=True, classes=mlp.classes_)
+        if self._multilabel != (mlp.out_activation_ == "logistic" and mlp.n_outputs_ > 1):
+            expected = f"the targets of an MLP with {mlp.n_outputs_} outputs and {mlp.out_activation_} activation"
+            raise ValueError(refusal("y", expected, f"shape {y.shape}"))
         if "prior_precision" not in given:
             self.prior_precision = matching_precision(mlp, len(X))
         return X, y
 
     def _outputs(self, y: Any) -> tuple[int, Likelihood]:
         C = len(self.classes_)
+        if self._multilabel:
+            return C, Bernoulli()
         return (1, Bernoulli()) if C == 2 else (C, Categorical())
 
 
@@ -146,8 +158,8 @@ class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
 class LaplaceRegressor(RegressorMixin, LaplaceMLP):
     """An MLP regressor whose predictions have error bars, from a Laplace posterior.
 
-    Predictions have shape (N,) if y had in training, and (N, C) if y had. Scale the targets to about one, as the
-    defaults of `prior_precision` and `sigma_noise` are meant for such targets.
+    Predictions have shape (N,) if y had in training, and (N, C) if y had. Scale real targets to about one, as the
+    defaults of `prior_precision` and `sigma_noise` are meant for such targets; counts are not to be scaled.
 
     Parameters
     ----------
@@ -157,8 +169,11 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
         As in `Laplace`.
     link_approx, n_samples, solver, max_iter, warm_start, random_state
         As in `LaplaceClassifier`.
+    likelihood
+        `"gaussian"` for real targets, `"poisson"` for counts, whole numbers of at least 0.
     sigma_noise
-        The noise's standard deviation, one for all outputs or one for each. The tuning starts from it.
+        The noise's standard deviation, one for all outputs or one for each. The tuning starts from it. Only used with
+        `likelihood="gaussian"`, as is `optimize_noise`: the noise of a count is its mean.
     optimize_noise
         Whether `sigma_noise` is tuned along with the prior.
 
@@ -173,6 +188,7 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
     """
 
     _: KW_ONLY
+    likelihood: str = "gaussian"
     sigma_noise: Any = 1.0
     optimize_noise: bool = True
 
@@ -195,13 +211,15 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
         """Draw targets at X, (N, n_samples) or (N, C, n_samples), each from a function of the posterior, plus noise."""
         f, rng = self._functions(X, n_samples, random_state)
         likelihood: Any = self.model_.likelihood
-        y = rng.normal(f, likelihood.sigma_noise)  # (S, N, C)
+        counts = isinstance(likelihood, Poisson)
+        y: Any = drawn_counts(likelihood.mean(f), rng) if counts else rng.normal(f, likelihood.sigma_noise)  # (S, N, C)
         return (y[:, :, 0] if self._one_column else y.transpose(0, 2, 1)).T
 
     def __sklearn_tags__(self) -> Any:
-        """Return the tags of scikit-learn, which say that y may have several columns."""
+        """Return the tags of scikit-learn, which say that y may have several columns, and that counts are positive."""
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
+        tags.target_tags.positive_only = self.likelihood == "poisson"
         return tags
 
     def _read(self, X: Any, y: Any, *, reset: bool) -> tuple[Array, Any]:
@@ -212,17 +230,19 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
         return X, y
 
     def _take_over(self, mlp: Any, X: Any, y: Any, weight: Any, given: Any) -> tuple[Array, Any]:
-        if mlp.out_activation_ != "identity":
-            raise ValueError(refusal("mlp", "one trained by squared error", f"loss={mlp.loss!r}"))
+        self.likelihood = matching_likelihood(mlp, self.likelihood if "likelihood" in given else None)
         inputs, (X, y) = X, self._read(X, y, reset=True)
-        if "sigma_noise" not in given:
+        gaussian = self.likelihood == "gaussian"
+        if gaussian and "sigma_noise" not in given:
             self.sigma_noise = residual_noise(mlp, inputs, y, weight)
         if "prior_precision" not in given:  # squared error is sigma^2 times the Gaussian's nll
-            self.prior_precision = matching_precision(mlp, len(y)) / float(np.mean(np.square(self.sigma_noise)))
+            scale = float(np.mean(np.square(self.sigma_noise))) if gaussian else 1.0
+            self.prior_precision = matching_precision(mlp, len(y)) / scale
         return X, y
 
     def _outputs(self, y: Any) -> tuple[int, Likelihood]:
-        return 1 if y.ndim == 1 else y.shape[1], Gaussian(self.sigma_noise)
+        gaussian = option("likelihood", self.likelihood, LOSSES) == "gaussian"
+        return 1 if y.ndim == 1 else y.shape[1], Gaussian(self.sigma_noise) if gaussian else Poisson()
 
     def _tuning(self) -> dict[str, Any]:
-        return {**super()._tuning(), "optimize_noise": self.optimize_noise}
+        return {**super()._tuning(), "optimize_noise": self.optimize_noise if self.likelihood == "gaussian" else False}

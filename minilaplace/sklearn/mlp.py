@@ -10,8 +10,9 @@ from sklearn.utils import gen_batches
 from ..model.likelihood import columns
 from ..network.interchange import from_layers
 from ..network.mlp import MLP
-from ..validation import Array, refusal
+from ..validation import Array, option, refusal
 
+LOSSES = {"gaussian": "squared_error", "poisson": "poisson"}  # of an MLPRegressor, by the likelihood here
 FLATTEST = 1e-8  # in place of a precision of zero, which no Gaussian has; the tuning considers no smaller ones
 
 
@@ -55,6 +56,18 @@ def matching_precision(mlp: Any, n_samples: int) -> float:
         B = min(200 if mlp.batch_size == "auto" else mlp.batch_size, N)
         sizes = [batch.stop - batch.start for batch in gen_batches(N, B)]
     return max(float(mlp.alpha * N * np.mean(1 / np.array(sizes))), FLATTEST)
+
+
+def matching_likelihood(mlp: Any, chosen: str | None) -> str:
+    """Return the name of the likelihood that corresponds to the loss of a scikit-learn MLPRegressor.
+
+    Raises a ValueError if another was chosen.
+    """
+    name = next(each for each in LOSSES if LOSSES[each] == mlp.loss) if chosen is None else chosen
+    if LOSSES[option("likelihood", name, LOSSES)] != mlp.loss:
+        expected = f"one trained by loss={LOSSES[name]!r}, for likelihood={name!r}"
+        raise ValueError(refusal("mlp", expected, f"loss={mlp.loss!r}"))
+    return name
 
 
 def residual_noise(mlp: Any, X: Any, y: Array, sample_weight: Array | None = None) -> float:

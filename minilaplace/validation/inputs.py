@@ -153,16 +153,23 @@ def _expected_samples(each: tuple[int, ...]) -> str:
     return f"shape (N, {', '.join(map(str, each))}) with N >= 1"
 
 
-def class_labels(name: str, value: ArrayLike, n_samples: int, n_classes: int) -> NDArray[np.intp]:
-    """Return `value` as integer labels 0 .. n_classes - 1, (n_samples,); whole floats and bools count as integers."""
-    expected = f"shape ({n_samples},) of integer labels 0..{n_classes - 1}"
-    array = real_array(name, value, expected, lambda shape: shape == (n_samples,))
+def class_labels(
+    name: str, value: ArrayLike, n_samples: int, n_classes: int, n_labels: int | None = None
+) -> NDArray[np.intp]:
+    """Return `value` as integer labels 0 .. n_classes - 1; whole floats and bools count as integers.
+
+    Their shape is (n_samples,), or (n_samples, n_labels) if each sample has several labels.
+    """
+    shape = (n_samples,) if n_labels is None else (n_samples, n_labels)
+    expected = f"shape {shape} of integer labels 0..{n_classes - 1}"
+    array = real_array(name, value, expected, lambda received: received == shape)
     with np.errstate(invalid="ignore"):  # NaN becomes some number, which is not equal to NaN
         labels = array.astype(np.intp)
     unknown = (labels != array) | (labels < 0) | (labels >= n_classes)
     if unknown.any():
-        n = int(unknown.argmax())
-        raise ValueError(refusal(name, expected, f"{array[n]:g} at index {n}"))
+        index = tuple(map(int, np.argwhere(unknown)[0]))
+        place = index if len(index) > 1 else index[0]
+        raise ValueError(refusal(name, expected, f"{array[index]:g} at index {place}"))
     return labels
 
 
