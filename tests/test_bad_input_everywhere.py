@@ -59,6 +59,7 @@ INNER = {
     "structures.low_rank",
     "predictive.distribution",
     "predictive.left_out",
+    "predictive.moments",
     "predictive.outputs",
     "posterior.gaussian",
     "predictive.information",

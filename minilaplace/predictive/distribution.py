@@ -13,7 +13,7 @@ from ..network.subset import Subset
 from ..posterior.gaussian import Posterior
 from ..validation import Array, Readable, Seed, boolean, sampler, whole_number
 from .information import covariance_between, gain_of_all, gain_of_each
-from .left_out import TrainingSamples, check_left_out
+from .left_out import TrainingSamples, check_left_out, check_seen
 from .links import Prediction, link_of, mc
 from .outputs import NO_SAMPLES, LinearisedNetwork, Outputs, in_batches
 from .uncertainty import Uncertainty, decompose
@@ -71,8 +71,8 @@ class PredictiveDistribution(ABC):
         X, n_samples, rng = self._checked(X, n_samples, rng)
         data = self.model.check_weighted(X, y, sample_weight, stored=True)
         n_samples = n_samples if link is mc else 0
+        check_seen(self._linearised, data, fit.likelihood, fit.nll, fit.n_data)
         samples = TrainingSamples(self._linearised, likelihood, fit.curvature, fit.temperature, data, n_samples, rng)
-        samples.check_seen(fit.likelihood, fit.nll, fit.n_data)
         return in_batches(lambda f: link(likelihood, f), samples, samples.floats_each, self.posterior.room)
 
     def uncertainty(self, X: Any, *, n_samples: int = 1000, rng: Seed = None) -> Uncertainty:
