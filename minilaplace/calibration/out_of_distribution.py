@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.special import entr
 from scipy.stats import mannwhitneyu
 
-from ..predictive.links import entropies
+from ..predictive.uncertainty import entropies
 from ..validation import Array, numbers, real_number, refusal
 from .classes import probabilities
 

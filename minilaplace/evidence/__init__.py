@@ -2,10 +2,10 @@
 
 `marginal_likelihood.py` has the evidence log p(y), its gradient in the prior and the noise, and MacKay's step.
 `tuning.py` maximises it; `by_predictions.py` chooses by what is predicted, of held-out data or within a budget.
-`joint.py` has `marglik_training`, which trains and tunes in turn. `symmetry.py` counts the equal modes that Laplace's
-evidence leaves out, which matter where sizes are compared. `importance.py` asks whether the Gaussian is any good, by
-importance weights whose tail `pareto.py` judges and smooths. `tunable_fit.py` has the part of `Laplace` that asks for
-all this.
+`joint.py` has `marglik_training`, which trains and tunes in turn, `tunable_fit.py` the part of `Laplace` that asks for
+all this. `symmetry.py` counts the equal modes that Laplace's evidence leaves out, which matter where sizes are
+compared. `importance.py` asks whether the Gaussian is any good, by importance weights whose tail `pareto.py` judges and
+smooths.
 """
 
 from .by_predictions import PriorScore, tune_on_held_out, tune_to_budget

@@ -130,13 +130,13 @@ class FullPosterior(Posterior):
         """Return the diagonal of the covariance, (P_s,)."""
         return np.diagonal(self.covariance()).copy()
 
-    def squared_distance(self, deviations: Array) -> Array:
-        """Return |L^T d|^2, (S,)."""
-        return ((deviations @ self._factor) ** 2).sum(axis=1)
-
     def functional_root(self, rows: FactoredRows) -> Array:
         """Return the transposes of L^-1 J_n^T, (N, K, P_s)."""
         return self._solved(rows).transpose(2, 1, 0)
+
+    def squared_distance(self, deviations: Array) -> Array:
+        """Return |L^T d|^2, (S,)."""
+        return ((deviations @ self._factor) ** 2).sum(axis=1)
 
     def functional_covariance(self, rows: FactoredRows) -> Array:
         """Return J_n Sigma J_n^T, (N, K, K)."""
@@ -202,16 +202,16 @@ class BlockPosterior(Posterior):
         """Return the diagonal of the covariance, (P_s,)."""
         return np.concatenate([part.variance() for part in self._parts])[self._order]
 
+    def functional_root(self, rows: FactoredRows) -> Array:
+        """Return the layers' roots side by side, (N, K, P_s)."""
+        layers = zip(self._parts, rows.layers(), strict=True)
+        return np.concatenate([part.functional_root(layer) for part, layer in layers], axis=2)
+
     def squared_distance(self, deviations: Array) -> Array:
         """Return the sum of the layers' d^T Lambda d, (S,)."""
         ends = np.cumsum([len(part.mean) for part in self._parts])[:-1]
         layers = np.split(deviations[:, np.argsort(self._order)], ends, axis=1)
         return np.add.reduce([part.squared_distance(d) for part, d in zip(self._parts, layers, strict=True)])
-
-    def functional_root(self, rows: FactoredRows) -> Array:
-        """Return the layers' roots side by side, (N, K, P_s)."""
-        layers = zip(self._parts, rows.layers(), strict=True)
-        return np.concatenate([part.functional_root(layer) for part, layer in layers], axis=2)
 
     def functional_covariance(self, rows: FactoredRows) -> Array:
         """Return the sum of the layers' J_n Sigma J_n^T, (N, K, K)."""

@@ -14,8 +14,9 @@ from ..posterior.gaussian import Posterior
 from ..validation import Array, Readable, Seed, boolean, sampler, whole_number
 from .information import covariance_between, gain_of_all, gain_of_each
 from .left_out import TrainingSamples, check_left_out, check_seen
-from .links import Prediction, Uncertainty, decompose, link_of, mc
+from .links import Prediction, link_of, mc
 from .outputs import NO_SAMPLES, LinearisedNetwork, Outputs, in_batches
+from .uncertainty import Uncertainty, decompose
 
 
 class PredictiveDistribution(ABC):

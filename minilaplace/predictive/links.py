@@ -16,7 +16,7 @@ likelihood's mean over that Gaussian. Each link computes or approximates it:
 | `nn` | all | an average over samples of theta, through the network itself: nothing is linearised |
 
 A likelihood names the links that it has; the first is the default. For a regression `probit` is another name of
-`exact`, as a mean that is linear in f needs no approximation. `decompose` splits a prediction's uncertainty in two.
+`exact`, as a mean that is linear in f needs no approximation.
 """
 
 from __future__ import annotations
@@ -27,12 +27,11 @@ from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import entr, expit, logsumexp, ndtr, roots_hermitenorm, softmax
+from scipy.special import expit, logsumexp, ndtr, roots_hermitenorm, softmax
 
 from ..model.classes import of_labels
 from ..model.likelihood import Likelihood
 from ..validation import Array, option, refusal
-from .moments import sample_moments
 from .outputs import Outputs
 
 NARROW = 0.9  # the deviation of a logit up to which Gauss-Hermite quadrature is the more accurate of the two rules
@@ -50,23 +49,6 @@ class Prediction(NamedTuple):
 
     mean: Array
     variance: Array
-
-
-class Uncertainty(NamedTuple):
-    """How uncertain a prediction is, total = aleatoric + epistemic: nats for classes, else (N, C) variances.
-
-    The nats are (N,), or (N, C) where each sample has C labels, those of each label by itself.
-
-    Examples
-    --------
-    >>> uncertainty = Uncertainty(total=np.array([0.5]), aleatoric=np.array([0.4]), epistemic=np.array([0.1]))
-    >>> uncertainty.epistemic
-    array([0.1])
-    """
-
-    total: Array
-    aleatoric: Array
-    epistemic: Array
 
 
 def plugin(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
@@ -185,6 +167,29 @@ def sample_average(
     return Prediction(mean, noise + spread) if likelihood.has_noise else mean
 
 
+def sample_moments(
+    likelihood: Likelihood, outputs: Iterable[Array], weights: Iterable[float] = repeat(1.0)
+) -> tuple[Array, Array, Array]:
+    """Return the mean, noise (0 if there is none) and variance of the means, by West's (1979) weighted running sums.
+
+    With W the sum of the weights so far, a mean at distance d from the average of those before moves the average by d w
+    / W, and adds w d^2 (W - w) / W to the sum of squares. W^2 - sum_s w_s^2 is twice the sum of all products of two
+    weights, `pairs`.
+    """
+    mean, noise, squares = np.zeros(()), np.zeros(()), np.zeros(())
+    total = pairs = 0.0
+    for f, w in zip(outputs, weights, strict=False):
+        before, total = total, total + w
+        pairs += w * before
+        deviation, noise_s = likelihood.mean(f) - mean, likelihood.noise_variance(f)
+        mean = mean + deviation * w / total
+        if not likelihood.is_classifier:  # of whom nobody asks for a variance
+            squares = squares + deviation**2 * (w * before / total)
+        if noise_s is not None:
+            noise = noise + (noise_s - noise) * w / total
+    return mean, noise, squares / (2 * pairs / total) if pairs > 0 else 0 * squares
+
+
 def mc(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
     """Return the average over samples of the linearised outputs."""
     return sample_average(likelihood, f.linear_samples())
@@ -193,31 +198,6 @@ def mc(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
 def nn(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
     """Return the average over samples of theta, each put through the network."""
     return sample_average(likelihood, f.network_samples())
-
-
-def decompose(likelihood: Likelihood, f: Outputs) -> Uncertainty:
-    """Return total = aleatoric + epistemic uncertainty.
-
-    For classes these are `entropies` over samples of f. For others they are variances, Var y = E[noise] + Var[mean], in
-    closed form if the likelihood has one, else over samples of f; without a noise all of it is epistemic.
-    """
-    if likelihood.is_classifier:
-        return entropies(np.stack([likelihood.every_class(likelihood.mean(f_s)) for f_s in f.linear_samples()]))
-    if "exact" in likelihood.links:
-        _, noise, spread = likelihood.moments(f.mean, f.variance())
-    else:
-        _, noise, spread = sample_moments(likelihood, f.linear_samples())
-    return Uncertainty(noise + spread, np.broadcast_to(noise, spread.shape).copy(), spread)
-
-
-def entropies(p: Array) -> Uncertainty:
-    """Return H[E p] = E H[p] + the mutual information of y and parameters, in nats.
-
-    For samples of the probabilities of K classes, p (S, N, K), they are (N,). For samples of those of several labels,
-    p (S, N, C, K), they are (N, C), each label by itself: no sum over labels, as parameters make them dependent.
-    """
-    total, aleatoric = entr(p.mean(axis=0)).sum(axis=-1), entr(p).sum(axis=-1).mean(axis=0)
-    return Uncertainty(total, aleatoric, np.maximum(total - aleatoric, 0))  # 0 but for rounding
 
 
 LINKS: dict[str, Callable[[Likelihood, Outputs], Array | Prediction]] = {

@@ -151,14 +151,14 @@ class EigenPosterior(Posterior):
         squares = None if self._basis is None else [(U_B**2, U_A**2) for U_B, U_A in self._basis]
         return _turned(1 / self._eigenvalues, squares)
 
+    def functional_root(self, rows: FactoredRows) -> Array:
+        """Return the rows in the basis' coordinates, divided by the square roots of the eigenvalues, (N, K, P_s)."""
+        return self._in_basis(rows).dense() / np.sqrt(self._eigenvalues)
+
     def squared_distance(self, deviations: Array) -> Array:
         """Return the sums over i of eigenvalue_i (Q^T d)_i^2, (S,)."""
         transposed = None if self._basis is None else [(U_B.T, U_A.T) for U_B, U_A in self._basis]
         return _turned(deviations, transposed) ** 2 @ self._eigenvalues
-
-    def functional_root(self, rows: FactoredRows) -> Array:
-        """Return the rows in the basis' coordinates, divided by the square roots of the eigenvalues, (N, K, P_s)."""
-        return self._in_basis(rows).dense() / np.sqrt(self._eigenvalues)
 
     def functional_covariance(self, rows: FactoredRows) -> Array:
         return self._in_basis(rows).quadratic(1 / self._eigenvalues)
