@@ -59,7 +59,6 @@ INNER = {
     "structures.low_rank",
     "predictive.distribution",
     "predictive.left_out",
-    "predictive.moments",
     "predictive.outputs",
     "posterior.gaussian",
     "predictive.information",
