@@ -12,6 +12,7 @@ from problems import random_problem
 
 from minilaplace import MLP, BayesianModel, Categorical, Laplace, marglik_training
 from minilaplace.curvature import empirical_fisher, ggn, hessian
+from minilaplace.model import WeightedData
 from minilaplace.sklearn import LaplaceClassifier
 from minilaplace.structures.fit import KEPT, STRUCTURES
 from minilaplace.validation import memory
@@ -82,13 +83,10 @@ def test_shards_are_few_and_large_and_cover_the_data(monkeypatch):
     model, theta, X, y = random_problem(n_samples=20)
     executor = Recording()
     Laplace(model, theta).fit(X, y, executor=executor)
-    shards = [
-        [argument for argument in job if isinstance(argument, np.ndarray) and len(argument) < 20]
-        for job in executor.jobs
-    ]
-    assert [len(shard[0]) for shard in shards] == [7, 7, 6]
-    np.testing.assert_array_equal(np.concatenate([shard[0] for shard in shards]), X)
-    np.testing.assert_array_equal(np.concatenate([shard[1] for shard in shards]), y)
+    shards = [argument for job in executor.jobs for argument in job if isinstance(argument, WeightedData)]
+    assert [len(shard.X) for shard in shards] == [7, 7, 6]
+    for part, whole in zip(zip(*shards, strict=True), (X, y, np.ones(20)), strict=True):
+        np.testing.assert_array_equal(np.concatenate(part), whole)
 
 
 @pytest.mark.parametrize("override", [True, False])
