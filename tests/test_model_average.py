@@ -583,7 +583,7 @@ BAD = [
     (lambda: average(MODEL, np.ones((2, 13)), X[:, :1]), ValueError, "X: expected shape (N, 2)"),
     (lambda: average(MODEL, np.ones((2, 13)), X, [1, -2]), ValueError,
      "weights: expected shape (2,) of numbers of at least 0, some of them above, received -2 at index (1,)"),
-    (lambda: average(MODEL, np.ones((2, 13)), X, [0, 0]), ValueError, "weights: expected shape (2,) of numbers of at least 0"),
+    (lambda: average(MODEL, np.ones((2, 13)), X, [0, 0]), ValueError, "weights: expected shape (2,) of"),
     (lambda: average(MODEL, np.ones((2, 13)), X, [1, 2, 3]), ValueError, "weights: expected shape (2,)"),
     (lambda: deep_ensemble(MODEL, X, Y, 0), ValueError, "n_members: expected a whole number of at least 1, received 0"),
     (lambda: deep_ensemble(MODEL, X, Y, 2.0), TypeError, "n_members: expected a whole number"),
