@@ -36,7 +36,7 @@ PASSAGES = {  # each a heading, a comment of a listing, a caption, or part of a 
     "plotting": "Plot the posterior distribution with a contour plot",
     "explorer": "Zoomed out",
 }
-AROUND = {"checks", "parallel", "sklearn", "storage", "validation", "__main__"}
+AROUND = {"checks", "figures", "parallel", "sklearn", "storage", "validation", "__main__"}
 FLOORS = [
     {"validation", "one_page"},
     {"data", "network", "checks", "parallel"},
@@ -47,7 +47,7 @@ FLOORS = [
     {"model_average"},
     {"laplace"},
     {"plotting", "sklearn"},
-    {"explorer"},
+    {"explorer", "figures"},
     {"__main__"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
