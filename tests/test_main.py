@@ -83,7 +83,7 @@ def test_the_main_job_writes_the_same_bytes_twice_and_prints_its_table(tmp_path,
     for words in ["prior precision in", "loss", "seconds", "Confidence on the data", "corners", "P(y = 1) by Laplace"]:
         assert words in out
     assert "Figure 1 as it should be: wrote" in err
-    for name in written[0]:  # a letter may be drawn otherwise by another FreeType; the two variants differ by 0.03 and more
+    for name in written[0]:  # another FreeType changes letters; variants differ by 0.03
         assert np.abs(imread(tmp_path / "first" / name) - imread(KEPT / name)).mean() < 0.01, (
             "draw figures/readme again"
         )

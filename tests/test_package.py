@@ -180,6 +180,30 @@ def test_a_module_imports_nothing_from_outside_but_the_dependencies(place):
     assert imported_from_outside(TREES[place]) - sys.stdlib_module_names <= allowed
 
 
+def test_the_tests_import_at_the_top_what_the_extra_test_installs():
+    # The others' tests are marked `needs`, and import it inside; `conftest.py` alone skips for lack of a package.
+    tests = Path(__file__).parent
+    ours = {path.stem for path in [*tests.glob("*.py"), *(tests.parent / "tutorials").glob("*.py")]}
+    allowed = {
+        "minilaplace",
+        "numpy",
+        "scipy",
+        "matplotlib",
+        "PIL",
+        "sklearn",
+        "joblib",
+        "pytest",
+        "hypothesis",
+        "mpmath",
+    }
+    for path in [*tests.glob("test_*.py"), tests / "conftest.py", tests / "problems.py", tests / "extended.py"]:
+        tree = ast.parse(path.read_text("utf-8"))
+        at_the_top = ast.Module([node for node in tree.body if not isinstance(node, ast.FunctionDef)], [])
+        assert imported_from_outside(at_the_top) - sys.stdlib_module_names - ours <= allowed, path.name
+        skips = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} & {"importorskip"}
+        assert not skips, path.name
+
+
 def test_the_imports_are_read_from_where_they_stand():
     # The reader of imports sees them at the top, in functions and by bare module; `laplace.py` has some to see.
     code = "from ..data import x\nfrom .. import storage\ndef f():\n    from .mlp import y\n    from . import subset"
