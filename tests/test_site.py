@@ -61,7 +61,11 @@ def site(tmp_path_factory):
     target = tmp_path_factory.mktemp("site")
     command = [sys.executable, ROOT / "tutorials" / "build.py", "site", target]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.splitlines() == [
+        f"building the course and the module reference in {target}, a minute or two",
+        f"written: open {target / 'index.html'} in a browser",
+    ]
     return target
 
 
