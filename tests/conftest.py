@@ -10,11 +10,13 @@ import os
 from importlib.util import find_spec
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-settings.register_profile("no hurry", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("no hurry")
+
+from hypothesis import HealthCheck, settings  # it imports NumPy, whose threads are chosen above
+
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 def pytest_addoption(parser):

@@ -384,7 +384,7 @@ for entrance, wrong, call, error, message in [
     ("BayesianModel", "prior_mean: complex", partial(PRIOR_MEAN, 1j), TypeError,
         "prior_mean: expected real numbers, a number or shape (3,), received dtype complex128"),
     ("fit_map", "Adam's option", partial(fit_map, MODEL, X, LABELS, epochs=3), ValueError,
-        "option of method 'lbfgs': expected one of 'max_iterations', received 'epochs'"),
+        "option of method 'lbfgs': expected one of 'max_iterations', 'tolerance', received 'epochs'"),
     ("fit_map", "L-BFGS' option", partial(fit_map, MODEL, X, LABELS, method="adam", max_iterations=3), ValueError,
         f"option of method 'adam': expected {ADAM_KNOWS}, received 'max_iterations'"),
     ("fit_map", "shuffle: a string", partial(fit_map, MODEL, X, LABELS, method="adam", shuffle="no"), TypeError,

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import minilaplace
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PRINTED = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, flags=re.DOTALL)
@@ -85,6 +87,18 @@ def test_every_quantity_names_an_object_that_exists_and_is_explained():
             value = reduce(getattr, names.split("."), importlib.import_module(f"minilaplace.{room}"))
             assert isinstance(value, dict) or (callable(value) or isinstance(value, property)), row
             assert isinstance(value, dict) or value.__doc__, row
+
+
+def test_what_to_look_at_when_in_doubt_is_there_and_explained():
+    table = README.split("| worry | ask | what the answer says |")[1].split("\n\n")[0].splitlines()[2:]
+    assert len(table) >= 12
+    for row in table:
+        _, _, ask, _, _ = row.split("|")
+        asked = re.findall(r"`([A-Za-z_]+)\.(\w+)`", ask)
+        assert asked, row
+        for owner, name in asked:
+            owner = minilaplace.Laplace if owner == "Laplace" else importlib.import_module(f"minilaplace.{owner}")
+            assert getattr(owner, name).__doc__, row
 
 
 def test_what_the_map_says_a_room_holds_is_there():
