@@ -88,6 +88,7 @@ INNER = {
     "model.bayesian_model.BayesianModel.pull",
     "training.map_estimate.check_finite",
     "__main__",
+    "figures",  # the main job, whose arguments the command line checks
     "curvature.Contribution",
     "curvature.contributions",
     "curvature.finite_curvature",

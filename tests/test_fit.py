@@ -7,7 +7,6 @@ from contextlib import ExitStack
 
 import numpy as np
 import pytest
-from distributed import Client, LocalCluster
 from problems import random_problem
 
 from minilaplace import MLP, BayesianModel, Categorical, Laplace, marglik_training
@@ -20,12 +19,17 @@ from minilaplace.validation import memory
 each_structure = pytest.mark.parametrize("structure", STRUCTURES)
 
 
-@pytest.fixture(scope="module", params=["threads", "fork processes", "spawn processes", "dask"])
+DASK = pytest.param("dask", marks=pytest.mark.needs("distributed"))
+
+
+@pytest.fixture(scope="module", params=["threads", "fork processes", "spawn processes", DASK])
 def executor(request):
     with ExitStack() as stack:
         if request.param == "threads":
             pool = ThreadPoolExecutor(2)
         elif request.param == "dask":
+            from distributed import Client, LocalCluster
+
             one_worker = {"n_workers": 1, "threads_per_worker": 2, "processes": False}
             cluster = stack.enter_context(LocalCluster(**one_worker, dashboard_address=None, silence_logs=50))
             pool = stack.enter_context(Client(cluster)).get_executor()

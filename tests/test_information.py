@@ -296,10 +296,10 @@ def test_inputs_are_read_by_slices_too(tmp_path):
 
 @each_structure
 def test_beside_the_result_it_takes_the_memory_of_some_batches(structure):
-    # The roots of all inputs would take 8 * 2 * 5000 * 3962 = 317 MB. A batch has 2^22 floats, 34 MB.
-    model, theta, X, y = random_problem("gaussian", (60, 60), "tanh", 2, n_samples=10, prior_precision=1.0)
+    # The roots of all inputs would take 8 * 2 * 10,000 * 1842 = 295 MB. A batch has 2^22 floats, 34 MB.
+    model, theta, X, y = random_problem("gaussian", (40, 40), "tanh", 2, n_samples=10, prior_precision=1.0)
     la = Laplace(model, theta, hessian_structure=structure).fit(X, y)
-    points = np.random.default_rng(0).normal(size=(5000, 2))
+    points = np.random.default_rng(0).normal(size=(10_000, 2))
     la.functional_covariance(points[:2])
     tracemalloc.start()
     V = la.functional_covariance(points, points[:10])

@@ -446,13 +446,13 @@ def assert_is_the_integral(model, X, y, accuracy):
         ("steps", 30, 1e-4, 4, 1e-4),
         ("toy", 2, 1.0, 0, 2e-6),
         ("toy", 10, 10.0, 1, 2e-6),
-        ("toy", 30, 0.5, 2, 2e-6),
-        ("toy", 60, 0.1, 0, 2e-6),
+        pytest.param("toy", 30, 0.5, 2, 2e-6, marks=pytest.mark.long),
+        pytest.param("toy", 60, 0.1, 0, 2e-6, marks=pytest.mark.long),
         ("toy", 2, 0.01, 3, 2e-4),
-        ("toy", 10, 0.01, 2, 2e-4),
-        ("toy", 30, 0.01, 1, 2e-4),
-        ("toy", 10, 1e-4, 0, 5e-3),
-        ("toy", 30, 1e-8, 0, 5e-3),
+        pytest.param("toy", 10, 0.01, 2, 2e-4, marks=pytest.mark.long),
+        pytest.param("toy", 30, 0.01, 1, 2e-4, marks=pytest.mark.long),
+        pytest.param("toy", 10, 1e-4, 0, 5e-3, marks=pytest.mark.long),
+        pytest.param("toy", 30, 1e-8, 0, 5e-3, marks=pytest.mark.long),
     ],
 )
 def test_the_grid_is_the_integral_as_accurately_as_it_says(kind, n, prior_precision, seed, accuracy):
@@ -500,6 +500,7 @@ def test_far_out_the_average_is_that_of_the_logits_distribution(reach):
     assert received == pytest.approx(sum(pieces), abs=2e-6)
 
 
+@pytest.mark.long
 def test_where_the_posterior_is_sure_the_average_is_certain_however_far_out():
     # The weight is 35 deviations from 0, and sigmoid(f) is 1 in float64 beyond f = 37, where all of the grid is. The
     # inputs are so large that the sigmoid is a step between its points.
