@@ -42,6 +42,11 @@ class TunableFit(PredictiveDistribution):
     def log_marginal_likelihood(self, prior_precision: Any = None, sigma_noise: Any = None) -> float:
         """Return the evidence, log p(y), under the model or under another `prior_precision` or `sigma_noise`.
 
+        Two evidences are comparable, and the larger one is better, if they are of the same y in the same units and have
+        the same uncertain parameters, structure and curvature. That of a last layer is not comparable to that of all
+        weights: it is given the others, which were fitted to the same data. Other structures and curvatures at the same
+        theta approximate the same number, and the larger one need not be nearer to it.
+
         Where each output has its own noise, `sigma_noise` must be one multiple of all of them. There is an evidence
         wherever there is a posterior: its factor gives the log-determinant, unless eigenvalues give it at less cost.
         """
