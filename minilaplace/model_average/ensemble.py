@@ -16,7 +16,7 @@ from ..training.advice import warn_of_columns
 from ..training.convergence import TrainingCallback, convergence_heard, warn
 from ..training.lbfgs import LBFGS
 from ..training.map_estimate import descended, optimizer_of
-from ..validation import Array, Seed, check_callback, check_executor, instance, refusal, sampler, whole_number
+from ..validation import Array, Seed, check_callback, check_executor, instance, refusal, sampler, shown, whole_number
 
 
 def deep_ensemble(
@@ -67,7 +67,7 @@ def deep_ensemble(
     instance("model", model, BayesianModel, "a BayesianModel")
     n_members = whole_number("n_members", n_members, least=1)
     if "theta0" in options:
-        raise ValueError(refusal("theta0", "none, as every member has a start of its own", repr(options["theta0"])))
+        raise ValueError(refusal("theta0", "none, as every member has a start of its own", shown(options["theta0"])))
     optimizer = optimizer_of(options.pop("method", "lbfgs"), options)
     check_executor(executor)
     check_callback(callback, "(member, theta, loss)")
