@@ -585,6 +585,40 @@ def test_what_no_longer_holds_of_the_last_theta_is_not_said(monkeypatch):
 # --- yesterday's posterior
 
 
+def error_after_parts(model, X, y, truth, n_kept):
+    """Return the error after eight parts, where the prior takes over all samples but those that are kept."""
+    theta, kept = model.network.init(0), np.array([], dtype=int)
+    for part in np.array_split(np.arange(len(X)), 8):
+        together = np.random.default_rng(part[0]).permutation([*kept, *part])
+        theta = fit_map(model, X[together], y[together], theta0=theta)
+        kept, let_go = together[:n_kept], together[n_kept:]
+        if len(let_go):
+            model = Laplace(model, theta).fit(X[let_go], y[let_go]).as_prior()
+    return error_of(model, theta, truth)
+
+
+def error_of(model, theta, truth):
+    x = np.linspace(-2, 2, 200)[:, None]
+    return np.sqrt(np.mean((model.network.forward(theta, x)[:, 0] - truth(x[:, 0])) ** 2))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_in_small_parts_a_network_loses_most_and_a_few_kept_samples_bring_it_back(seed):
+    def truth(x):
+        return np.sin(3 * x) + 0.3 * x
+
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(-2, 2, (40, 1))
+    y = truth(X[:, 0]) + 0.1 * rng.normal(size=40)
+    model = BayesianModel(MLP(1, 8, 1), Gaussian(0.1), 0.3)
+    at_once = error_of(model, fit_map(model, X, y, rng=0), truth)
+    nothing_kept, ten_kept, all_kept = (error_after_parts(model, X, y, truth, n) for n in (0, 10, 40))
+    assert at_once < 0.15
+    assert all_kept < 0.15
+    assert nothing_kept > 2 * at_once
+    assert ten_kept < 0.75 * nothing_kept
+
+
 @pytest.mark.parametrize("structure", ["full", "gp", "lowrank", "diag"])
 def test_yesterdays_posterior_is_todays_prior(structure):
     X, Y = linear_data()
