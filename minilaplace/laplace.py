@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from .validation import (
     instance,
     refusal,
     sampler,
+    short,
     whole_number,
 )
 
@@ -94,7 +95,8 @@ class Laplace(TunableFit):
         self._posterior = None
 
     def __repr__(self) -> str:
-        chosen = ", ".join(f"{name}={value!r}" for name, value in asdict(self.options).items() if value is not None)
+        options = {field.name: getattr(self.options, field.name) for field in fields(self.options)}
+        chosen = ", ".join(f"{name}={short(value)}" for name, value in options.items() if value is not None)
         return f"Laplace({self.model}, {chosen}), n_data={self.n_data}"
 
     def fit(

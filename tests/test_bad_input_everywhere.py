@@ -87,6 +87,9 @@ INNER = {
     "training.adam.Adam.descend",
     "model.bayesian_model.BayesianModel.pull",
     "training.map_estimate.check_finite",
+    "training.map_estimate.descended",
+    "training.advice",
+    "evidence.tuning.at_edge",
     "__main__",
     "figures",  # the main job, whose arguments the command line checks
     "curvature.Contribution",

@@ -6,6 +6,7 @@ regression, all 2^H masks of a network with H hidden units.
 
 import multiprocessing
 import tracemalloc
+import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import pairwise, product
@@ -24,6 +25,7 @@ from minilaplace import (
     Bernoulli,
     BradleyTerry,
     Categorical,
+    ConvergenceWarning,
     Gaussian,
     HeteroscedasticGaussian,
     Laplace,
@@ -218,6 +220,19 @@ def test_an_executor_trains_the_same_members(executor, options):
     alone = deep_ensemble(model, X, y, 3, rng=4, **options)
     np.testing.assert_array_equal(deep_ensemble(model, X, y, 3, rng=4, executor=executor, **options), alone)
     assert not np.any(deep_ensemble(model, X, y, 3, rng=5, **options) == alone)
+
+
+def test_members_short_of_a_mode_are_one_warning_wherever_they_are_trained(executor):
+    model, _, X, y = random_problem(hidden=(3,), n_samples=20, prior_precision=0.1)
+    for pool in (None, executor):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            deep_ensemble(model, X, y, 3, rng=4, max_iterations=2, executor=pool)
+        (warning,) = caught
+        assert warning.category is ConvergenceWarning
+        assert warning.filename == __file__
+        start = "3 of 3 members are not at a mode; of the first, fit_map stopped after 2 iterations"
+        assert str(warning.message).startswith(start)
 
 
 def test_a_larger_ensemble_starts_with_the_smaller_one():

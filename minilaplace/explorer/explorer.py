@@ -29,7 +29,7 @@ from ..network.mlp import MLP
 from ..structures.fit import STRUCTURES
 from ..training.convergence import TrainingCallback
 from ..training.map_estimate import fit_map
-from ..validation import Array, class_labels, keep, option, real_number, refusal, vector, whole_number
+from ..validation import Array, class_labels, keep, option, real_number, refusal, short_repr, vector, whole_number
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Settings:
     hessian_structure: str = "full"
     curvature: str = "ggn"
     link_approx: str = "probit"
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         keep(

@@ -37,6 +37,7 @@ from ..validation import (
     positive_definite,
     real_array,
     sample_weights,
+    short_repr,
     vector,
 )
 from .likelihood import Likelihood
@@ -68,6 +69,7 @@ class BayesianModel:
     likelihood: Likelihood
     prior_precision: float | Array = 1.0
     prior_mean: float | Array = 0.0
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         instance("network", self.network, MLP, "an MLP")

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..validation import Array, finite, instance, real_array, refusal, vector
+from ..validation import Array, finite, instance, real_array, refusal, shown, vector
 from .mlp import MLP
 
 ACTIVATION_LAYERS = ("Tanh", "Sigmoid", "ReLU", "Softplus", "SiLU", "GELU")  # in lower case they are names of ours
@@ -121,7 +121,7 @@ def from_torch(source: Any, activation: str | None = None) -> tuple[MLP, Array]:
     if not hasattr(source, "named_parameters"):
         raise TypeError(refusal("source", "a torch.nn.Sequential or a state_dict", type(source).__name__))
     if activation is not None:
-        raise ValueError(refusal("activation", "None, as the module has its own", repr(activation)))
+        raise ValueError(refusal("activation", "None, as the module has its own", shown(activation)))
     return _network(*_of_module(source))
 
 

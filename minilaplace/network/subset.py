@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..validation import Array, numeric_array, option, refusal
+from ..validation import Array, numeric_array, option, refusal, short_repr
 from .jacobian import Shape, layer_views, n_parameters
 from .layer_pairs import pair_floats, pairs_are_cheaper
 from .mlp import MLP, Trace
@@ -51,6 +51,7 @@ class Subset:
     columns: NDArray[np.intp] | None
     floats_factored: int
     floats_written: int
+    __repr__ = short_repr
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -9,6 +9,8 @@ names the argument, what was expected and what was received. What it returns is 
 | `inputs.py` | what a fit or a prediction is given: samples, targets, counts and seeds |
 | `arguments.py` | names, numbers, vectors and matrices |
 | `memory.py` | the size of what would be computed |
+
+`shown.py` says how values look in errors, and in reprs.
 """
 
 from .arguments import (
@@ -46,6 +48,7 @@ from .inputs import (
     whole_number,
 )
 from .memory import check_dense, check_memory, gibibytes
+from .shown import short, short_repr, shown
 
 __all__ = [
     "Array",
@@ -79,6 +82,9 @@ __all__ = [
     "refuse_where",
     "sample_weights",
     "sampler",
+    "short",
+    "short_repr",
+    "shown",
     "vector",
     "whole_number",
 ]

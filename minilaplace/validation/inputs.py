@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 
+from .shown import shown
+
 Array: TypeAlias = NDArray[np.float64]
 Seed: TypeAlias = int | np.random.Generator | None
 
@@ -23,7 +25,7 @@ READ_FLOATS = 2**20  # how many numbers of a stored array are read at a time, ab
 
 def refusal(name: str, expected: object, received: object) -> str:
     """Return the message of an error, in the form that all errors of the library have."""
-    return f"{name}: expected {expected}, received {received}"
+    return f"{name}: expected {expected}, received {received if isinstance(received, str) else shown(received)}"
 
 
 def real_array(
@@ -202,9 +204,9 @@ def whole_number(name: str, value: object, *, least: int) -> int:
     """Return `value` as an int that is at least `least`."""
     expected = f"a whole number of at least {least}"
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(refusal(name, expected, repr(value)))
+        raise TypeError(refusal(name, expected, shown(value)))
     if value < least:
-        raise ValueError(refusal(name, expected, repr(value)))
+        raise ValueError(refusal(name, expected, shown(value)))
     return int(value)
 
 
@@ -220,20 +222,20 @@ def sampler(rng: Seed) -> np.random.Generator:
 def boolean(name: str, value: object) -> bool:
     """Return `value` as a bool if it is True or False, and not a string like "no", which Python counts as true."""
     if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(refusal(name, "True or False", repr(value)))
+        raise TypeError(refusal(name, "True or False", shown(value)))
     return bool(value)
 
 
 def instance(name: str, value: Any, kind: type, expected: str) -> None:
     """Raise a TypeError unless `value` is of this kind."""
     if not isinstance(value, kind):
-        raise TypeError(refusal(name, expected, repr(value)))
+        raise TypeError(refusal(name, expected, shown(value)))
 
 
 def check_callback(callback: Any, arguments: str) -> None:
     """Raise a TypeError unless `callback` is None or a function of these arguments."""
     if callback is not None and not callable(callback):
-        raise TypeError(refusal("callback", f"a function of {arguments}", repr(callback)))
+        raise TypeError(refusal("callback", f"a function of {arguments}", shown(callback)))
 
 
 def check_executor(executor: Any) -> None:
