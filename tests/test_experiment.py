@@ -1,6 +1,7 @@
 """The experiment runs, its table is whole, and README and tutorial say what the table says."""
 
 import csv
+import os
 import signal
 import subprocess
 import sys
@@ -28,7 +29,15 @@ COSTS = ("train_cost", "predict_cost")
 
 def start_quick(out):
     command = [sys.executable, "-W", "error", ROOT / "tutorials" / "experiment.py", "--quick", "--out", out]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=out.parent)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(
+        command, **pipes, cwd=out.parent, preexec_fn=heed_interrupts if os.name == "posix" else None
+    )
+
+
+def heed_interrupts():
+    """Undo what a shell does to a run in the background, whose processes ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ import pytest
 
 import minilaplace
 
-pytestmark = pytest.mark.needs("build", "hatchling")
+pytestmark = pytest.mark.needs("pyproject_hooks", "hatchling")  # the first for `build`, a name of our own too
 ROOT = Path(__file__).parents[1]
 SCRIPT = """
 from minilaplace import MLP, BayesianModel, Bernoulli, Laplace, fit_map, plot_contour, toy_data_linear
