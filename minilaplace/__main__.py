@@ -7,6 +7,8 @@ of the room `explorer`.
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,13 +34,15 @@ examples:
   minilaplace explore --data linear --hidden 0
                                      Figure 1's logistic regression"""
 EXPLORE = """\
-Open Figure 3 in a window. Things to try:
+Open Figure 2 in a window, from which the slider `view` zooms out to Figure 3. Things to try:
 
 - Move the prior precision down. Far from the data nothing speaks against large parameters: the contour goes to 1/2.
 - Choose the link plugin, and widen the view: without the average, most of the plane is certain.
 - Choose the curvature empirical_fisher: squared gradients vanish on a good fit, and Laplace is unsure on its data.
 - Move the prior up, then press `train`, then `tune prior`, and again: this is training by the evidence, by hand.
 - Put a point of class 1 (right click) amid class 0, and look how far its influence reaches."""
+INTERRUPTED = 130  # the exit code of what Ctrl-C has ended
+FLAGS = {"n": "--samples", "n_hidden": "--hidden", "prior_precision": "--prior"}  # of what an error names
 DATA = {"squares": toy_data_non_linear, "linear": toy_data_linear}
 
 
@@ -79,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         try:
             print(make_figures(numbers, options.out, options.seed))
         except KeyboardInterrupt:
-            parser.exit(130, "\nminilaplace: interrupted; the figures that are written are whole\n")
+            parser.exit(INTERRUPTED, "\nminilaplace: interrupted; the figures that are written are whole\n")
 
 
 def open_window(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
@@ -88,12 +92,16 @@ def open_window(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
         X, y = DATA[options.data](options.samples, options.seed)
         explorer = Explorer(X, y, seed=options.seed, n_hidden=options.hidden, prior_precision=options.prior)
     except ValueError as error:
-        parser.error(str(error))
+        name, _, rest = str(error).partition(":")
+        parser.error(f"argument {FLAGS.get(name, name)}:{rest}")
+    before = signal.signal(signal.SIGINT, lambda *_: sys.exit(INTERRUPTED))  # a window prints a KeyboardInterrupt
     try:
         explore(explorer)
+        plt.show()
     except NoWindowError as error:
         parser.exit(1, f"minilaplace: {error}\n")
-    plt.show()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,24 @@
 """The main job: the post's figures, as published and as they should be."""
 
+import json
+import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
 from minilaplace import Laplace, __main__, figures
 from minilaplace.__main__ import main
-from minilaplace.figures import SQUARE_CENTRES, listing_1, listing_2
-from minilaplace.plotting.contour import class_probabilities
+from minilaplace.explorer import Explorer, Window
+from minilaplace.figures import FIGURES, SQUARE_CENTRES, listing_1, listing_2
+from minilaplace.plotting.contour import class_probabilities, plane
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "figures" / "readme"  # the pictures that the README shows
@@ -131,9 +137,14 @@ def test_another_seed_makes_another_picture(tmp_path, capsys):
         (["--seed", "-1"], "--seed: expected a whole number of at least 0, received -1"),
         (["--out", __file__], "--out: expected a folder, received the file"),
         (["explore", "--seed", "-1"], "--seed: expected a whole number of at least 0, received -1"),
-        (["explore", "--hidden", "-1"], "n_hidden: expected a whole number of at least 0, received -1"),
-        (["explore", "--prior", "0"], "prior_precision: expected a finite number greater than 0"),
-        (["explore", "--samples", "1"], "n: expected a whole number of at least 4, received 1"),
+        (["explore", "--hidden", "-1"], "argument --hidden: expected a whole number of at least 0, received -1"),
+        (["explore", "--prior", "0"], "argument --prior: expected a finite number greater than 0"),
+        (["explore", "--samples", "1"], "argument --samples: expected a whole number of at least 4, received 1"),
+        (["explore", "--samples", "3"], "argument --samples: expected a whole number of at least 4, received 3"),
+        (
+            ["explore", "--samples", "1", "--data", "linear"],
+            "argument --samples: expected a whole number of at least 2",
+        ),
         (["explore", "--data", "moons"], "invalid choice: '?moons"),
         (["explain"], "invalid choice: '?explain"),
     ],
@@ -159,6 +170,81 @@ def test_the_explorer_opens_on_what_was_asked_for_and_waits(monkeypatch):
     assert calls[2].seed == 4
 
 
+def test_the_explorer_opens_on_figure_2_and_its_slider_reaches_figure_3():
+    X, y = __main__.toy_data_non_linear(200, rng=0)
+    window = Window(Explorer(X, y, n_hidden=0), plt.figure())
+    view = window.sliders["view"]
+    (x1, x2), _ = plane(X, FIGURES[2][1], n_grid=2)
+    assert window.panel.half == pytest.approx(max(map(abs, (*x1, *x2))), rel=0.1)
+    (x1, x2), _ = plane(X, FIGURES[3][1], n_grid=2)
+    assert 10**view.valmax > max(map(abs, (*x1, *x2)))
+    plt.close("all")
+
+
+BACKEND = """
+import time
+from matplotlib.backend_bases import FigureManagerBase, _Backend
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+
+class Manager(FigureManagerBase):
+    def show(self):
+        pass
+
+    @classmethod
+    def pyplot_show(cls, *, block=None):
+        print("shown", flush=True)
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:  # as toolkits do that report errors of their callbacks
+            import traceback
+
+            traceback.print_exc()
+
+
+class FigureCanvas(FigureCanvasAgg):
+    manager_class = Manager
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to one process alone")
+def test_ctrl_c_ends_the_explorer_quietly(tmp_path):
+    (tmp_path / "sleepy.py").write_text(BACKEND)
+    command = [sys.executable, "-m", "minilaplace", "explore", "--hidden", "0", "--samples", "20"]
+    process = subprocess.Popen(
+        command, env=environment(tmp_path) | {"MPLBACKEND": "module://sleepy"}, cwd=tmp_path, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "shown\n"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert (process.returncode, out, err) == (130, "", "")
+
+
+def environment(*folders, **chosen):
+    """Return the environment without a number of BLAS threads but the chosen one, and with the package on the path."""
+    kept = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    path = os.pathsep.join([str(Path(__main__.__file__).parents[1]), *map(str, folders)])
+    return kept | {"PYTHONPATH": path} | chosen
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="there is one thread in any case")
+@pytest.mark.parametrize(
+    ("arguments", "chosen", "threads"),
+    [
+        (["-m", "minilaplace", "--version"], {}, {1}),
+        (["-m", "minilaplace", "--version"], {"OPENBLAS_NUM_THREADS": "2"}, {2}),
+        (["-c", "import minilaplace"], {}, {os.cpu_count()}),
+    ],
+)
+def test_the_command_line_takes_one_blas_thread_where_none_is_chosen(arguments, chosen, threads):
+    ask = "import threadpoolctl; print(sorted(pool['num_threads'] for pool in threadpoolctl.threadpool_info()))"
+    run = subprocess.run(
+        [sys.executable, "-i", *arguments], input=ask, env=environment(**chosen), capture_output=True, text=True
+    )  # in interactive mode, which asks after the command has ended
+    assert set(json.loads(run.stdout.splitlines()[-1])) == threads
+
+
 def test_without_a_screen_the_explorer_says_so_and_fails(capsys):
     with pytest.raises(SystemExit) as end:
         main(["explore", "--hidden", "0"])
@@ -170,7 +256,7 @@ def test_without_a_screen_the_explorer_says_so_and_fails(capsys):
 
 def test_the_help_says_what_it_is_for_and_what_to_try(capsys):
     for arguments, words in [(["--help"], ["a Gaussian around its parameters", "minilaplace explore"]), (
-        ["explore", "--help"], ["Things to try", "prior precision down"],
+        ["explore", "--help"], ["Things to try", "prior precision down", "Open Figure 2"],
     )]:  # fmt: skip
         with pytest.raises(SystemExit) as end:
             main(arguments)

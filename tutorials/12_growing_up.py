@@ -244,7 +244,7 @@ assert daily < at_once_error + 0.05
 # learn little at first: theta moves far with every part, and most of what was learnt is lost. Two remedies. One is to
 # train on all data again, if it is still there. The other is to *keep* a few samples. They take part in the next
 # training, beside the new ones; the posterior takes over only those that are let go, at a theta that has seen the
-# others. No sample counts twice.
+# others. No sample counts twice. (Where theta ends is so sensitive here that the digits depend on the machine.)
 
 
 # %%
@@ -277,8 +277,10 @@ error = {
     name: np.sqrt(np.mean((start.network.forward(theta, line)[:, 0] - f_true(line[:, 0])) ** 2))
     for name, theta in thetas.items()
 }
-print("error:", ", ".join(f"{name} {value:.1f}" for name, value in error.items()))
-assert error["as_prior"] > 2 * max(error["10 kept"], error["all at once"])
+for name, value in error.items():
+    print(f"{name:11}: error", "above 0.5" if value > 0.5 else "below 0.2" if value < 0.2 else "between")
+assert error["as_prior"] > 0.5
+assert max(error["10 kept"], error["all at once"]) < 0.2
 
 # %% [markdown]
 # ## To laplace-torch and back

@@ -34,7 +34,7 @@ from ..validation import Array, class_labels, keep, option, real_number, refusal
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of an explorer, which are checked; the defaults are those of Figure 3 as it should be."""
+    """The settings of an explorer, which are checked; the defaults are those of Figures 2 and 3 as they should be."""
 
     prior_precision: float = 0.1
     temperature: float = 1.0
