@@ -243,9 +243,10 @@ ax.set(yscale="log", ylabel="NLL of test data, nats", xticks=range(len(datasets)
 _ = fig.legend(loc="outside lower center", ncols=3)
 
 # %% [markdown]
-# Lower is better. On the toy set, wine and digits, whose classes are easy to tell apart, full Laplace has 2.6 to 4.1
+# Lower is better. On the toy set, wine and digits, whose classes are easy to tell apart, full Laplace has four to eight
 # times the NLL of the MAP estimate. It gets the same labels right, and is too modest about them; the last layer alone
-# is less so, but on wine. On diabetes, where the MAP estimate overfits, Laplace helps; to train again, five times or
+# is less so. Most modest it is about ten digits, and half of that is the link's doing: the mean field gives nine
+# rivals together more than they should have, and the probit of tutorial 6 is nearer to the average there. On diabetes, where the MAP estimate overfits, Laplace helps; to train again, five times or
 # with dropout, helps more, as that changes the mean and not only its error bars.
 
 # %%
@@ -261,7 +262,11 @@ for dataset in ("toy", "wine", "digits"):
     ratio = np.mean(list(values(rows, "nll", dataset, "Laplace full").values()))
     ratio /= np.mean(list(values(rows, "nll", dataset, "MAP").values()))
     print(f"{dataset:6}: NLL of full Laplace over that of MAP {ratio:.1f}")
-    assert 2.6 <= round(ratio, 1) <= 4.1
+    assert 4.0 <= round(ratio, 1) <= (8.4 if dataset == "digits" else 4.1)
+by_link = {link: scores.negative_log_likelihood(la_digits.predict(images.X_test, link), images.y_test)
+           for link in ("mean_field", "probit")}  # fmt: skip
+print("digits: NLL", {link: round(nll, 2) for link, nll in by_link.items()})
+assert by_link["probit"] < 0.6 * by_link["mean_field"]
 unsure = (laplace_p.max(axis=1) > 0.5) & (laplace_p.max(axis=1) < 0.8)
 right = (laplace_p.argmax(axis=1) == images.y_test)[unsure].mean()
 print(f"digits that Laplace gives between 50 and 80 %: {right:.0%} right")
@@ -332,7 +337,8 @@ _ = fig.legend(loc="outside lower center", ncols=3)
 # %%
 counts = {}
 for told, metrics in [("uncertainty", QUALITY), ("detection", DETECTION)]:
-    for prior, method in [("fixed", "Laplace full"), ("fixed", "Laplace last layer"), ("evidence", "Laplace full")]:
+    methods = [("fixed", "Laplace full"), ("fixed", "Laplace last layer"), ("fixed", "Laplace mixture")]
+    for prior, method in [*methods, ("evidence", "Laplace full")]:
         for rival in ("MAP", "ensemble", "dropout"):
             counts[told, prior, method, rival] = tally(rows, metrics, method, rival, prior)
             better, par, worse = counts[told, prior, method, rival]
@@ -340,13 +346,16 @@ for told, metrics in [("uncertainty", QUALITY), ("detection", DETECTION)]:
             print(f"{told:12}{prior:9}{pair:31}: better {better:2}, on a par {par:2}, worse {worse:2}")
 
 # %% [markdown]
-# - **Significantly cheaper: yes.** Full Laplace costs 1.1 trainings, the last layer 1.0, an ensemble five, dropout
-#   eight (it trains by Adam, which takes longer than L-BFGS to a mode), HMC some hundreds.
+# - **Significantly cheaper: yes.** Full Laplace costs 1.3 trainings, the last layer 1.1, an ensemble five, a mixture of
+#   five Laplace approximations and dropout six (it trains by Adam, which takes longer than L-BFGS to a mode), HMC some
+#   hundreds.
 # - **Out-of-distribution detection: yes.** Full Laplace is worse than no rival in any of 16 comparisons, and better
 #   than the ensemble in 12.
 # - **Uncertainty on test data: no.** Full Laplace is worse than the ensemble in 14 of 18 comparisons and better in
 #   none, and the evidence's prior for all changes little. The exception is that it mends an overfitted regression: on
 #   diabetes it is better than the MAP estimate.
+# - **A mixture of five modes: on a par with one.** It detects what is unlike the data a little better than one full
+#   Laplace (in 2 of 16 comparisons, in none worse), and is as modest on test data, for the price of five trainings.
 # - **Near the posterior: far from the data.** There full Laplace is closer to HMC than ensemble and dropout are, on
 #   both data sets. On test data it depends. On the toy set HMC is nearly as sure as the MAP estimate, and Laplace is
 #   not: a Gaussian reaches where the posterior does not. On wine HMC is itself modest, so there it is the model and its
@@ -358,8 +367,10 @@ for told, metrics in [("uncertainty", QUALITY), ("detection", DETECTION)]:
 
 # %%
 full_price, last_price = cost(rows, "Laplace full"), cost(rows, "Laplace last layer")
-assert (round(full_price, 1), round(last_price, 1)) == (1.1, 1.0)
-assert (round(cost(rows, "ensemble")), round(cost(rows, "dropout"))) == (5, 8)
+assert (round(full_price, 1), round(last_price, 1)) == (1.3, 1.1)
+assert [round(cost(rows, method)) for method in ("ensemble", "Laplace mixture", "dropout")] == [5, 6, 6]
+assert tally(rows, DETECTION, "Laplace mixture", "Laplace full") == (2, 14, 0)
+assert tally(rows, QUALITY, "Laplace mixture", "Laplace full") == (3, 14, 1)
 assert 100 < cost(rows, "HMC") < 1000
 assert all(count.worse == 0 for key, count in counts.items() if key[0] == "detection")
 assert counts["detection", "fixed", "Laplace full", "ensemble"] == (12, 4, 0)
