@@ -28,6 +28,8 @@ from .validation import (
     boolean,
     check_callback,
     check_executor,
+    check_memory,
+    gibibytes,
     instance,
     refusal,
     sampler,
@@ -163,6 +165,9 @@ class Laplace(TunableFit):
     def sample(self, n_samples: int, rng: Seed = None) -> Array:
         """Draw whole parameter vectors from the posterior, (S, P); those outside the subset stay at the MAP."""
         n_samples = whole_number("n_samples", n_samples, least=1)
+        n_floats = 2 * n_samples * len(self.theta)  # the samples, and the noise that they are made of
+        taken = f"{n_samples} of {len(self.theta)} parameters, which take {gibibytes(n_floats)}"
+        check_memory("n_samples", "fewer samples at a time", taken, n_floats)
         thetas = np.tile(self.theta, (n_samples, 1))
         thetas[:, self.subset.indices] = self.posterior.sample(n_samples, sampler(rng))
         return thetas

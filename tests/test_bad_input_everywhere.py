@@ -41,6 +41,7 @@ INNER = {
     "one_page",  # to be read, without checks
     "calibration.classes.probabilities",
     "network.pairs",
+    "network.modules",
     "network.second_order",
     "parallel",
     "evidence.tunable_fit",

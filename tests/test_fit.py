@@ -277,7 +277,22 @@ def test_a_jacobian_a_second_order_term_and_a_dense_prior_too_large_are_refused(
     assert message.startswith("X: expected fewer samples at a time, received 1000 samples, whose Jacobian takes 17.8 G")
     assert "takes 424 GiB" in refused_at_once(lambda: LARGE.second_order(theta, X, np.zeros((1000, 10))))
     la = Laplace(BayesianModel(LARGE, Categorical()), theta, hessian_structure="diag").fit(DIGITS, NUMERALS)
-    assert "takes 424 GiB" in refused_at_once(la.as_prior)
+    said = refused_at_once(la.as_prior)
+    assert "takes 424 GiB" in said
+    assert "fewer parameters, or training on all data again" in said
+
+
+@pytest.mark.usefixtures("machine")
+def test_what_is_asked_of_a_large_posterior_is_refused_with_what_it_can_do_instead():
+    model = BayesianModel(LARGE, Categorical())
+    for structure in ("diag", "kron"):
+        la = Laplace(model, np.zeros(LARGE.n_params), hessian_structure=structure).fit(DIGITS, NUMERALS)
+        for dense in (la.posterior.precision, la.posterior.covariance):
+            assert "its variance, samples and predictions, which need no dense matrix" in refused_at_once(dense)
+        assert la.posterior.variance().shape == (LARGE.n_params,)
+        said = refused_at_once(lambda la=la: la.sample(10_000))
+        assert said.startswith("n_samples: expected fewer samples at a time, received 10000 of 238510 parameters")
+        assert la.sample(2, rng=0).shape == (2, LARGE.n_params)
 
 
 @each_structure

@@ -37,19 +37,19 @@ REFUSED = {
     "convolution": "layer 0: expected one of Linear, Tanh, .*, received Conv1d",
     "layer norm": "layer 1: expected one of Linear, Tanh, .*, received LayerNorm",
     "batch norm": "layer 1: expected one of Linear, Tanh, .*, received BatchNorm1d",
-    "no bias": "layer 2: expected a Linear's weight and bias, received weight$",
+    "no bias": "layer 2: expected a Linear's weight and bias, received weight alone: give it a bias of zeros, layer",
     "weight norm": "layer 0: expected one of Linear, Tanh, .*, received ParametrizedLinear",
     "two activations": "after layer 2: expected 'tanh', as after every other Linear, received 'relu'",
     "one gap": "after layer 2: expected 'tanh', as after every other Linear, received 'identity'",
     "two in one place": "after layer 0: expected 'tanh', as after every other Linear, received 'tanh' and 'tanh'",
-    "dropout in training": "layer 2: expected Dropout with training=False, received training=True",
+    "dropout in training": "layer 2: expected Dropout with training=False, received training=True: call module.eval",
     "approximate gelu": "layer 1: expected GELU with approximate='none', received approximate='tanh'",
     "steep softplus": "layer 1: expected Softplus with beta=1, received beta=2",
-    "probabilities": "after layer 2: expected nothing, as the likelihood goes on, received 'sigmoid'",
-    "softmax": "layer 3: expected one of Linear, Tanh, .*, received Softmax",
+    "probabilities": "after layer 2: expected nothing, as the likelihood goes on, received 'sigmoid': leave it out",
+    "softmax": "layer 3: expected one of Linear, Tanh, .*, received Softmax of .*: leave it out, as",
     "activation first": "layer 0: expected a Linear before the first activation, received Tanh",
     "one linear twice": "source: expected a Linear of its own for every layer, received weights that two of them share",
-    "forward of its own": "layer 0: expected one of Linear, Tanh, .*, received Residual",
+    "forward of its own": "layer 0: expected one of .*, received Residual of __main__: where .* pass module.state_dict",
     "name of PyTorch's": "layer 1: expected one of Linear, .* of torch.nn, received SiLU of __main__",
     "linear's forward": "layer 0: expected one of Linear, .* of torch.nn, received Shifted of __main__",
     "sequential's forward": "layer 0: expected one of Linear, .* of torch.nn, received Sequential of __main__",
@@ -191,7 +191,7 @@ def test_a_module_that_is_no_mlp_is_refused_by_its_layer(name):
         ),
         ("layer norm", "layer '1': expected W of shape (out, 4) and b of shape (out,), received W of shape (4,)"),
         ("batch norm", "layer '1': expected a Linear's weight and bias, received weight and bias and running_mean"),
-        ("no bias", "layer '2': expected a Linear's weight and bias, received weight"),
+        ("no bias", "layer '2': expected a Linear's weight and bias, received weight alone: give it a bias of zeros"),
     ],
 )
 def test_a_state_dict_that_is_no_mlps_is_refused_by_its_layer(name, message):
@@ -221,6 +221,20 @@ def test_what_is_no_module_is_refused(source):
         from_torch(source)
     with pytest.raises(ValueError, match="layers: expected at least one with W and b, received none"):
         from_torch({})
+
+
+def test_what_an_error_advises_makes_a_network_of_it():
+    tensors = state_dict("no bias")
+    state = tensors | {"2.bias": np.zeros(len(tensors["2.weight"].detach().numpy()))}
+    network, theta = from_torch(state, "relu")
+    assert_close(network.layers(theta)[-1][0], tensors["2.weight"].detach().numpy())
+    training = stand_in("dropout in training")
+    for layer in training:
+        layer.training = False  # as eval() does
+    assert from_torch(training)[0].n_outputs > 0
+    outputs = stand_in("softmax")
+    outputs._layers = outputs._layers[:-1]
+    assert from_torch(outputs)[0].n_outputs > 0
 
 
 # --- layers, in and out

@@ -105,6 +105,16 @@ def test_importing_the_package_loads_neither_matplotlib_nor_an_extra():
     assert run.stdout == "\n"
 
 
+def test_without_scikit_learn_its_room_names_the_extra():
+    code = "import sys; sys.modules['sklearn'] = None; import minilaplace.sklearn"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=PACKAGE.parent)
+    assert run.returncode == 1
+    last = run.stderr.splitlines()[-1]
+    assert last.startswith("ModuleNotFoundError: minilaplace.sklearn needs scikit-learn: ")
+    assert 'pip install "minilaplace[sklearn]"' in last
+    assert run.stderr.count("Traceback") == 1
+
+
 @pytest.mark.parametrize("name", minilaplace.__all__)
 def test_every_public_name_resolves_is_listed_and_is_documented(name):
     assert name in dir(minilaplace)

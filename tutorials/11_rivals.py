@@ -245,9 +245,10 @@ _ = fig.legend(loc="outside lower center", ncols=3)
 # %% [markdown]
 # Lower is better. On the toy set, wine and digits, whose classes are easy to tell apart, full Laplace has four to eight
 # times the NLL of the MAP estimate. It gets the same labels right, and is too modest about them; the last layer alone
-# is less so. Most modest it is about ten digits, and half of that is the link's doing: the mean field gives nine
-# rivals together more than they should have, and the probit of tutorial 6 is nearer to the average there. On diabetes, where the MAP estimate overfits, Laplace helps; to train again, five times or
-# with dropout, helps more, as that changes the mean and not only its error bars.
+# is less so. Most modest it is about ten digits, and half of that is the link's doing: the mean field gives nine rivals
+# together more than they should have, and the probit of tutorial 6 is nearer to the average there. On diabetes, where
+# the MAP estimate overfits, Laplace helps; to train again, five times or with dropout, helps more, as that changes the
+# mean and not only its error bars.
 
 # %%
 images = digits(seed=0)

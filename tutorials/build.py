@@ -29,16 +29,18 @@ from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 
-from PIL import Image
-
+INSTALL = 'python -m pip install -e ".[{}]"'
 try:
     import jupytext
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
     from nbformat import NotebookNode
-except ModuleNotFoundError as missing:
-    sys.exit(f"tutorials/build.py needs {missing.name}: pip install -e '.[site]'")
+    from PIL import Image
+except ModuleNotFoundError as error:
+    if __name__ != "__main__":
+        raise
+    sys.exit(f"tutorials/build.py needs {error.name}: {INSTALL.format('site')}")
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parent / "minilaplace"
@@ -219,8 +221,18 @@ def notebooks(folder: Path, numbers: list[str], check: bool) -> int:
     return len(problems)
 
 
+def missing(extra: str, *modules: str) -> list[str]:
+    """Return which of the modules are not installed, and say what installs them."""
+    absent = [name for name in modules if importlib.util.find_spec(name) is None]
+    if absent:
+        print(f"tutorials/build.py needs {', '.join(absent)}: {INSTALL.format(extra)}", file=sys.stderr)
+    return absent
+
+
 def site(target: Path) -> int:
     """Build the site from the notebooks as they were executed, the pages beside them and the docstrings."""
+    if missing("site", "sphinx", "myst_nb", "furo"):
+        return 1
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder)
         for pattern in ["*.md", "[0-9][0-9]_*.ipynb", "conf.py", "course.css"]:
@@ -310,6 +322,8 @@ def glossary(target: Path) -> int:
 
 def lite(target: Path) -> int:
     """Build a JupyterLite of the notebooks and a wheel of the package; its kernel comes from the network when used."""
+    if missing("lite", "jupyterlite_core", "jupyterlite_pyodide_kernel"):
+        return 1
     with tempfile.TemporaryDirectory() as folder:
         contents, wheels = Path(folder) / "contents", Path(folder) / "wheels"
         contents.mkdir()

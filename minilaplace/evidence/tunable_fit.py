@@ -129,7 +129,7 @@ class TunableFit(PredictiveDistribution):
         the new ones together, and make a prior of the others alone. With ten kept the error was 0.1 to 0.3.
         """
         posterior = self.posterior
-        check_dense("Laplace", self.model.network.n_params)
+        check_dense("Laplace", self.model.network.n_params, "training on all data again")
         return self.model.with_prior_over(self.subset.indices, posterior.precision(), posterior.mean, self.theta)
 
     def _with(self: Self, model: BayesianModel) -> Self:

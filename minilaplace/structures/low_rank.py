@@ -15,7 +15,7 @@ from scipy.linalg import cho_solve, eigh, qr, solve_triangular, svdvals
 from ..network.jacobian import FactoredRows, batches
 from ..posterior.cholesky import cholesky, not_resolved, rounding_of
 from ..posterior.gaussian import Posterior
-from ..validation import Array, refusal
+from ..validation import NOT_DENSE, Array, check_dense, refusal
 from .full import Full, Structure, without_rounding
 
 DEFAULT_RANK = 10
@@ -120,9 +120,11 @@ class LowRankPosterior(Posterior):
 
     def precision(self) -> Array:
         """Return G^T G + prior, (P_s, P_s)."""
+        check_dense("posterior", len(self.mean), NOT_DENSE)
         return self._rows.T @ self._rows + (np.diag(self._prior) if self._prior.ndim == 1 else self._prior)
 
     def covariance(self) -> Array:
+        check_dense("posterior", len(self.mean), NOT_DENSE)
         F = self._times_root(np.eye(len(self.mean)))
         return F @ F.T
 

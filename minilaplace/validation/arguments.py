@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import eigvalsh
 
-from .inputs import Array, finite, real_array, refusal
-from .shown import shown
+from .inputs import Array, finite, real_array
+from .shown import refusal, shown
 
 
 def option(name: str, value: object, known: Collection[str]) -> str:

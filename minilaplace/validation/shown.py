@@ -1,4 +1,4 @@
-"""How values are shown in reprs and in errors: in one line, and arrays by their shape and range."""
+"""How values are shown in reprs and errors, in one line, arrays by shape and range; what every refusal says."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ import numpy as np
 
 FEW = 4  # numbers that are shown one by one
 LONGEST = 80  # characters of a value in an error
+
+
+def refusal(name: str, expected: object, received: object) -> str:
+    """Return the message of an error, in the form that all errors of the library have."""
+    return f"{name}: expected {expected}, received {received if isinstance(received, str) else shown(received)}"
 
 
 def short_repr(owner: Any) -> str:
