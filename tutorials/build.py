@@ -47,7 +47,6 @@ PACKAGE = HERE.parent / "minilaplace"
 SITE = HERE.parent / "build" / "site"
 TABLE = "| symbol | shape | meaning |\n|---|---|---|\n"  # of a module
 SYMBOLS = "| symbol | shape | meaning | module |\n|---|---|---|---|\n"  # of all modules, in the glossary
-NEEDED = {"site": ["sphinx", "myst_nb", "furo"], "lite": ["jupyterlite_core"]}  # by the extra of the same name
 TIMEOUT = 300  # seconds that a cell may take
 LARGEST = 300_000  # bytes of a notebook with its pictures
 COLOURS = 128
@@ -357,9 +356,6 @@ def main(arguments: list[str] | None = None) -> int:
     command = commands.add_parser("lite", help="the notebooks to run in a browser")
     command.add_argument("target", nargs="?", type=Path, default=SITE / "lite")
     given = parser.parse_args(arguments)
-    missing = [name for name in NEEDED.get(given.command, []) if importlib.util.find_spec(name) is None]
-    if missing:
-        sys.exit(f"{given.command} needs {', '.join(missing)}: pip install -e '.[{given.command}]'")
     if given.command != "notebooks":
         return {"site": site, "glossary": glossary, "lite": lite}[given.command](given.target)
     try:
