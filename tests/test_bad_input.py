@@ -6,10 +6,9 @@ forgotten is the work of `test_bad_input_everywhere.py`.
 """
 
 from functools import partial
+from importlib import import_module
 
-import dask.array
 import numpy as np
-import pandas as pd
 import pytest
 import scipy.sparse
 
@@ -470,6 +469,10 @@ class Rows:
         return self._array[rows]
 
 
+def as_dask(X, **options):
+    return import_module("dask.array").from_array(X, chunks=2, **options)
+
+
 @pytest.mark.parametrize("take", TAKES_X.values(), ids=TAKES_X)
 @pytest.mark.parametrize(
     "like",
@@ -478,7 +481,7 @@ class Rows:
         lambda X: X.astype(np.float32),
         list,
         lambda X: [list(row) for row in X],
-        lambda X: dask.array.from_array(X, chunks=2, asarray=False),
+        pytest.param(lambda X: as_dask(X, asarray=False), marks=pytest.mark.needs("dask")),
     ],
     ids=["array", "other type", "list of rows", "list of lists", "dask"],
 )
@@ -544,8 +547,14 @@ def test_an_array_that_masks_nothing_is_taken():
     np.testing.assert_array_equal(taken.predict(np.ma.masked_array(X)), FITTED.predict(X))
 
 
+@pytest.fixture
+def pd():
+    return import_module("pandas")
+
+
+@pytest.mark.needs("pandas")
 @pytest.mark.parametrize("dtypes", ["Float64", "Int64", "mixed"])
-def test_nullable_numbers_of_pandas_are_numbers(dtypes):
+def test_nullable_numbers_of_pandas_are_numbers(dtypes, pd):
     frame, labels = pd.DataFrame(X, columns=["a", "b"]), pd.Series(LABELS, dtype="Int64")
     frame = frame.astype({"a": "Float64", "b": "Int64"} if dtypes == "mixed" else dtypes)
     taken = Laplace(MODEL, THETA).fit(frame, labels)
@@ -556,24 +565,28 @@ def test_nullable_numbers_of_pandas_are_numbers(dtypes):
     assert np.array_equal(ggn(MODEL, THETA, frame, truth), ggn(MODEL, THETA, X, LABELS))
 
 
-def test_what_convert_dtypes_makes_is_numbers():
+@pytest.mark.needs("pandas")
+def test_what_convert_dtypes_makes_is_numbers(pd):
     frame = pd.DataFrame({"a": X[:, 0] + 0.5, "b": LABELS == 1}).convert_dtypes()
     assert np.asarray(frame).dtype == object  # as it comes to NumPy
     values = np.stack([X[:, 0] + 0.5, LABELS], axis=1)
     np.testing.assert_array_equal(FITTED.predict(frame), FITTED.predict(values))
 
 
+@pytest.mark.needs("pandas")
 @pytest.mark.parametrize("take", TAKES_X.values(), ids=TAKES_X)
 @pytest.mark.parametrize("kind", ["Float64", "Int64", "boolean"])
-def test_numbers_that_are_missing_are_not_finite(take, kind):
+def test_numbers_that_are_missing_are_not_finite(take, kind, pd):
     frame = pd.DataFrame({"a": X[:, 0], "b": pd.array([1, 0, None, 1], dtype=kind)})
     with pytest.raises(ValueError, match=r"^X: expected finite numbers, received nan at index \(2, 1\)$"):
         take(frame)
 
 
-@pytest.mark.parametrize("column", [["1", "2", "3", "4"], pd.Categorical([1, 2, 1, 2]), [object(), 1, 2, 3]])
-def test_columns_that_are_no_numbers_stay_refused(column):
-    frame = pd.DataFrame({"a": pd.array([1, 0, None, 1], dtype="Int64"), "b": column})
+@pytest.mark.needs("pandas")
+@pytest.mark.parametrize("column", ["strings", "categories", "objects"])
+def test_columns_that_are_no_numbers_stay_refused(column, pd):
+    columns = {"strings": list("1234"), "categories": pd.Categorical([1, 2, 1, 2]), "objects": [object(), 1, 2, 3]}
+    frame = pd.DataFrame({"a": pd.array([1, 0, None, 1], dtype="Int64"), "b": columns[column]})
     with pytest.raises(TypeError, match=r"^X: expected real numbers, .*, received dtype object: if they are"):
         FITTED.predict(frame)
 
@@ -588,8 +601,9 @@ def test_sparse_inputs_are_refused_with_the_cure(take, kind):
     take(sparse.toarray())
 
 
+@pytest.mark.needs("dask")
 def test_rows_of_unknown_length_are_refused_with_the_cure():
-    rows = dask.array.from_array(X, chunks=2)
+    rows = as_dask(X)
     rows = rows[rows.sum(axis=1) >= 0]
     for call in (FITTED.predict, lambda X: Laplace(MODEL, THETA).fit(X, LABELS)):
         with pytest.raises(ValueError, match=r"^X: expected .*, received an array of unknown length, shape \(nan, 2\): "

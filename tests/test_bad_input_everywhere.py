@@ -60,7 +60,6 @@ INNER = {
     "structures.low_rank",
     "predictive.distribution",
     "predictive.left_out",
-    "predictive.moments",
     "predictive.outputs",
     "posterior.gaussian",
     "predictive.information",
@@ -93,6 +92,7 @@ INNER = {
     "training.advice",
     "evidence.tuning.at_edge",
     "__main__",
+    "figures",  # the main job, whose arguments the command line checks
     "curvature.Contribution",
     "curvature.contributions",
     "curvature.finite_curvature",

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,12 +12,16 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
-from minilaplace import Laplace, __main__
-from minilaplace.__main__ import FIGURES, SQUARE_CENTRES, listing_1, listing_2, main
+from minilaplace import Laplace, __main__, figures
+from minilaplace.__main__ import main
 from minilaplace.explorer import Explorer, Window
+from minilaplace.figures import FIGURES, SQUARE_CENTRES, listing_1, listing_2
 from minilaplace.plotting.contour import class_probabilities, plane
 
+ROOT = Path(__file__).parents[1]
+KEPT = ROOT / "figures" / "readme"  # the pictures that the README shows
 CORNERS = np.array([[5.0, 5.0], [-5.0, 5.0], [-5.0, -5.0], [5.0, -5.0]])  # counter-clockwise from upper right
 
 
@@ -81,9 +86,41 @@ def test_the_main_job_writes_the_same_bytes_twice_and_prints_its_table(tmp_path,
     assert written[0] == written[1]
     assert set(written[0]) == {"figure_1.png", "figure_1_as_published.png"}
     out, err = capsys.readouterr()
-    for row in ["training loss", "prior precision in training", "confidence on the data", "in the corners", "seconds"]:
-        assert row in out
+    for words in ["prior precision in", "loss", "seconds", "Confidence on the data", "corners", "P(y = 1) by Laplace"]:
+        assert words in out
     assert "Figure 1 as it should be: wrote" in err
+    for name in written[0]:  # another FreeType changes letters; variants differ by 0.03
+        assert np.abs(imread(tmp_path / "first" / name) - imread(KEPT / name)).mean() < 0.01, (
+            "draw figures/readme again"
+        )
+
+
+def test_the_tables_of_all_figures_fit_a_terminal_of_80_columns(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(figures, "write_figure", lambda *_, **__: None)
+    main(["--out", str(tmp_path)])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    for number, variant in [(n, variant) for n in (1, 2, 3) for variant in ("as published", "as it should be")]:
+        assert sum(line.startswith(f"Figure {number} {variant} ") for line in lines) == 3
+    (square,) = [line for line in lines if line.startswith("Figure 2 as it should be") and line.count(".") == 8]
+    assert [float(p) for p in square.split()[-8:-4]] == pytest.approx([0.91, 0.04, 0.95, 0.05], abs=0.01)
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_what_the_main_job_writes_by_default_is_not_tracked_and_what_the_readme_shows_is(tmp_path, monkeypatch, capsys):
+    def git(*arguments):
+        return subprocess.run(["git", *arguments], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    shutil.copytree(KEPT, tmp_path / "figures" / "readme")
+    git("init", "--quiet")
+    git("add", ".")
+    before = git("status", "--porcelain")
+    assert before.count("figures/readme/figure_") == 6
+    monkeypatch.chdir(tmp_path)
+    main(["--figure", "1"])
+    assert (tmp_path / "figures" / "figure_1.png").exists()
+    assert git("status", "--porcelain") == before
 
 
 def test_another_seed_makes_another_picture(tmp_path, capsys):

@@ -136,6 +136,5 @@ def _refuse_different(what: str, values: Sequence[Any], only: str = "") -> None:
     """Raise a ValueError if not all of the fits' values are the same."""
     for k, value in enumerate(values):
         if value != values[0]:
-            raise ValueError(
-                refusal("laplaces", f"fits that share {what}{only}", f"{values[0]} and {value} at index {k}")
-            )
+            received = f"{values[0]} and {value} at index {k}"
+            raise ValueError(refusal("laplaces", f"fits that share {what}{only}", received))

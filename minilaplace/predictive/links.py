@@ -32,7 +32,6 @@ from scipy.special import expit, logsumexp, ndtr, roots_hermitenorm, softmax
 from ..model.classes import of_labels
 from ..model.likelihood import Likelihood
 from ..validation import Array, option, refusal
-from .moments import sample_moments
 from .outputs import Outputs
 
 NARROW = 0.9  # the deviation of a logit up to which Gauss-Hermite quadrature is the more accurate of the two rules
@@ -171,6 +170,29 @@ def sample_average(
     """
     mean, noise, spread = sample_moments(likelihood, outputs, weights)
     return Prediction(mean, noise + spread) if likelihood.has_noise else mean
+
+
+def sample_moments(
+    likelihood: Likelihood, outputs: Iterable[Array], weights: Iterable[float] = repeat(1.0)
+) -> tuple[Array, Array, Array]:
+    """Return the mean, noise (0 if there is none) and variance of the means, by West's (1979) weighted running sums.
+
+    With W the sum of the weights so far, a mean at distance d from the average of those before moves the average by d w
+    / W, and adds w d^2 (W - w) / W to the sum of squares. W^2 - sum_s w_s^2 is twice the sum of all products of two
+    weights, `pairs`.
+    """
+    mean, noise, squares = np.zeros(()), np.zeros(()), np.zeros(())
+    total = pairs = 0.0
+    for f, w in zip(outputs, weights, strict=False):
+        before, total = total, total + w
+        pairs += w * before
+        deviation, noise_s = likelihood.mean(f) - mean, likelihood.noise_variance(f)
+        mean = mean + deviation * w / total
+        if not likelihood.is_classifier:  # of whom nobody asks for a variance
+            squares = squares + deviation**2 * (w * before / total)
+        if noise_s is not None:
+            noise = noise + (noise_s - noise) * w / total
+    return mean, noise, squares / (2 * pairs / total) if pairs > 0 else 0 * squares
 
 
 def mc(likelihood: Likelihood, f: Outputs) -> Array | Prediction:

@@ -13,7 +13,7 @@ from scipy.special import entr
 
 from ..model.likelihood import Likelihood
 from ..validation import Array
-from .moments import sample_moments
+from .links import sample_moments
 from .outputs import Outputs
 
 

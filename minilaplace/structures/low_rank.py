@@ -145,10 +145,11 @@ class LowRankPosterior(Posterior):
 
     def _times_root(self, rows: Array) -> Array:
         """Return W (I - Q Q^T) and W Q L^-T side by side, W = rows L0^-T: F (M, P_s + k), F F^T = rows Sigma rows^T."""
-        W = self._whitened(rows)
-        along_Q = W @ self._Q
-        of_Q = solve_triangular(self._L, along_Q.T, lower=True, check_finite=False).T  # what overflows stays so
-        return np.hstack([W - along_Q @ self._Q.T, of_Q])
+        W, (P, k) = self._whitened(rows), self._Q.shape
+        along_Q, F = W @ self._Q, np.empty((len(rows), P + k))
+        np.subtract(W, along_Q @ self._Q.T, out=F[:, :P])
+        F[:, P:] = solve_triangular(self._L, along_Q.T, lower=True, check_finite=False).T  # what overflows stays so
+        return F
 
     def deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
         """Draw from N(0, Sigma), (S, P_s), by Matheron's rule.

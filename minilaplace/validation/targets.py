@@ -60,5 +60,5 @@ def sample_weights(name: str, value: Any, n_samples: int) -> Array:
     weight = finite(name, real_array(name, value, expected, lambda shape: shape == (n_samples,)))
     refuse_where(name, weight < 0, expected, weight)
     if not weight.any():
-        raise ValueError(refusal(name, expected, "zeros alone: all sample weights are zero"))
+        raise ValueError(refusal(name, expected, "zeros alone"))
     return weight
