@@ -219,18 +219,8 @@ def notebooks(folder: Path, numbers: list[str], check: bool) -> int:
     return len(problems)
 
 
-def absent(extra: str, *modules: str) -> list[str]:
-    """Return which of the modules are not installed, and say what installs them."""
-    names = [name for name in modules if importlib.util.find_spec(name) is None]
-    if names:
-        print(f"tutorials/build.py needs {', '.join(names)}: pip install -e '.[{extra}]'", file=sys.stderr)
-    return names
-
-
 def site(target: Path) -> int:
     """Build the site from the notebooks as they were executed, the pages beside them and the docstrings."""
-    if absent("site", "sphinx", "myst_nb", "furo"):
-        return 1
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder)
         for pattern in ["*.md", "[0-9][0-9]_*.ipynb", "conf.py", "course.css"]:
@@ -320,8 +310,6 @@ def glossary(target: Path) -> int:
 
 def lite(target: Path) -> int:
     """Build a JupyterLite of the notebooks and a wheel of the package; its kernel comes from the network when used."""
-    if absent("lite", "jupyterlite_core", "jupyterlite_pyodide_kernel"):
-        return 1
     with tempfile.TemporaryDirectory() as folder:
         contents, wheels = Path(folder) / "contents", Path(folder) / "wheels"
         contents.mkdir()
