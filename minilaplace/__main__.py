@@ -41,6 +41,7 @@ Open Figure 2 in a window, from which the slider `view` zooms out to Figure 3. T
 - Choose the curvature empirical_fisher: squared gradients vanish on a good fit, and Laplace is unsure on its data.
 - Move the prior up, then press `train`, then `tune prior`, and again: this is training by the evidence, by hand.
 - Put a point of class 1 (right click) amid class 0, and look how far its influence reaches."""
+INTERRUPTED = 130  # the exit code of what Ctrl-C has ended
 FLAGS = {"n": "--samples", "n_hidden": "--hidden", "prior_precision": "--prior"}  # of what an error names
 DATA = {"squares": toy_data_non_linear, "linear": toy_data_linear}
 
@@ -82,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         try:
             print(make_figures(numbers, options.out, options.seed))
         except KeyboardInterrupt:
-            parser.exit(130, "\nminilaplace: interrupted; the figures that are written are whole\n")
+            parser.exit(INTERRUPTED, "\nminilaplace: interrupted; the figures that are written are whole\n")
 
 
 def open_window(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
@@ -93,7 +94,7 @@ def open_window(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
     except ValueError as error:
         name, _, rest = str(error).partition(":")
         parser.error(f"argument {FLAGS.get(name, name)}:{rest}")
-    before = signal.signal(signal.SIGINT, lambda *_: sys.exit(130))  # a window prints a KeyboardInterrupt
+    before = signal.signal(signal.SIGINT, lambda *_: sys.exit(INTERRUPTED))  # a window prints a KeyboardInterrupt
     try:
         explore(explorer)
         plt.show()

@@ -125,19 +125,3 @@ def test_a_number_that_no_tutorial_has_is_refused_with_those_there_are(tmp_path,
     unknown = build(tmp_path, "02", number, "--check")
     assert (unknown.returncode, unknown.stdout) == (2, "")
     assert f"error: no tutorial '{number}'; there are 01, 02\n" in unknown.stderr
-
-
-@pytest.mark.parametrize(
-    ("absent", "command", "extra"),
-    [("jupytext", "notebooks", "site"), ("myst_nb", "site", "site"), ("jupyterlite_core", "lite", "lite")],
-)
-def test_what_is_not_installed_is_named_with_what_installs_it(absent, command, extra):
-    code = (
-        f"import runpy, sys; sys.modules[{absent!r}] = None; sys.argv[1:] = [{command!r}];"
-        f"runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert run.returncode == 1
-    assert run.stderr.startswith(f"tutorials/build.py needs {absent}")
-    assert run.stderr.endswith(f': python -m pip install -e ".[{extra}]"\n')
-    assert run.stdout == ""

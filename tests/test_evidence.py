@@ -696,7 +696,10 @@ NOISE = "sigma_noise: expected None for Bernoulli, which has no such noise, rece
         (lambda la: la.optimize_prior_precision("held_out"), "X: expected held-out data"),
         (lambda la: la.optimize_prior_precision("held_out", prior_structure="diag"), "prior_structure: expected 'sc"),
         (lambda la: la.log_marginal_likelihood(-1.0), "prior_precision: expected a finite number greater than 0"),
-        (lambda la: la.log_marginal_likelihood(np.ones(4)), r"prior_precision: expected shape \(3,\)"),
+        (
+            lambda la: la.log_marginal_likelihood(np.ones(4)),
+            r"prior_precision: expected a number, shape",
+        ),
         (lambda la: la.log_marginal_likelihood(sigma_noise=0.3), NOISE),
         (lambda la: Laplace(la.model, la.theta).log_marginal_likelihood(), "Laplace: expected a fit to data before"),
         (lambda la: Laplace(la.model, la.theta).optimize_prior_precision(), "Laplace: expected a fit to data before"),

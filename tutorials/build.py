@@ -29,24 +29,23 @@ from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 
-INSTALL = 'python -m pip install -e ".[{}]"'
+from PIL import Image
+
 try:
     import jupytext
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
     from nbformat import NotebookNode
-    from PIL import Image
-except ModuleNotFoundError as error:
-    if __name__ != "__main__":
-        raise
-    sys.exit(f"tutorials/build.py needs {error.name}: {INSTALL.format('site')}")
+except ModuleNotFoundError as missing:
+    sys.exit(f"tutorials/build.py needs {missing.name}: pip install -e '.[site]'")
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parent / "minilaplace"
 SITE = HERE.parent / "build" / "site"
 TABLE = "| symbol | shape | meaning |\n|---|---|---|\n"  # of a module
 SYMBOLS = "| symbol | shape | meaning | module |\n|---|---|---|---|\n"  # of all modules, in the glossary
+NEEDED = {"site": ["sphinx", "myst_nb", "furo"], "lite": ["jupyterlite_core"]}  # by the extra of the same name
 TIMEOUT = 300  # seconds that a cell may take
 LARGEST = 300_000  # bytes of a notebook with its pictures
 COLOURS = 128
@@ -220,18 +219,8 @@ def notebooks(folder: Path, numbers: list[str], check: bool) -> int:
     return len(problems)
 
 
-def missing(extra: str, *modules: str) -> list[str]:
-    """Return which of the modules are not installed, and say what installs them."""
-    absent = [name for name in modules if importlib.util.find_spec(name) is None]
-    if absent:
-        print(f"tutorials/build.py needs {', '.join(absent)}: {INSTALL.format(extra)}", file=sys.stderr)
-    return absent
-
-
 def site(target: Path) -> int:
     """Build the site from the notebooks as they were executed, the pages beside them and the docstrings."""
-    if missing("site", "sphinx", "myst_nb", "furo"):
-        return 1
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder)
         for pattern in ["*.md", "[0-9][0-9]_*.ipynb", "conf.py", "course.css"]:
@@ -321,8 +310,6 @@ def glossary(target: Path) -> int:
 
 def lite(target: Path) -> int:
     """Build a JupyterLite of the notebooks and a wheel of the package; its kernel comes from the network when used."""
-    if missing("lite", "jupyterlite_core", "jupyterlite_pyodide_kernel"):
-        return 1
     with tempfile.TemporaryDirectory() as folder:
         contents, wheels = Path(folder) / "contents", Path(folder) / "wheels"
         contents.mkdir()
@@ -356,6 +343,9 @@ def main(arguments: list[str] | None = None) -> int:
     command = commands.add_parser("lite", help="the notebooks to run in a browser")
     command.add_argument("target", nargs="?", type=Path, default=SITE / "lite")
     given = parser.parse_args(arguments)
+    missing = [name for name in NEEDED.get(given.command, []) if importlib.util.find_spec(name) is None]
+    if missing:
+        sys.exit(f"{given.command} needs {', '.join(missing)}: pip install -e '.[{given.command}]'")
     if given.command != "notebooks":
         return {"site": site, "glossary": glossary, "lite": lite}[given.command](given.target)
     try:

@@ -97,7 +97,8 @@ def check_finite(name: str, model: BayesianModel, theta: Array, data: WeightedDa
     loss = model.loss(theta, *data)
     if not np.isfinite(loss):
         expected = "one that leads to a loss within the range of float64"
-        raise ValueError(refusal(name, expected, f"one that leads to a loss of {loss:g}"))
+        cure = "take a smaller one" if name == "learning_rate" else "scale X and y, or start nearer to 0"
+        raise ValueError(refusal(name, expected, f"one that leads to a loss of {loss:g}: {cure}"))
 
 
 def optimizer_of(method: str, options: dict[str, Any]) -> LBFGS | Adam:
