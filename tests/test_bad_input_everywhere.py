@@ -41,6 +41,7 @@ INNER = {
     "one_page",  # to be read, without checks
     "calibration.classes.probabilities",
     "network.pairs",
+    "network.modules",
     "network.second_order",
     "parallel",
     "evidence.tunable_fit",
@@ -68,7 +69,11 @@ INNER = {
     "structures.full",
     "network.subset",
     "validation",  # the checks themselves
-    "sklearn.estimators",
+    "sklearn.classifier",
+    "sklearn.files",
+    "sklearn.fitting",
+    "sklearn.regressor",
+    "sklearn.scales",
     "sklearn.base",
     "sklearn.conventions",
     "sklearn.mlp",  # scikit-learn's rules, by its own checks, in test_sklearn.py
@@ -87,7 +92,11 @@ INNER = {
     "training.adam.Adam.descend",
     "model.bayesian_model.BayesianModel.pull",
     "training.map_estimate.check_finite",
+    "training.map_estimate.descended",
+    "training.advice",
+    "evidence.tuning.at_edge",
     "__main__",
+    "figures",  # the main job, whose arguments the command line checks
     "curvature.Contribution",
     "curvature.contributions",
     "curvature.finite_curvature",

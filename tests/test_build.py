@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
 
+pytestmark = pytest.mark.needs("jupytext", "nbclient", "nbformat", "ipykernel")
 SCRIPT = Path(__file__).parents[1] / "tutorials" / "build.py"
 
 GOOD = """\
@@ -42,6 +42,8 @@ def build(folder, *arguments):
 
 
 def test_a_notebook_is_the_same_each_time_and_a_check_names_the_cell_that_is_not(tmp_path):
+    import nbformat
+
     script, written = tmp_path / "01_good.py", tmp_path / "01_good.ipynb"
     script.write_text(GOOD)
     assert build(tmp_path, "--check").stderr == "01_good: its notebook is missing\n"
@@ -104,9 +106,15 @@ def test_what_a_reader_should_not_see_is_named_and_not_written(tmp_path):
 def test_a_cell_without_an_end_is_named_and_not_written(tmp_path):
     script = tmp_path / "01_long.py"
     script.write_text("# %%\nprint(1)\n\n# %%\nwhile True:\n    pass\n")
-    built = runpy.run_path(str(SCRIPT))
-    built["work"].__globals__["TIMEOUT"] = 2
-    assert built["work"](script, False).startswith("01_long, cell-002: CellTimeoutError: ")
+    build = runpy.run_path(str(SCRIPT))["work"]
+    start = build.__globals__["NotebookClient"]
+
+    def client(notebook, *, timeout, **options):
+        assert timeout == build.__globals__["TIMEOUT"] >= 300
+        return start(notebook, timeout_func=lambda cell: 1 if "while" in cell.source else None, **options)
+
+    build.__globals__["NotebookClient"] = client  # the other cells may take as long as a busy machine needs
+    assert build(script, False).startswith("01_long, cell-002: CellTimeoutError: ")
     assert not script.with_suffix(".ipynb").exists()
 
 
@@ -117,3 +125,19 @@ def test_a_number_that_no_tutorial_has_is_refused_with_those_there_are(tmp_path,
     unknown = build(tmp_path, "02", number, "--check")
     assert (unknown.returncode, unknown.stdout) == (2, "")
     assert f"error: no tutorial '{number}'; there are 01, 02\n" in unknown.stderr
+
+
+@pytest.mark.parametrize(
+    ("absent", "command", "extra"),
+    [("jupytext", "notebooks", "site"), ("myst_nb", "site", "site"), ("jupyterlite_core", "lite", "lite")],
+)
+def test_what_is_not_installed_is_named_with_what_installs_it(absent, command, extra):
+    code = (
+        f"import runpy, sys; sys.modules[{absent!r}] = None; sys.argv[1:] = [{command!r}];"
+        f"runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"tutorials/build.py needs {absent}")
+    assert run.stderr.endswith(f': python -m pip install -e ".[{extra}]"\n')
+    assert run.stdout == ""

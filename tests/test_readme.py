@@ -4,8 +4,12 @@ import contextlib
 import importlib
 import io
 import re
+import runpy
+import sys
 from functools import reduce
 from pathlib import Path
+
+import pytest
 
 import minilaplace
 
@@ -32,6 +36,43 @@ def test_the_first_two_shell_blocks_hold_one_command_line_each():
     assert first.count("\n") == second.count("\n") == 1
     assert first.rstrip().endswith("-m minilaplace")
     assert second.rstrip().endswith("-m pytest")
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (
+            "tests/benchmarks.py",
+            ["--quick", "columns `peer` and `ratio` are empty where laplace-torch is not installed"],
+        ),
+        ("tests/held_out.py", ["--splits", "minus the log likelihood"]),
+        ("tests/links.py", ["Kullback-Leibler"]),
+        ("tutorials/experiment.py", ["--quick", "--out"]),
+    ],
+)
+def test_the_commands_that_print_its_tables_have_help_and_start_no_work(script, words, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [script, "--help"])
+    monkeypatch.syspath_prepend(ROOT / Path(script).parent)
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(ROOT / script), run_name="__main__")
+    assert end.value.code == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert all(word in out for word in ["usage:", *words])
+
+
+def test_the_benchmarks_say_why_a_column_is_empty(monkeypatch, capsys):
+    main = runpy.run_path(str(ROOT / "tests" / "benchmarks.py"))["main"]
+    monkeypatch.setitem(main.__globals__, "find_spec", lambda name: None)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(main.__globals__, "alone", stop)  # the first measurement
+    for options, why in [([], "not installed: pip install laplace-torch"), (["--quick"], "left out by --quick")]:
+        monkeypatch.setattr(sys, "argv", ["benchmarks", *options])
+        with pytest.raises(KeyboardInterrupt):
+            main()
+        assert f"peer and ratio are empty, as laplace-torch is {why}\n" in capsys.readouterr().out
 
 
 def test_every_quantity_names_an_object_that_exists_and_is_explained():

@@ -14,6 +14,7 @@ and the same printed text everywhere, and the same pictures where matplotlib and
 import argparse
 import base64
 import importlib
+import importlib.util
 import inspect
 import os
 import pkgutil
@@ -28,12 +29,18 @@ from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 
-import jupytext
-import nbformat
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from nbformat import NotebookNode
-from PIL import Image
+INSTALL = 'python -m pip install -e ".[{}]"'
+try:
+    import jupytext
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from nbformat import NotebookNode
+    from PIL import Image
+except ModuleNotFoundError as error:
+    if __name__ != "__main__":
+        raise
+    sys.exit(f"tutorials/build.py needs {error.name}: {INSTALL.format('site')}")
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parent / "minilaplace"
@@ -213,8 +220,18 @@ def notebooks(folder: Path, numbers: list[str], check: bool) -> int:
     return len(problems)
 
 
+def missing(extra: str, *modules: str) -> list[str]:
+    """Return which of the modules are not installed, and say what installs them."""
+    absent = [name for name in modules if importlib.util.find_spec(name) is None]
+    if absent:
+        print(f"tutorials/build.py needs {', '.join(absent)}: {INSTALL.format(extra)}", file=sys.stderr)
+    return absent
+
+
 def site(target: Path) -> int:
     """Build the site from the notebooks as they were executed, the pages beside them and the docstrings."""
+    if missing("site", "sphinx", "myst_nb", "furo"):
+        return 1
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder)
         for pattern in ["*.md", "[0-9][0-9]_*.ipynb", "conf.py", "course.css"]:
@@ -229,7 +246,15 @@ def site(target: Path) -> int:
         for name, page in reference().items():
             (source / "reference" / f"{name}.md").write_text(page, encoding="utf-8")
         command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--quiet", source, target]
-        return subprocess.run(command, check=False).returncode
+        print(f"building the course and the module reference in {target}, a minute or two", flush=True)
+        return told(target, subprocess.run(command, check=False).returncode)
+
+
+def told(target: Path, code: int) -> int:
+    """Say where to look if all went well, and return the code."""
+    if code == 0:
+        print(f"written: open {target / 'index.html'} in a browser")
+    return code
 
 
 def reference() -> dict[str, str]:
@@ -290,11 +315,14 @@ def glossary(target: Path) -> int:
     ]
     rest = re.sub(r"\A(?:\|.*\n)*", "", after)
     target.write_text(before + heading + "".join(f"{row}\n" for row in rows) + rest, encoding="utf-8")
+    print(f"{target}: {len(rows)} symbols of the modules")
     return 0
 
 
 def lite(target: Path) -> int:
     """Build a JupyterLite of the notebooks and a wheel of the package; its kernel comes from the network when used."""
+    if missing("lite", "jupyterlite_core", "jupyterlite_pyodide_kernel"):
+        return 1
     with tempfile.TemporaryDirectory() as folder:
         contents, wheels = Path(folder) / "contents", Path(folder) / "wheels"
         contents.mkdir()
@@ -310,7 +338,7 @@ def lite(target: Path) -> int:
         subprocess.run(wheel, check=True)
         options = ["--lite-dir", folder, "--contents", contents, "--output-dir", target.resolve(), "--no-sourcemaps"]
         command = [sys.executable, "-m", "jupyterlite_core", "build", *options, "--piplite-wheels", *wheels.iterdir()]
-        return subprocess.run(command, check=False, cwd=folder).returncode
+        return told(target, subprocess.run(command, check=False, cwd=folder).returncode)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -322,7 +350,7 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--check", action="store_true", help="write nothing, say what differs")
     command.add_argument("--folder", type=Path, default=HERE, help="where the tutorials are")
     command = commands.add_parser("site", help="the course and the module reference as HTML")
-    command.add_argument("target", nargs="?", type=Path, default=SITE)
+    command.add_argument("target", nargs="?", type=Path, default=SITE, help="folder to write to (default: build/site)")
     command = commands.add_parser("glossary", help="the symbols of all modules, in the glossary")
     command.add_argument("target", nargs="?", type=Path, default=HERE / "glossary.md")
     command = commands.add_parser("lite", help="the notebooks to run in a browser")

@@ -24,7 +24,7 @@ from ..model.weights import WeightedData, weighed
 from ..network.jacobian import batches
 from ..predictive.left_out import check_seen
 from ..predictive.outputs import OutOfRangeError
-from ..validation import Array, Seed, instance, refusal, sampler, whole_number
+from ..validation import Array, Seed, instance, refusal, sampler, short_repr, whole_number
 from .marginal_likelihood import log_prior
 from .pareto import pareto_smoothed
 from .tunable_fit import TunableFit
@@ -59,6 +59,7 @@ class ImportanceSample:
     log_weights: Array
     pareto_k: float
     log_marginal_likelihood: float
+    __repr__ = short_repr
 
     @property
     def effective_sample_size(self) -> float:

@@ -23,7 +23,7 @@ from scipy.special import softmax
 from ..evidence.symmetry import log_symmetries
 from ..evidence.tunable_fit import TunableFit
 from ..predictive.links import Prediction, link_of
-from ..validation import Array, Seed, instance, option, refusal, sample_weights, sampler, whole_number
+from ..validation import Array, Seed, instance, option, refusal, sample_weights, sampler, shown, whole_number
 
 WEIGHTS = ("evidence", "uniform")
 
@@ -95,7 +95,7 @@ def _checked(laplaces: Any) -> list[TunableFit]:
     """Return fits to as many samples, with one likelihood and one shape of inputs and outputs, or raise an error."""
     expected = "a list of fitted Laplace"
     if not isinstance(laplaces, Sequence) or len(laplaces) == 0:
-        raise TypeError(refusal("laplaces", expected, repr(laplaces)))
+        raise TypeError(refusal("laplaces", expected, shown(laplaces)))
     for la in laplaces:
         instance("laplaces", la, TunableFit, expected)
         if la.n_data == 0:

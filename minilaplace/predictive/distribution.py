@@ -109,14 +109,15 @@ class PredictiveDistribution(ABC):
         """Return how much one would learn of the parameters from a label at each of the inputs X (N, D), (N,) nats.
 
         Classes: the mutual information of label and parameters, the epistemic part of `uncertainty`, over `n_samples`
-        samples of f (BALD); of several labels a sample, what each would tell by itself, (N, C). Others: 1/2 log det(I +
-        R_n V_n R_n^T), where R_n^T R_n is the Fisher information of a label at the MAP outputs; for a `Gaussian` that
-        is exact, and 1/2 log(1 + v / sigma^2) if it has one output.
+        samples of f (BALD); of several labels a sample, each by itself, (N, C). Others: 1/2 log det(I + R_n V_n R_n^T),
+        where R_n^T R_n is the Fisher information of a label at the MAP outputs; for a `Gaussian` that is exact, and
+        1/2 log(1 + v / sigma^2) if it has one output.
 
         `joint=True` returns a float, the gain of labels at all inputs together, which does not count twice what two of
         them tell: 1/2 log det(I + R V R^T) with V = `functional_covariance(X)` and the blocks R_n on the diagonal of R.
-        It is half the rise of log det Lambda if these labels were fitted too. Exact for a `Gaussian`, it is for classes
-        that of the GGN at the MAP outputs: near 0 where these are sure of a class, and not bounded by N log C.
+        For `"full"` and `"gp"` at temperature 1 it is half the rise of log det Lambda when such labels are fitted too.
+        Exact for a `Gaussian`, it is for classes that of the GGN at the MAP outputs: near 0 where these are sure of a
+        class, and not bounded by N log C.
 
         A temperature counts in the posterior that there is, not in the noise of labels to come, as in `predict`.
 
