@@ -531,7 +531,8 @@ def test_the_low_level_refuses_masked_inputs():
 
 @pytest.mark.parametrize("kind", [LaplaceClassifier, LaplaceRegressor])
 def test_the_estimators_refuse_masked_entries(kind):
-    fitted = kind((), tune_prior=None, random_state=0).fit(X, LABELS)
+    noise = {"sigma_noise": 0.5} if kind is LaplaceRegressor else {}
+    fitted = kind((), tune_prior=None, random_state=0, **noise).fit(X, LABELS)
     for call in (fitted.fit, fitted.partial_fit, fitted.tune_on_held_out, fitted.score):
         with pytest.raises(ValueError, match=NO_MASK.format("X", 2)):
             call(MASKED_X, LABELS)

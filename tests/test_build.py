@@ -118,6 +118,17 @@ def test_a_cell_without_an_end_is_named_and_not_written(tmp_path):
     assert not script.with_suffix(".ipynb").exists()
 
 
+def test_what_is_missing_is_named_with_the_extra_before_any_work(tmp_path, monkeypatch):
+    main = runpy.run_path(str(SCRIPT))["main"]
+    monkeypatch.setitem(main.__globals__["NEEDED"], "site", ["sphinx", "no_such_package"])
+    with pytest.raises(SystemExit, match=r"^site needs no_such_package: pip install -e '\.\[site\]'$"):
+        main(["site", str(tmp_path)])
+    monkeypatch.setitem(sys.modules, "nbclient", None)
+    with pytest.raises(SystemExit, match=r"^tutorials/build\.py needs nbclient: pip install -e '\.\[site\]'$"):
+        runpy.run_path(str(SCRIPT))
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("number", ["99", "1"])
 def test_a_number_that_no_tutorial_has_is_refused_with_those_there_are(tmp_path, number):
     for name in ("01_good.py", "02_good.py"):

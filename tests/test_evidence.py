@@ -315,7 +315,7 @@ def test_a_budget_takes_the_weakest_prior_above_which_it_holds_everywhere(kind, 
 
 @pytest.mark.parametrize("method", ["budget", "held_out"])
 def test_whole_weights_are_repeated_rows_to_the_methods_that_predict(method):
-    X, y = toy_data_regression(60, noise=0.3, rng=0)
+    X, y = toy_data_regression(60, noise=0.3, rng=2)
     model = BayesianModel(MLP(1, 6, 1), Gaussian(0.3))
     theta = fit_map(model, X[:30], y[:30], rng=0)
     weight, X_new, y_new = np.arange(30) % 4, X[30:], y[30:]
