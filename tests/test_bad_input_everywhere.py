@@ -69,11 +69,7 @@ INNER = {
     "structures.full",
     "network.subset",
     "validation",  # the checks themselves
-    "sklearn.classifier",
-    "sklearn.files",
-    "sklearn.fitting",
-    "sklearn.regressor",
-    "sklearn.scales",
+    "sklearn.estimators",
     "sklearn.base",
     "sklearn.conventions",
     "sklearn.mlp",  # scikit-learn's rules, by its own checks, in test_sklearn.py

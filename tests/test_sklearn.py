@@ -42,8 +42,8 @@ from minilaplace import (
     fit_map,
     marglik_training,
 )
-from minilaplace.sklearn import LaplaceClassifier, LaplaceRegressor
-from minilaplace.sklearn.fitting import EXACT
+from minilaplace.sklearn.base import EXACT
+from minilaplace.sklearn.estimators import LaplaceClassifier, LaplaceRegressor
 from minilaplace.sklearn.mlp import FLATTEST, matching_precision
 from minilaplace.structures.fit import Options
 from minilaplace.training import convergence
@@ -512,7 +512,7 @@ def test_a_fit_that_fails_leaves_what_was_there(kind, y, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("minilaplace.sklearn.fitting.fit_map", interrupted)
+    monkeypatch.setattr("minilaplace.sklearn.base.fit_map", interrupted)
     for again in (estimator.fit, estimator.partial_fit):
         inputs = X[:, :2] if again == estimator.fit else X
         with pytest.raises(KeyboardInterrupt):
@@ -742,7 +742,7 @@ def never(*_, **__):
     ],
 )  # fmt: skip
 def test_choices_that_do_not_go_together_are_named_before_any_training(params, message, monkeypatch):
-    monkeypatch.setattr("minilaplace.sklearn.fitting.fit_map", never)
+    monkeypatch.setattr("minilaplace.sklearn.base.fit_map", never)
     classifier = LaplaceClassifier((2,), **params)
     with pytest.raises(ValueError, match=message):
         classifier.fit(X, BINARY)
@@ -759,7 +759,7 @@ def test_prior_structure_of_a_kron_estimator_is_refused_only_where_it_is_asked(p
 @pytest.mark.parametrize("hessian_structure", ["kron", "blockdiag"])
 def test_partial_fit_names_the_structure_before_it_trains_again(hessian_structure, monkeypatch):
     classifier = LaplaceClassifier((3,), random_state=0, hessian_structure=hessian_structure).partial_fit(X, BINARY)
-    monkeypatch.setattr("minilaplace.sklearn.fitting.fit_map", never)
+    monkeypatch.setattr("minilaplace.sklearn.base.fit_map", never)
     with pytest.raises(ValueError, match=f"hessian_structure: expected 'full', .*, received '{hessian_structure}'"):
         classifier.partial_fit(X, BINARY)
 
