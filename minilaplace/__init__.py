@@ -22,15 +22,9 @@ from typing import TYPE_CHECKING, Any
 # BLAS reads how many threads to take while NumPy is loaded, which is before `__main__` runs. The command line, whose
 # matrices are small, takes one where none is chosen; a program that imports the package is left as it is.
 if (
-    (
-        (
-            sys.argv[:1] == ["-m"]  # the module is still being looked for
-            and {"minilaplace", "minilaplace.one_page"} & set(sys.orig_argv)
-        )
-        or os.path.basename("".join(sys.argv[:1])) in ("minilaplace", "minilaplace.exe")
-    )
-    and not {"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"} & os.environ.keys()
-):
+    os.path.basename("".join(sys.argv[:1])) in ("minilaplace", "minilaplace.exe")
+    or (sys.argv[:1] == ["-m"] and {"minilaplace", "minilaplace.one_page"} & set(sys.orig_argv))  # still looked for
+) and not {"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"} & os.environ.keys():
     os.environ["OMP_NUM_THREADS"] = "1"
 
 from .checks import check_equal, check_gradient, check_hessian, check_jacobian

@@ -69,6 +69,17 @@ class Known:
         return np.diagonal(self.V, axis1=1, axis2=2)
 
 
+class OnlySlices:
+    """Samples that are never read in another way, such as one by one into an array of them all."""
+
+    def __init__(self, source):
+        self.source, self.dtype, self.shape = source, source.dtype, source.shape
+
+    def __getitem__(self, which):
+        assert isinstance(which, slice)
+        return self.source[which]
+
+
 def from_conditional_mean(precision, deviation, at):
     """Return d_s - E[d_s | d_o] for d ~ N(0, precision^-1), s these places and o the others, by the covariance."""
     precision, others = np.asarray(precision), np.setdiff1d(np.arange(len(deviation)), at)

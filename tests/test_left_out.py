@@ -8,7 +8,7 @@ adds is subtracted, for everything else.
 import mpmath as mp
 import numpy as np
 import pytest
-from problems import Known, assert_close, random_problem
+from problems import Known, OnlySlices, assert_close, random_problem
 
 import minilaplace.network.jacobian
 from minilaplace import (
@@ -331,6 +331,7 @@ def test_inputs_on_a_disk_are_read_by_slices(tmp_path):
     stored[:] = X
     la = Laplace(la.model, la.theta).fit(stored, y)
     assert_close(la.leave_one_out(stored, y), la.leave_one_out(np.array(stored, dtype=float), y))
+    assert_close(la.leave_one_out(OnlySlices(stored), y), la.leave_one_out(stored, y))
 
 
 # --- samples that alone determine an output

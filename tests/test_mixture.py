@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from problems import assert_close, random_problem
+from problems import OnlySlices, assert_close, random_problem
 
 from minilaplace import (
     MLP,
@@ -188,6 +188,12 @@ def test_components_that_do_not_belong_together_are_refused(laplaces, weights, m
         mixture(laplaces, DATA[0], weights=weights, rng=rng)
     assert str(refused.value).startswith(f"laplaces: expected {message}")
     assert rng.bit_generator.seed_seq.n_children_spawned == 0
+
+
+def test_inputs_on_a_disk_are_read_by_slices():
+    parts = [fit(), fit()]
+    X = np.random.default_rng(0).normal(size=(7, 2))
+    np.testing.assert_array_equal(mixture(parts, OnlySlices(X)), mixture(parts, X))
 
 
 def test_an_unknown_weighting_or_link_is_refused():

@@ -22,6 +22,7 @@ from minilaplace import toy_data_non_linear
 from minilaplace.explorer import window
 from minilaplace.explorer.explorer import Explorer
 from minilaplace.explorer.window import NoWindowError, Window, explore
+from minilaplace.posterior.cholesky import not_positive_definite
 from minilaplace.training import convergence
 
 mpl.use("Agg")
@@ -187,7 +188,7 @@ def test_a_click_on_a_radio_button_is_one():
     assert made.explorer.settings.link_approx == "plugin"
 
 
-def test_what_has_no_posterior_is_said_in_the_panel_and_the_old_contour_is_gone():
+def test_what_has_no_posterior_is_said_in_the_panel_and_the_old_contour_is_gone(monkeypatch):
     made = opened()
     choose(made, "curvature", "hessian")
     choose(made, "structure", "kron")
@@ -200,7 +201,17 @@ def test_what_has_no_posterior_is_said_in_the_panel_and_the_old_contour_is_gone(
     press_button(made, "train")
     made.sliders["prior precision"].set_val(-3.0)
     assert "not positive definite" in made.panel.refusal.get_text()
+
+    def refuse():
+        raise not_positive_definite(-0.0123)
+
+    with monkeypatch.context() as patched:  # as where no prior has a posterior
+        patched.setattr(made.explorer, "tune_prior", refuse)
+        press_button(made, "tune prior")
+    assert "not positive definite" in made.facts.get_text()
+    assert len(made.facts.get_text().splitlines()) == 6  # as many as there is room for
     choose(made, "curvature", "ggn")
+    assert "not positive definite" not in made.facts.get_text()
     assert not made.panel.refusal.get_visible()
     choose(made, "curvature", "hessian")
     assert made.panel.refusal.get_visible()

@@ -68,11 +68,11 @@ class PredictiveDistribution(ABC):
         fit, likelihood = self._fitted(), self.model.likelihood
         link = link_of(likelihood, link_approx, self.model.network.n_outputs)
         check_left_out(link, fit.curvature)
-        X, n_samples, rng = self._checked(X, n_samples, rng)
         data = self.model.check_weighted(X, y, sample_weight, stored=True)
-        n_samples = n_samples if link is mc else 0
-        check_seen(self._linearised, data, fit.likelihood, fit.nll, fit.n_data)
-        samples = TrainingSamples(self._linearised, likelihood, fit.curvature, fit.temperature, data, n_samples, rng)
+        n_samples, rng = whole_number("n_samples", n_samples, least=1), sampler(rng)
+        drawn, at = n_samples if link is mc else 0, self._linearised
+        check_seen(at, data, fit.likelihood, fit.nll, fit.n_data)
+        samples = TrainingSamples(at, likelihood, fit.curvature, fit.temperature, data, drawn, rng)
         return in_batches(lambda f: link(likelihood, f), samples, samples.floats_each, self.posterior.room)
 
     def uncertainty(self, X: Any, *, n_samples: int = 1000, rng: Seed = None) -> Uncertainty:

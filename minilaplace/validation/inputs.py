@@ -122,8 +122,8 @@ def matrix(name: str, value: ArrayLike, each: tuple[int, ...]) -> Array:
 class StoredSamples:
     """Samples in an array of another type or on a disk, of which each slice that is read becomes float64.
 
-    The source has a NumPy `dtype`, a `shape` and slices, as `numpy.memmap` and the arrays of h5py and zarr have. That
-    all its entries are finite is checked once, at the start.
+    `each` is the shape of a sample. The source has a NumPy `dtype`, a `shape` and slices, as `numpy.memmap` and the
+    arrays of h5py and zarr have. That all its entries are finite is checked once, at the start.
     """
 
     def __init__(self, name: str, source: Any, each: tuple[int, ...]) -> None:
@@ -131,7 +131,7 @@ class StoredSamples:
             expected, cure = _expected_samples(each), "call its .compute_chunk_sizes() first"
             raise ValueError(refusal(name, expected, f"an array of unknown length, shape {source.shape}: {cure}"))
         _check_samples(name, source.shape, each)
-        self._name, self._source, self._each = name, source, each
+        self._name, self._source, self.each = name, source, each
         step = max(1, READ_FLOATS // int(np.prod(each)))
         for start in range(0, len(self), step):
             finite(name, self[start : start + step], start)
@@ -140,14 +140,20 @@ class StoredSamples:
         return int(self._source.shape[0])
 
     def __getitem__(self, which: slice) -> Array:
-        return real_array(self._name, self._source[which], _expected_samples(self._each))
+        return real_array(self._name, self._source[which], _expected_samples(self.each))
 
 
 Readable: TypeAlias = Array | StoredSamples  # samples (N, ...) that are read by slices
 
 
 def readable(name: str, value: Any, each: tuple[int, ...]) -> Readable:
-    """Return `value` as finite (N, *each) samples: an array where it is float64 in memory, else `StoredSamples`."""
+    """Return `value` as finite (N, *each) samples: an array where it is float64 in memory, else `StoredSamples`.
+
+    `StoredSamples` have been checked already, and stay what they are.
+    """
+    if isinstance(value, StoredSamples):
+        _check_samples(name, (len(value), *value.each), each)
+        return value
     elsewhere = isinstance(getattr(value, "dtype", None), np.dtype) and hasattr(value, "shape") and not issparse(value)
     if not elsewhere or (isinstance(value, np.ndarray) and value.dtype == np.float64):
         return matrix(name, value, each)
