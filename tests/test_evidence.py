@@ -312,6 +312,32 @@ def test_a_budget_takes_the_weakest_prior_above_which_it_holds_everywhere(kind, 
     assert all(cost(prior) <= 0.02 for prior in np.geomspace(chosen, 1e8, 100))
 
 
+@pytest.mark.parametrize("method", ["budget", "held_out"])
+def test_whole_weights_are_repeated_rows_to_the_methods_that_predict(method):
+    X, y = toy_data_regression(60, noise=0.3, rng=0)
+    model = BayesianModel(MLP(1, 6, 1), Gaussian(0.3))
+    theta = fit_map(model, X[:30], y[:30], rng=0)
+    weight, X_new, y_new = np.arange(30) % 4, X[30:], y[30:]
+    tuned = [
+        Laplace(model, theta).fit(X[:30], y[:30]).optimize_prior_precision(method, **data).model.prior_precision
+        for data in (
+            {"X": X_new, "y": y_new, "sample_weight": weight},
+            {"X": np.repeat(X_new, weight, axis=0), "y": np.repeat(y_new, weight, axis=0)},
+            {"X": X_new, "y": y_new},
+        )
+    ]
+    assert tuned[0] == pytest.approx(tuned[1], rel=1e-3)  # the search ends within 1e-4 of the log precision
+    assert tuned[0] != pytest.approx(tuned[2], rel=1e-2)
+
+
+def test_a_budget_is_found_without_a_look_at_priors_that_are_too_weak():
+    model, theta, X, y = random_problem("bernoulli", (6,), "tanh", 1, n_samples=40)
+    tried = []
+    la = Laplace(model, theta).fit(X, y)
+    la.optimize_prior_precision("budget", X=X, y=y, callback=lambda step, m: tried.append(m.prior_precision))
+    assert min(tried) > la.model.prior_precision / 4  # one step of the grid, 10^(1/2), beyond it
+
+
 def test_a_budget_does_not_see_the_units_of_a_regression():
     model, theta, X, y = random_problem("gaussian", (), "tanh", 1, n_samples=40)
     at_home = Laplace(model, theta).fit(X, y).optimize_prior_precision("budget", X=X, y=y, budget=1e-3)

@@ -2,7 +2,7 @@
 
 Both ask for predictions at the same theta under one prior after another, and score their mean log density,
 
-    score(delta) = mean_n log p(y_n | x_n, data, delta)
+    score(delta) = sum_n w_n log p(y_n | x_n, data, delta) / sum_n w_n
 
 `tune_on_held_out` maximises it on data that the fit has not seen. `tune_to_budget` compares it with the plugin's, to
 which it tends under stronger priors, and takes the weakest prior whose averaged predictions are at most `budget` nats
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import count, takewhile
 from typing import Any
 
 import numpy as np
@@ -37,12 +37,13 @@ PRECISE = 1e-4  # of a log precision
 class PriorScore:
     """Minus the mean log density of targets y as a function of log delta, large where there is no prediction.
 
-    `predict(model)` returns the predictions of a model for these targets.
+    `predict(model)` returns the predictions of a model for these targets, and `weight` is theirs, (N,), 1 if not given.
     """
 
     model: BayesianModel
     predict: Callable[[BayesianModel], Array | Prediction]
     y: Any
+    weight: Array | None = None
     callback: TuningCallback | None = None
     refused: list[Exception] = field(default_factory=list)
     steps: count[int] = field(default_factory=lambda: count(1))
@@ -64,7 +65,7 @@ class PriorScore:
 
     def of(self, predictions: Array | Prediction) -> float:
         """Return minus the mean log density of these predictions."""
-        score = float(self.model.likelihood.log_score(predictions, self.y).mean())
+        score = float(np.average(self.model.likelihood.log_score(predictions, self.y), weights=self.weight))
         return -score if score > -FORBIDDING else FORBIDDING
 
     def on_grid(self) -> list[float]:
@@ -96,14 +97,16 @@ def tune_to_budget(score: PriorScore, plugin: Array | Prediction, budget: float)
     1e-8 to 1e8 are tried; issues a ConvergenceWarning if the strongest of them costs more.
     """
     allowed = score.of(plugin) + budget
-    too_dear = np.flatnonzero(np.array(score.on_grid()) > allowed)
-    if len(too_dear) == 0:
+    kept = sum(1 for _ in takewhile(lambda x: score.loss(x) <= allowed, GRID[::-1]))  # from the strongest on
+    if kept == len(GRID):
         best = GRID[0]
-    elif too_dear[-1] == len(GRID) - 1:
+    elif kept == 0:
+        if score.refused:
+            raise score.refused[-1]
         warn(f"predictions cost more than the budget of {budget:g} nats a sample even under the strongest prior, 1e8")
         best = GRID[-1]
     else:
-        low, high = GRID[too_dear[-1]], GRID[too_dear[-1] + 1]
+        low, high = GRID[-kept - 1], GRID[-kept]
         best = bisect(lambda x: min(score.loss(x) - allowed, 1.0), low, high, xtol=PRECISE)
         best = min(best + 2 * PRECISE, high)  # on the side that is within the budget
     return score.at(best)

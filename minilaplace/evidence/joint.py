@@ -12,7 +12,7 @@ from ..model.bayesian_model import BayesianModel
 from ..model.weights import WeightedData
 from ..network.subset import Subset
 from ..structures.fit import Options, add_up
-from ..training.convergence import warn
+from ..training.convergence import convergence_heard, warn
 from ..training.map_estimate import fit_map
 from ..validation import Array, Seed, check_callback, instance, option, real_number, sampler, whole_number
 from .marginal_likelihood import evidence_function
@@ -31,6 +31,7 @@ def marglik_training(
     rng: Seed = None,
     tol: float = 1e-3,
     max_rounds: int = 200,
+    max_iterations: int | None = None,
     callback: Callable[[int, BayesianModel, Array], object] | None = None,
     **options: Any,
 ) -> tuple[BayesianModel, Array]:
@@ -51,6 +52,10 @@ def marglik_training(
         As in `fit_map`, for the first round; each later round starts from the theta of the last.
     tol, max_rounds
         When to stop.
+    max_iterations
+        The largest number of iterations of a round's training, by default as many as a mode takes. Where they are few,
+        prior and noise are tuned before theta has fitted what only suits the first of them, which is quicker and can
+        end at another, often better mode. Once the numbers have settled, rounds go on to modes.
     callback
         Called as `callback(round, model, theta)`.
     **options
@@ -81,13 +86,14 @@ def marglik_training(
     tol, chosen = real_number("tol", tol, above=0.0), Options(**options)
     check_callback(callback, "(round, model, theta)")
     max_rounds, rng = whole_number("max_rounds", max_rounds, least=1), sampler(rng)
+    few = None if max_iterations is None else whole_number("max_iterations", max_iterations, least=1)
     data = model.check_weighted(X, y, sample_weight)
     subset = chosen.subset(model)
     empty = chosen.no_data(model.likelihood, subset)
     evidence_function(empty, model, np.zeros(model.network.n_params), prior_structure, optimize_noise)
     start = model.network.init(rng) if theta0 is None else model.check_theta(theta0, "theta0")
 
-    rounds = _Rounds(data, start, chosen, subset, prior_structure, tol, max_rounds, callback)
+    rounds = _Rounds(data, start, chosen, subset, prior_structure, tol, max_rounds, few, callback)
     return rounds.run(model, optimize_noise)
 
 
@@ -102,11 +108,12 @@ class _Rounds:
     prior_structure: str
     tol: float
     max_rounds: int
+    few: int | None  # iterations of the training of a round, until the numbers have settled
     callback: Callable[[int, BayesianModel, Array], object] | None
 
     def run(self, model: BayesianModel, noise: bool) -> tuple[BayesianModel, Array]:
         """Return the first pair of model and theta between which MacKay's update moves by at most `tol`."""
-        given, theta = model, self._trained(model, self.start)
+        given, theta, few = model, self._trained(model, self.start, self.few), self.few
         for step in range(1, self.max_rounds + 1):
             fit = add_up(self.options, model, self.subset, theta, self.data)
             evidence = evidence_function(fit, model, theta, self.prior_structure, noise)
@@ -114,17 +121,24 @@ class _Rounds:
                 self.callback(step, model, theta)
             x = evidence.mackay(evidence.start)
             moved = np.abs(x - evidence.start).max()
-            if moved <= self.tol and noise and not evidence.determines_noise(x):
+            if moved <= self.tol and few is not None:
+                few = None
+            elif moved <= self.tol and noise and not evidence.determines_noise(x):
                 warn(NOT_DETERMINED, stacklevel=3)
                 return self.run(given, noise=False)
-            if moved <= self.tol:
+            elif moved <= self.tol:
                 warn_at_edge("evidence", x, stacklevel=4)
                 return model, theta  # the very pair that was judged: another step may lead to another mode
-            model = evidence.model_at(x)
-            theta = self._trained(model, theta)
+            else:
+                model = evidence.model_at(x)
+            theta = self._trained(model, theta, few)
         warn(f"prior and MAP still move by {moved:.2g} > {self.tol:g} after {self.max_rounds} rounds", stacklevel=3)
-        return model, theta
+        return model, theta if few is None else self._trained(model, theta, None)
 
-    def _trained(self, model: BayesianModel, theta0: Array) -> Array:
+    def _trained(self, model: BayesianModel, theta0: Array, few: int | None) -> Array:
+        """Return the theta that training from theta0 leads to, after a few iterations or at a mode."""
         X, y, weight = self.data
-        return fit_map(model, X, y, sample_weight=weight, theta0=theta0)
+        if few is None:
+            return fit_map(model, X, y, sample_weight=weight, theta0=theta0)
+        with convergence_heard():  # no mode is asked for
+            return fit_map(model, X, y, sample_weight=weight, theta0=theta0, max_iterations=few)

@@ -8,7 +8,10 @@ from copy import copy
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import numpy as np
+
 from ..model.bayesian_model import BayesianModel
+from ..model.weights import WeightedData
 from ..posterior.gaussian import Posterior
 from ..predictive.distribution import PredictiveDistribution
 from ..predictive.links import link_of
@@ -61,6 +64,7 @@ class TunableFit(PredictiveDistribution):
         optimize_noise: bool = False,
         X: Any = None,
         y: Any = None,
+        sample_weight: Any = None,
         link_approx: str | None = None,
         budget: float = 0.01,
         callback: Callable[[int, BayesianModel], object] | None = None,
@@ -75,7 +79,8 @@ class TunableFit(PredictiveDistribution):
         Two methods look at predictions of X, y under `link_approx`, and choose a scalar precision: `"held_out"`
         maximises the predictive density of data that the fit has not seen, and `"budget"` takes the weakest prior whose
         averaged predictions cost at most `budget` nats a sample against the plugin's, for which the training data will
-        do. `callback(step, model)` is called with each prior that is tried.
+        do. `sample_weight` (N,) are weights of X, y in these averages over samples. `callback(step, model)` is called
+        with each prior that is tried.
         """
         evidence = evidence_function(self._fitted(), self.model, self.theta, prior_structure, optimize_noise)
         link_of(self.model.likelihood, link_approx, self.model.network.n_outputs)
@@ -84,22 +89,27 @@ class TunableFit(PredictiveDistribution):
             if prior_structure != "scalar" or optimize_noise:
                 received = f"{prior_structure!r} and optimize_noise={optimize_noise}"
                 raise ValueError(refusal("prior_structure", f"'scalar' and no noise with {method!r}", received))
-            if X is None or y is None:
-                raise ValueError(
-                    refusal("X" if X is None else "y", f"{BY_PREDICTIONS[method]} for method={method!r}", None)
-                )
             budget = real_number("budget", budget, above=0.0)
-            X, y = self.model.check_data(X, y)
-            score = PriorScore(self.model, lambda m: self._with(m).predict(X, link_approx, rng=0), y, callback)
+            X, y, weight = self._asked(method, X, y, sample_weight)
+            score = PriorScore(self.model, lambda m: self._with(m).predict(X, link_approx, rng=0), y, weight, callback)
             held_out = method == "held_out"
             model = tune_on_held_out(score) if held_out else tune_to_budget(score, self.predict(X, "plugin"), budget)
-        elif X is not None or y is not None:
-            name, known = "y" if X is None else "X", " or ".join(map(repr, BY_PREDICTIONS))
+        elif any(given is not None for given in (X, y, sample_weight)):
+            name = "sample_weight" if X is None and y is None else "y" if X is None else "X"
+            known = " or ".join(map(repr, BY_PREDICTIONS))
             raise ValueError(refusal(name, f"None but for method={known}, as {method!r} asks no new data", "some"))
         else:
             model = tune(evidence, method, callback)
         self.model, self._posterior = model, None
         return self
+
+    def _asked(self, method: str, X: Any, y: Any, sample_weight: Any) -> WeightedData:
+        """Return the checked data of a method that predicts, without samples of weight 0."""
+        if X is None or y is None:
+            expected = f"{BY_PREDICTIONS[method]} for method={method!r}"
+            raise ValueError(refusal("X" if X is None else "y", expected, None))
+        data = self.model.check_weighted(X, y, sample_weight)
+        return data if sample_weight is None else data.some(np.flatnonzero(data.weight))
 
     def under(self: Self, prior_precision: Any = None, *, sigma_noise: Any = None, temperature: Any = None) -> Self:
         """Return the same fit under another prior precision, noise or temperature.
