@@ -26,8 +26,8 @@ SOLVERS = ("adam", "lbfgs", "sgd")
 LAST_LAYER = {"hessian_structure": "kron", "subset_of_weights": "last_layer"}
 WAYS = {
     "all weights, alpha": {"hessian_structure": "kron", "tune_prior": None},
-    "all weights, evidence": {"hessian_structure": "kron"},
-    "last layer, evidence": LAST_LAYER,
+    "all weights, evidence": {"hessian_structure": "kron", "tune_prior": "marglik"},
+    "last layer, evidence": LAST_LAYER | {"tune_prior": "marglik"},
     "last layer, held-out": LAST_LAYER | {"tune_prior": None},
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +14,11 @@ from sklearn import exceptions
 from sklearn.utils import _safe_indexing, check_consistent_length, check_random_state
 from sklearn.utils.validation import _num_samples
 
+from ..model.weights import WeightedData
 from ..training.convergence import convergence_heard
 from ..validation import Array, class_labels, refusal, sample_weights
+
+PACKAGE = __name__.partition(".")[0]
 
 LARGEST_RATE = 1e18  # of a count; whole numbers of 64 bits end at 9e18
 
@@ -40,6 +44,14 @@ def as_a_whole(estimator: Any) -> Iterator[None]:
         raise
 
 
+def callers_level() -> int:
+    """Return the `stacklevel` at which a warning issued by the caller points to the first line outside the package."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == PACKAGE:
+        frame, level = frame.f_back, level + 1
+    return level
+
+
 def seed_of(random_state: Any) -> int:
     """Return a seed for NumPy's generators from what scikit-learn takes as `random_state`."""
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
@@ -57,6 +69,16 @@ def present(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     at = np.flatnonzero(weight)
     X, y = (part if hasattr(part, "__getitem__") else np.asarray(part) for part in (X, y))
     return _safe_indexing(X, at), _safe_indexing(y, at), weight[at]
+
+
+def gathered(data: WeightedData) -> WeightedData:
+    """Return data with each row once, in one order, and the weights of equal rows added.
+
+    Repeated rows and rows of that weight then are the same numbers to the last bit, and so is all that follows.
+    """
+    rows = np.column_stack([data.X, data.y])
+    _, first, which = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    return WeightedData(data.X[first], data.y[first], np.bincount(which.ravel(), data.weight).astype(float))
 
 
 def codes(y: Any, known: Any, several: bool) -> NDArray[np.intp]:
