@@ -14,8 +14,24 @@ curvature of the loss plus the prior:
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+# BLAS reads how many threads to take while NumPy is loaded, which is before `__main__` runs. The command line, whose
+# matrices are small, takes one where none is chosen; a program that imports the package is left as it is.
+if (
+    (
+        (
+            sys.argv[:1] == ["-m"]  # the module is still being looked for
+            and {"minilaplace", "minilaplace.one_page"} & set(sys.orig_argv)
+        )
+        or os.path.basename("".join(sys.argv[:1])) in ("minilaplace", "minilaplace.exe")
+    )
+    and not {"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"} & os.environ.keys()
+):
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 from .checks import check_equal, check_gradient, check_hessian, check_jacobian
 from .data import toy_data_linear, toy_data_multi, toy_data_non_linear, toy_data_regression

@@ -82,7 +82,7 @@ def finite_curvature(*sums: Array) -> Array:
     """Return the first of some sums over the data, or raise a ValueError if one of them has overflowed."""
     if not all(np.isfinite(part).all() for part in sums):
         expected = "parameters at which loss and curvature of the data are within the range of float64"
-        raise ValueError(refusal("theta", expected, "some that are too large for this data"))
+        raise ValueError(refusal("theta", expected, "some too large for this data: scale X and y, and train again"))
     return sums[0]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,12 @@ from .validation import (
     boolean,
     check_callback,
     check_executor,
+    check_memory,
+    gibibytes,
     instance,
     refusal,
     sampler,
+    short,
     whole_number,
 )
 
@@ -94,7 +97,8 @@ class Laplace(TunableFit):
         self._posterior = None
 
     def __repr__(self) -> str:
-        chosen = ", ".join(f"{name}={value!r}" for name, value in asdict(self.options).items() if value is not None)
+        options = {field.name: getattr(self.options, field.name) for field in fields(self.options)}
+        chosen = ", ".join(f"{name}={short(value)}" for name, value in options.items() if value is not None)
         return f"Laplace({self.model}, {chosen}), n_data={self.n_data}"
 
     def fit(
@@ -161,6 +165,9 @@ class Laplace(TunableFit):
     def sample(self, n_samples: int, rng: Seed = None) -> Array:
         """Draw whole parameter vectors from the posterior, (S, P); those outside the subset stay at the MAP."""
         n_samples = whole_number("n_samples", n_samples, least=1)
+        n_floats = 2 * n_samples * len(self.theta)  # the samples, and the noise that they are made of
+        taken = f"{n_samples} of {len(self.theta)} parameters, which take {gibibytes(n_floats)}"
+        check_memory("n_samples", "fewer samples at a time", taken, n_floats)
         thetas = np.tile(self.theta, (n_samples, 1))
         thetas[:, self.subset.indices] = self.posterior.sample(n_samples, sampler(rng))
         return thetas

@@ -3,6 +3,9 @@
     python -m tests.benchmarks            # the whole table, some minutes with the peer
     python -m tests.benchmarks --quick    # ours alone
 
+The columns `peer` and `ratio` are empty where laplace-torch is not installed (`pip install laplace-torch`) or left out,
+`of BLAS` is for full fits of all weights alone.
+
 Ratios of one run are what to look at: machines are noisy, and this is no test. A fit includes the factorisation that
 the first prediction needs, on both sides, and a prediction all that many points are worth making first; the peer is
 called in the batches that suit it best, and both must give the same numbers. `of BLAS` compares a fit's GGN with
@@ -143,13 +146,19 @@ def exponent(sizes, axis, values):
 
 def main():
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        "python -m tests.benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="leave the peer out")
-    with_peer = find_spec("laplace") is not None and not parser.parse_args().quick
+    quick = parser.parse_args().quick
+    with_peer = not quick and find_spec("laplace") is not None
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     threads = os.environ.get("OPENBLAS_NUM_THREADS", "all")
     print(f"{os.cpu_count()} cores, {threads} BLAS threads, {blas['name']} {blas['version']}, NumPy {np.__version__}, "
           f"Python {platform.python_version()}", flush=True)  # fmt: skip
+    if not with_peer:
+        why = "left out by --quick" if quick else "not installed: pip install laplace-torch"
+        print(f"peer and ratio are empty, as laplace-torch is {why}", flush=True)
     columns = "work", "N", "fit, ms", "peer", "ratio", "predict, ms", "peer", "ratio", "of BLAS", "memory, MB"
     print("| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|", flush=True)
     for sizes, N, n_points, structure, subset, *batches in TASKS:

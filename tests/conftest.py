@@ -1,5 +1,38 @@
-"""One BLAS thread for each test process: the cores are the processes', and small matrices are quicker with one."""
+"""What holds for all tests: one BLAS thread for each process, no hurry, and what is skipped without `--everything`.
+
+The cores are the processes', and small matrices are quicker with one thread. No test depends on the machine's speed.
+`python -m pytest` runs what the extra `test` is enough for; tests of more than the library, which need other packages,
+or take long, say so when they are skipped. `python -m pytest --everything` skips neither, and a package that is missing
+is an error; so CI calls it.
+"""
 
 import os
+from importlib.util import find_spec
+
+import pytest
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from hypothesis import HealthCheck, settings  # it imports NumPy, whose threads are chosen above
+
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--everything", action="store_true", help="skip neither what needs the extra `ci` nor what takes long"
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    """Skip, with the reason, the tests that are marked `long`, or `needs` with a module that is not there."""
+    if config.getoption("everything"):
+        return
+    for item in items:
+        needed = {name for mark in item.iter_markers("needs") for name in mark.args}
+        missing = sorted(name for name in needed if find_spec(name) is None)
+        if missing:
+            item.add_marker(pytest.mark.skip(reason=f"needs {', '.join(missing)}: pip install -e '.[ci]'"))
+        elif item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="takes long: python -m pytest --everything"))

@@ -64,8 +64,10 @@ def cell(difference):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--splits", type=int, default=8)
+    parser = argparse.ArgumentParser(
+        "python -m tests.held_out", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--splits", type=int, default=8, help="random splits of each data set (default: 8)")
     n_splits = parser.parse_args().splits
     print("| " + " | ".join(["data", "solver", "MLP", *WAYS]) + " |")
     print("|" + "---|" * (3 + len(WAYS)))

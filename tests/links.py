@@ -11,6 +11,7 @@ The last column names the nearer of `mean_field` and `probit`, or neither if the
 which that addition cancels, is within two of its own standard errors.
 """
 
+import argparse
 from typing import NamedTuple
 
 import numpy as np
@@ -138,6 +139,9 @@ def digits(value):
 
 
 def main():
+    argparse.ArgumentParser(
+        "python -m tests.links", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     columns = ["plugin", "probit", "mean_field", "bridge", "bridge_norm", "mc", "nn"]
     print("| " + " | ".join(["data", "logits", "prior", *columns, "nearer"]) + " |")
     print("|" + "---|" * (4 + len(columns)))

@@ -41,6 +41,7 @@ INNER = {
     "one_page",  # to be read, without checks
     "calibration.classes.probabilities",
     "network.pairs",
+    "network.modules",
     "network.second_order",
     "parallel",
     "evidence.tunable_fit",
@@ -91,7 +92,11 @@ INNER = {
     "training.adam.Adam.descend",
     "model.bayesian_model.BayesianModel.pull",
     "training.map_estimate.check_finite",
+    "training.map_estimate.descended",
+    "training.advice",
+    "evidence.tuning.at_edge",
     "__main__",
+    "figures",  # the main job, whose arguments the command line checks
     "curvature.Contribution",
     "curvature.contributions",
     "curvature.finite_curvature",

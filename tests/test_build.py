@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
 
+pytestmark = pytest.mark.needs("jupytext", "nbclient", "nbformat", "ipykernel")
 SCRIPT = Path(__file__).parents[1] / "tutorials" / "build.py"
 
 GOOD = """\
@@ -42,6 +42,8 @@ def build(folder, *arguments):
 
 
 def test_a_notebook_is_the_same_each_time_and_a_check_names_the_cell_that_is_not(tmp_path):
+    import nbformat
+
     script, written = tmp_path / "01_good.py", tmp_path / "01_good.ipynb"
     script.write_text(GOOD)
     assert build(tmp_path, "--check").stderr == "01_good: its notebook is missing\n"
@@ -104,10 +106,27 @@ def test_what_a_reader_should_not_see_is_named_and_not_written(tmp_path):
 def test_a_cell_without_an_end_is_named_and_not_written(tmp_path):
     script = tmp_path / "01_long.py"
     script.write_text("# %%\nprint(1)\n\n# %%\nwhile True:\n    pass\n")
-    built = runpy.run_path(str(SCRIPT))
-    built["work"].__globals__["TIMEOUT"] = 2
-    assert built["work"](script, False).startswith("01_long, cell-002: CellTimeoutError: ")
+    build = runpy.run_path(str(SCRIPT))["work"]
+    start = build.__globals__["NotebookClient"]
+
+    def client(notebook, *, timeout, **options):
+        assert timeout == build.__globals__["TIMEOUT"] >= 300
+        return start(notebook, timeout_func=lambda cell: 1 if "while" in cell.source else None, **options)
+
+    build.__globals__["NotebookClient"] = client  # the other cells may take as long as a busy machine needs
+    assert build(script, False).startswith("01_long, cell-002: CellTimeoutError: ")
     assert not script.with_suffix(".ipynb").exists()
+
+
+def test_what_is_missing_is_named_with_the_extra_before_any_work(tmp_path, monkeypatch):
+    main = runpy.run_path(str(SCRIPT))["main"]
+    monkeypatch.setitem(main.__globals__["NEEDED"], "site", ["sphinx", "no_such_package"])
+    with pytest.raises(SystemExit, match=r"^site needs no_such_package: pip install -e '\.\[site\]'$"):
+        main(["site", str(tmp_path)])
+    monkeypatch.setitem(sys.modules, "nbclient", None)
+    with pytest.raises(SystemExit, match=r"^tutorials/build\.py needs nbclient: pip install -e '\.\[site\]'$"):
+        runpy.run_path(str(SCRIPT))
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("number", ["99", "1"])

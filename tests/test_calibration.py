@@ -226,7 +226,7 @@ def test_crps_is_the_integral_of_the_squared_difference_of_distribution_function
     y = mean + z * sd
 
     def squared_difference(t):
-        x = (t - mean) / (sd * math.sqrt(2))  # math's erfc is quick: hypothesis has a deadline
+        x = (t - mean) / (sd * math.sqrt(2))  # math's erfc is quicker than SciPy's for a number
         return (math.erfc(-x if t < y else x) / 2) ** 2
 
     around = [k for k in (-end, *range(-8, 9, 2), end) if abs(k - z) > 0.01]  # slivers are hard to integrate

@@ -331,7 +331,7 @@ def test_rtol_is_the_relative_error_that_is_let_through() -> None:
         ([-np.inf, 1.0], ValueError, r"theta: expected finite numbers, received -inf at index \(0,\)"),
         ([1j, 1.0], TypeError, "theta: expected real numbers, .*, received dtype complex128"),
         (["1", "2"], TypeError, "theta: expected real numbers, .*, received dtype <U1"),
-        (None, TypeError, "theta: expected real numbers, .*, received dtype object"),
+        (None, TypeError, "theta: expected real numbers, .*, received None"),
     ],
 )
 @pytest.mark.parametrize("check", [check_gradient, check_jacobian, check_hessian])
@@ -347,11 +347,11 @@ def test_bad_functions_are_named(check: Callable[..., Check], derivative: str) -
     theta = np.ones(2)
     with pytest.raises(TypeError, match=r"fun: expected a function of theta, received 1\.0"):
         check(1.0, np.ones_like, theta)
-    with pytest.raises(TypeError, match=f"{derivative}: expected a function of theta, received array"):
+    with pytest.raises(TypeError, match=f"{derivative}: expected a function of theta, received an array of shape"):
         check(np.sum, theta, theta)
     with pytest.raises(TypeError, match=r"fun\(theta\): expected real numbers, .* received dtype complex128"):
         check(lambda t: 1j, np.ones_like, theta)
-    with pytest.raises(TypeError, match=f"{derivative}\\(theta\\): expected real numbers, .* received dtype object"):
+    with pytest.raises(TypeError, match=f"{derivative}\\(theta\\): expected real numbers, .* received None"):
         check(np.sum, lambda t: None, theta)
 
 
@@ -730,7 +730,7 @@ def test_a_function_that_is_or_returns_a_gap_fails_and_says_so(name: str) -> Non
     ("name", "received", "expected", "rtol", "error", "message"),
     [
         (1, 1, 1, 0.1, TypeError, "name: expected a string, received 1"),
-        ("it", None, 1, 0.1, TypeError, "received: expected real numbers, .*, received dtype object"),
+        ("it", None, 1, 0.1, TypeError, "received: expected real numbers, .*, received None"),
         ("it", "1", 1, 0.1, TypeError, "received: expected real numbers, .*, received dtype <U1"),
         (
             "it",

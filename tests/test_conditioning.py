@@ -313,10 +313,14 @@ def test_a_curvature_beyond_the_range_is_refused():
 def test_a_start_of_infinite_loss_is_refused():
     with pytest.raises(ValueError, match=r"^theta0: expected one that leads to a loss within the range"):
         fit_map(HETERO, X2, Y2, theta0=EXTREME)
+    with pytest.raises(ValueError, match=r"a loss of (inf|nan): scale X and y, or start nearer to 0$"):
+        fit_map(HETERO, X2, Y2, theta0=EXTREME)
 
 
 def test_steps_beyond_the_range_are_refused_by_name():
     with pytest.raises(ValueError, match=r"^learning_rate: expected one that leads to a loss"):
+        fit_map(HETERO, X2, Y2, method="adam", learning_rate=1e4, epochs=3, rng=0)
+    with pytest.raises(ValueError, match=r": take a smaller one$"):
         fit_map(HETERO, X2, Y2, method="adam", learning_rate=1e4, epochs=3, rng=0)
 
     with pytest.raises(ValueError, match=r"^learning_rate: expected one that leads to a loss"):

@@ -22,7 +22,8 @@ def accumulated(curvature, problem, full=None, batch_size=None):
     """Add up what a problem contributes, to `full` if there is one."""
     subset = select(problem.model.network, "all")
     full = full or Full(subset)
-    full.add_up(contributions(curvature, *problem, subset, batch_size))
+    model, theta, *data = problem
+    full.add_up(contributions(curvature, model, theta, model.check_weighted(*data, None), subset, batch_size))
     return full
 
 
@@ -136,7 +137,7 @@ def test_the_last_layers_curvature_is_a_block_of_the_whole(typical, name, n_laye
     P = len(theta)
     last = Full(select(model.network, "subnetwork", np.arange(P - n_params, P)))
     assert last.subset.n_layers == n_layers
-    last.add_up(contributions(name, model, theta, X, y, last.subset))
+    last.add_up(contributions(name, model, theta, model.check_weighted(X, y, None), last.subset))
     assert_close(last.matrix(), FUNCTIONS[name](*typical)[-n_params:, -n_params:])
 
 

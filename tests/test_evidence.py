@@ -1,5 +1,6 @@
 """The evidence is exact where it can be, its gradient is its derivative, and priors chosen by it are stationary."""
 
+import warnings
 from copy import copy
 from dataclasses import replace
 
@@ -32,7 +33,7 @@ from minilaplace.evidence import PriorScore, tune_on_held_out, tune_to_budget
 from minilaplace.evidence.marginal_likelihood import LOG_BOUNDS, evidence_function
 from minilaplace.predictive.outputs import OutOfRangeError
 from minilaplace.structures.fit import STRUCTURES
-from minilaplace.training import is_mode
+from minilaplace.training import convergence, is_mode, map_estimate
 
 each_structure = pytest.mark.parametrize("structure", STRUCTURES)
 BLOCKS = {
@@ -314,7 +315,7 @@ def test_a_budget_takes_the_weakest_prior_above_which_it_holds_everywhere(kind, 
 
 @pytest.mark.parametrize("method", ["budget", "held_out"])
 def test_whole_weights_are_repeated_rows_to_the_methods_that_predict(method):
-    X, y = toy_data_regression(60, noise=0.3, rng=0)
+    X, y = toy_data_regression(60, noise=0.3, rng=2)
     model = BayesianModel(MLP(1, 6, 1), Gaussian(0.3))
     theta = fit_map(model, X[:30], y[:30], rng=0)
     weight, X_new, y_new = np.arange(30) % 4, X[30:], y[30:]
@@ -559,7 +560,89 @@ def test_too_few_rounds_are_a_warning():
         marglik_training(model, X, y, rng=0, max_rounds=1)
 
 
+def recorded(call):
+    """Return the texts of all warnings of a call, and what it returns."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = call()
+    assert all(warning.category is ConvergenceWarning and warning.filename == __file__ for warning in caught)
+    return [str(warning.message) for warning in caught], result
+
+
+def test_what_every_round_of_training_would_warn_of_is_said_once():
+    X, y = toy_data_non_linear(80, rng=0)
+    model, rounds = BayesianModel(MLP(2, 4, 1, activation="relu"), Bernoulli()), []
+    callback = lambda step, *_: rounds.append(step)  # noqa: E731
+    (message,), (model, theta) = recorded(lambda: marglik_training(model, X, y, rng=0, max_rounds=3, callback=callback))
+    assert rounds == [1, 2, 3]
+    assert message.count("fit_map stopped") == 1
+    assert message.startswith("prior and MAP still move by")
+    assert f"at loss {model.loss(theta, X, y):.6g}" in message  # of the theta that is returned
+
+
+def test_columns_of_x_that_are_not_scaled_are_said_once_and_first(monkeypatch):
+    said = []
+    monkeypatch.setattr(warnings, "warn", lambda message, *_, **__: said.append(message))
+    X, y = toy_data_non_linear(80, rng=0)
+    model = BayesianModel(MLP(2, 2, 1), Bernoulli())
+    marglik_training(model, X * [1, 1e4], y, rng=0, max_rounds=2, callback=lambda step, *_: said.append(step))
+    assert said[0].startswith("X: column 1 has entries up to")
+    assert said[1:3] == [1, 2]
+    assert len(said) == 4
+    assert "training may be slow" not in said[3]
+
+
+def test_what_no_longer_holds_of_the_last_theta_is_not_said(monkeypatch):
+    trained = []
+
+    def first_short_of_a_mode(*arguments):
+        trained.append(arguments)
+        if len(trained) == 1:
+            convergence.warn("short of a mode")
+        return map_estimate.descended(*arguments)
+
+    monkeypatch.setattr("minilaplace.evidence.joint.descended", first_short_of_a_mode)
+    X, Y = linear_data()
+    messages, _ = recorded(lambda: marglik_training(BayesianModel(MLP(3, 1), Gaussian(0.4)), X, Y, rng=0))
+    assert messages == []
+    assert len(trained) > 1
+
+
 # --- yesterday's posterior
+
+
+def error_after_parts(model, X, y, truth, n_kept):
+    """Return the error after eight parts, where the prior takes over all samples but those that are kept."""
+    theta, kept = model.network.init(0), np.array([], dtype=int)
+    for part in np.array_split(np.arange(len(X)), 8):
+        together = np.random.default_rng(part[0]).permutation([*kept, *part])
+        theta = fit_map(model, X[together], y[together], theta0=theta)
+        kept, let_go = together[:n_kept], together[n_kept:]
+        if len(let_go):
+            model = Laplace(model, theta).fit(X[let_go], y[let_go]).as_prior()
+    return error_of(model, theta, truth)
+
+
+def error_of(model, theta, truth):
+    x = np.linspace(-2, 2, 200)[:, None]
+    return np.sqrt(np.mean((model.network.forward(theta, x)[:, 0] - truth(x[:, 0])) ** 2))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_in_small_parts_a_network_loses_most_and_a_few_kept_samples_bring_it_back(seed):
+    def truth(x):
+        return np.sin(3 * x) + 0.3 * x
+
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(-2, 2, (40, 1))
+    y = truth(X[:, 0]) + 0.1 * rng.normal(size=40)
+    model = BayesianModel(MLP(1, 8, 1), Gaussian(0.1), 0.3)
+    at_once = error_of(model, fit_map(model, X, y, rng=0), truth)
+    nothing_kept, ten_kept, all_kept = (error_after_parts(model, X, y, truth, n) for n in (0, 10, 40))
+    assert at_once < 0.15
+    assert all_kept < 0.15
+    assert nothing_kept > 2 * at_once
+    assert ten_kept < 0.75 * nothing_kept
 
 
 @pytest.mark.parametrize("structure", ["full", "gp", "lowrank", "diag"])
@@ -613,7 +696,10 @@ NOISE = "sigma_noise: expected None for Bernoulli, which has no such noise, rece
         (lambda la: la.optimize_prior_precision("held_out"), "X: expected held-out data"),
         (lambda la: la.optimize_prior_precision("held_out", prior_structure="diag"), "prior_structure: expected 'sc"),
         (lambda la: la.log_marginal_likelihood(-1.0), "prior_precision: expected a finite number greater than 0"),
-        (lambda la: la.log_marginal_likelihood(np.ones(4)), r"prior_precision: expected shape \(3,\)"),
+        (
+            lambda la: la.log_marginal_likelihood(np.ones(4)),
+            r"prior_precision: expected a number, shape",
+        ),
         (lambda la: la.log_marginal_likelihood(sigma_noise=0.3), NOISE),
         (lambda la: Laplace(la.model, la.theta).log_marginal_likelihood(), "Laplace: expected a fit to data before"),
         (lambda la: Laplace(la.model, la.theta).optimize_prior_precision(), "Laplace: expected a fit to data before"),

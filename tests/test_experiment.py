@@ -1,7 +1,7 @@
 """The experiment runs, its table is whole, and README and tutorial say what the table says."""
 
 import csv
-import resource
+import os
 import signal
 import subprocess
 import sys
@@ -29,31 +29,39 @@ COSTS = ("train_cost", "predict_cost")
 
 def start_quick(out):
     command = [sys.executable, "-W", "error", ROOT / "tutorials" / "experiment.py", "--quick", "--out", out]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=out.parent)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(
+        command, **pipes, cwd=out.parent, preexec_fn=heed_interrupts if os.name == "posix" else None
+    )
+
+
+def heed_interrupts():
+    """Undo what a shell does to a run in the background, whose processes ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory):
-    """Return the folder, output, and seconds of CPU of a quick run."""
+    """Return the folder and output of a quick run."""
     folder = tmp_path_factory.mktemp("quick")
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     process = start_quick(folder / "quick.csv")
     out, err = process.communicate()
     assert process.returncode == 0, err
-    return folder, out, err, resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+    return folder, out, err
 
 
 # --- runs
 
 
-def test_quick_mode_runs_end_to_end_in_less_than_a_minute(quick):
-    folder, out, err, seconds = quick
+@pytest.mark.long
+def test_quick_mode_runs_end_to_end(quick):
+    folder, out, err = quick
     assert [path.name for path in folder.iterdir()] == ["quick.csv"]
     assert "2 of 2" in err
     assert out.count("\n") == len(judge.read(folder / "quick.csv"))
-    assert seconds < 60
 
 
+@pytest.mark.long
 def test_the_table_is_what_the_code_computes(quick):
     # Wine's first split, but for HMC and the times; four digits are kept, and other BLAS round otherwise.
     new = {tuple(row[w] for w in WORDS): row for row in judge.read(quick[0] / "quick.csv") if row["dataset"] == "wine"}

@@ -7,11 +7,11 @@ from contextlib import ExitStack
 
 import numpy as np
 import pytest
-from distributed import Client, LocalCluster
 from problems import random_problem
 
 from minilaplace import MLP, BayesianModel, Categorical, Laplace, marglik_training
 from minilaplace.curvature import empirical_fisher, ggn, hessian
+from minilaplace.model import WeightedData
 from minilaplace.sklearn import LaplaceClassifier
 from minilaplace.structures.fit import KEPT, STRUCTURES
 from minilaplace.validation import memory
@@ -19,12 +19,17 @@ from minilaplace.validation import memory
 each_structure = pytest.mark.parametrize("structure", STRUCTURES)
 
 
-@pytest.fixture(scope="module", params=["threads", "fork processes", "spawn processes", "dask"])
+DASK = pytest.param("dask", marks=pytest.mark.needs("distributed"))
+
+
+@pytest.fixture(scope="module", params=["threads", "fork processes", "spawn processes", DASK])
 def executor(request):
     with ExitStack() as stack:
         if request.param == "threads":
             pool = ThreadPoolExecutor(2)
         elif request.param == "dask":
+            from distributed import Client, LocalCluster
+
             one_worker = {"n_workers": 1, "threads_per_worker": 2, "processes": False}
             cluster = stack.enter_context(LocalCluster(**one_worker, dashboard_address=None, silence_logs=50))
             pool = stack.enter_context(Client(cluster)).get_executor()
@@ -82,13 +87,10 @@ def test_shards_are_few_and_large_and_cover_the_data(monkeypatch):
     model, theta, X, y = random_problem(n_samples=20)
     executor = Recording()
     Laplace(model, theta).fit(X, y, executor=executor)
-    shards = [
-        [argument for argument in job if isinstance(argument, np.ndarray) and len(argument) < 20]
-        for job in executor.jobs
-    ]
-    assert [len(shard[0]) for shard in shards] == [7, 7, 6]
-    np.testing.assert_array_equal(np.concatenate([shard[0] for shard in shards]), X)
-    np.testing.assert_array_equal(np.concatenate([shard[1] for shard in shards]), y)
+    shards = [argument for job in executor.jobs for argument in job if isinstance(argument, WeightedData)]
+    assert [len(shard.X) for shard in shards] == [7, 7, 6]
+    for part, whole in zip(zip(*shards, strict=True), (X, y, np.ones(20)), strict=True):
+        np.testing.assert_array_equal(np.concatenate(part), whole)
 
 
 @pytest.mark.parametrize("override", [True, False])
@@ -275,7 +277,22 @@ def test_a_jacobian_a_second_order_term_and_a_dense_prior_too_large_are_refused(
     assert message.startswith("X: expected fewer samples at a time, received 1000 samples, whose Jacobian takes 17.8 G")
     assert "takes 424 GiB" in refused_at_once(lambda: LARGE.second_order(theta, X, np.zeros((1000, 10))))
     la = Laplace(BayesianModel(LARGE, Categorical()), theta, hessian_structure="diag").fit(DIGITS, NUMERALS)
-    assert "takes 424 GiB" in refused_at_once(la.as_prior)
+    said = refused_at_once(la.as_prior)
+    assert "takes 424 GiB" in said
+    assert "fewer parameters, or training on all data again" in said
+
+
+@pytest.mark.usefixtures("machine")
+def test_what_is_asked_of_a_large_posterior_is_refused_with_what_it_can_do_instead():
+    model = BayesianModel(LARGE, Categorical())
+    for structure in ("diag", "kron"):
+        la = Laplace(model, np.zeros(LARGE.n_params), hessian_structure=structure).fit(DIGITS, NUMERALS)
+        for dense in (la.posterior.precision, la.posterior.covariance):
+            assert "its variance, samples and predictions, which need no dense matrix" in refused_at_once(dense)
+        assert la.posterior.variance().shape == (LARGE.n_params,)
+        said = refused_at_once(lambda la=la: la.sample(10_000))
+        assert said.startswith("n_samples: expected fewer samples at a time, received 10000 of 238510 parameters")
+        assert la.sample(2, rng=0).shape == (2, LARGE.n_params)
 
 
 @each_structure

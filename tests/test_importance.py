@@ -324,7 +324,7 @@ def test_other_data_than_the_fits_is_refused_before_a_number_is_drawn():
     la, X, y = logistic("separable", 1.0)
     rng = np.random.default_rng(0)
     for other in [(X[:-1], y[:-1]), (X, 1 - y), (X + 1e-6, y), (np.vstack([X, X]), np.append(y, y))]:
-        with pytest.raises(ValueError, match=r"^X: expected the data of the fit, 60 samples with a negative log-l"):
+        with pytest.raises(ValueError, match=r"^X: expected the data of the fit, whose "):
             importance_sample(la, *other, rng=rng)
     assert rng.bit_generator.state == np.random.default_rng(0).bit_generator.state
     order = np.random.default_rng(1).permutation(60)
@@ -347,7 +347,7 @@ def test_whole_sample_weights_are_repeated_rows():
     expected = importance_sample(repeated, np.repeat(X, w, axis=0), np.repeat(y, w), 50, rng=0)
     np.testing.assert_allclose(received.log_weights, expected.log_weights, rtol=0, atol=1e-10)
     assert received.log_marginal_likelihood == pytest.approx(expected.log_marginal_likelihood, abs=1e-10)
-    with pytest.raises(ValueError, match=r"^X: expected the data of the fit, 60 samples with"):
+    with pytest.raises(ValueError, match=r"^X: expected the data of the fit, whose "):
         importance_sample(weighted, X, y, 50, rng=0)
 
 

@@ -11,17 +11,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 from problems import assert_close
+from scipy.special import expit, softmax
+from sklearn.neural_network import MLPClassifier
 
 from minilaplace import (
     MLP,
     BayesianModel,
+    Bernoulli,
     Categorical,
+    Gaussian,
     Laplace,
     from_layers,
     from_torch,
     to_layers,
     to_state_dict,
 )
+from minilaplace.sklearn.mlp import matching_precision
 
 with np.load(Path(__file__).with_name("torch_modules.npz")) as file:
     RECORDS = dict(file)
@@ -32,19 +37,19 @@ REFUSED = {
     "convolution": "layer 0: expected one of Linear, Tanh, .*, received Conv1d",
     "layer norm": "layer 1: expected one of Linear, Tanh, .*, received LayerNorm",
     "batch norm": "layer 1: expected one of Linear, Tanh, .*, received BatchNorm1d",
-    "no bias": "layer 2: expected a Linear's weight and bias, received weight$",
+    "no bias": "layer 2: expected a Linear's weight and bias, received weight alone: give it a bias of zeros, layer",
     "weight norm": "layer 0: expected one of Linear, Tanh, .*, received ParametrizedLinear",
     "two activations": "after layer 2: expected 'tanh', as after every other Linear, received 'relu'",
     "one gap": "after layer 2: expected 'tanh', as after every other Linear, received 'identity'",
     "two in one place": "after layer 0: expected 'tanh', as after every other Linear, received 'tanh' and 'tanh'",
-    "dropout in training": "layer 2: expected Dropout with training=False, received training=True",
+    "dropout in training": "layer 2: expected Dropout with training=False, received training=True: call module.eval",
     "approximate gelu": "layer 1: expected GELU with approximate='none', received approximate='tanh'",
     "steep softplus": "layer 1: expected Softplus with beta=1, received beta=2",
-    "probabilities": "after layer 2: expected nothing, as the likelihood goes on, received 'sigmoid'",
-    "softmax": "layer 3: expected one of Linear, Tanh, .*, received Softmax",
+    "probabilities": "after layer 2: expected nothing, as the likelihood goes on, received 'sigmoid': leave it out",
+    "softmax": "layer 3: expected one of Linear, Tanh, .*, received Softmax of .*: leave it out, as",
     "activation first": "layer 0: expected a Linear before the first activation, received Tanh",
     "one linear twice": "source: expected a Linear of its own for every layer, received weights that two of them share",
-    "forward of its own": "layer 0: expected one of Linear, Tanh, .*, received Residual",
+    "forward of its own": "layer 0: expected one of .*, received Residual of __main__: where .* pass module.state_dict",
     "name of PyTorch's": "layer 1: expected one of Linear, .* of torch.nn, received SiLU of __main__",
     "linear's forward": "layer 0: expected one of Linear, .* of torch.nn, received Shifted of __main__",
     "sequential's forward": "layer 0: expected one of Linear, .* of torch.nn, received Sequential of __main__",
@@ -186,7 +191,7 @@ def test_a_module_that_is_no_mlp_is_refused_by_its_layer(name):
         ),
         ("layer norm", "layer '1': expected W of shape (out, 4) and b of shape (out,), received W of shape (4,)"),
         ("batch norm", "layer '1': expected a Linear's weight and bias, received weight and bias and running_mean"),
-        ("no bias", "layer '2': expected a Linear's weight and bias, received weight"),
+        ("no bias", "layer '2': expected a Linear's weight and bias, received weight alone: give it a bias of zeros"),
     ],
 )
 def test_a_state_dict_that_is_no_mlps_is_refused_by_its_layer(name, message):
@@ -216,6 +221,20 @@ def test_what_is_no_module_is_refused(source):
         from_torch(source)
     with pytest.raises(ValueError, match="layers: expected at least one with W and b, received none"):
         from_torch({})
+
+
+def test_what_an_error_advises_makes_a_network_of_it():
+    tensors = state_dict("no bias")
+    state = tensors | {"2.bias": np.zeros(len(tensors["2.weight"].detach().numpy()))}
+    network, theta = from_torch(state, "relu")
+    assert_close(network.layers(theta)[-1][0], tensors["2.weight"].detach().numpy())
+    training = stand_in("dropout in training")
+    for layer in training:
+        layer.training = False  # as eval() does
+    assert from_torch(training)[0].n_outputs > 0
+    outputs = stand_in("softmax")
+    outputs._layers = outputs._layers[:-1]
+    assert from_torch(outputs)[0].n_outputs > 0
 
 
 # --- layers, in and out
@@ -291,3 +310,64 @@ def test_what_goes_out_is_checked():
     for names in (["a"], ["a", "a"]):
         with pytest.raises(ValueError, match="names: expected 2 different names, received"):
             to_state_dict(network, np.ones(13), names)
+
+
+# --- what the README says to PyTorch's users
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+PENALTIES = dict(re.findall(r"^\| ((?:`\w+Loss\(\)`|scikit-learn's).*?) \| `(.*)` \|$", README, flags=re.MULTILINE))
+
+
+def test_its_five_lines_run_on_a_module_of_pytorchs():
+    (code,) = re.findall(r"```py\n(.*?)```", README, flags=re.DOTALL)
+    name = next(name for name in ACCEPTED if RECORDS[f"{name}/outputs"].shape[1] > 2)
+    C = RECORDS[f"{name}/outputs"].shape[1]
+    names = {"module": stand_in(name), "X": X, "y": np.arange(len(X)) % C, "weight_decay": 0.01, "X_new": X[:3]}
+    exec(compile(code, "README.md", "exec"), names)
+    assert names["p"].shape == (3, C)
+    np.testing.assert_allclose(names["p"].sum(axis=1), 1.0, rtol=1e-14)
+    np.testing.assert_array_equal(names["la"].theta, from_torch(stand_in(name))[1])
+
+
+def mean_cross_entropy(f, y):
+    return -np.mean(np.log(softmax(f, axis=1)[np.arange(len(y)), y]))
+
+
+def mean_binary_cross_entropy(f, y):
+    return -np.mean(y * np.log(expit(f[:, 0])) + (1 - y) * np.log(expit(-f[:, 0])))
+
+
+def mean_squared_error(f, y):
+    return np.mean((f - y) ** 2)
+
+
+@pytest.mark.parametrize(
+    ("loss", "likelihood", "C"),
+    [
+        (mean_cross_entropy, Categorical(), 3),
+        (mean_binary_cross_entropy, Bernoulli(), 1),
+        (mean_squared_error, Gaussian(0.3), 2),
+    ],
+)
+def test_a_weight_decay_on_a_mean_loss_is_the_prior_that_it_says(loss, likelihood, C):
+    # PyTorch's definitions of the three losses; its weight_decay adds weight_decay * theta to the gradient.
+    rng = np.random.default_rng(0)
+    N, weight_decay = 40, 0.02
+    network, inputs = MLP(2, 5, C), rng.normal(size=(N, 2))
+    y = rng.normal(size=(N, C)) if isinstance(likelihood, Gaussian) else np.arange(N) % max(C, 2)
+    row = "MSELoss" if isinstance(likelihood, Gaussian) else "CrossEntropyLoss"
+    (formula,) = [PENALTIES[trained] for trained in PENALTIES if row in trained]
+    precision = eval(formula, {"N": N, "C": C, "weight_decay": weight_decay, "sigma_noise": 0.3})
+    model = BayesianModel(network, likelihood, prior_precision=precision)
+    thetas = rng.normal(size=(4, network.n_params))
+    theirs = [loss(network.forward(t, inputs), y) + weight_decay / 2 * t @ t for t in thetas]
+    ours = [model.loss(t, inputs, y) for t in thetas]
+    scale = N * C / (2 * 0.3**2) if isinstance(likelihood, Gaussian) else N
+    np.testing.assert_allclose(np.diff(ours), scale * np.diff(theirs), rtol=1e-12)  # up to a constant, the same
+
+
+@pytest.mark.parametrize(("solver", "B"), [("lbfgs", 60), ("adam", 15), ("sgd", 60)])
+def test_scikit_learns_alpha_is_the_prior_that_it_says(solver, B):
+    (formula,) = [PENALTIES[trained] for trained in PENALTIES if "scikit-learn" in trained]
+    mlp = MLPClassifier(solver=solver, batch_size=B, alpha=0.3)
+    assert eval(formula, {"N": 60, "alpha": 0.3, "B": B}) == pytest.approx(matching_precision(mlp, 60), rel=1e-15)

@@ -156,6 +156,27 @@ def test_its_rivals_average_over_labels_too():
     np.testing.assert_allclose(truth, both()[0].predict(X_NEW, "quadrature"), rtol=0, atol=0.1)
 
 
+def test_a_sample_is_left_out_with_all_its_labels():
+    together, each = both()
+    for link in ("probit", "quadrature"):
+        expected = [la.leave_one_out(X, y, link) for la, y in zip(each, Y.T, strict=True)]
+        assert_close(together.leave_one_out(X, Y, link), np.column_stack(expected), 1e-11)
+
+
+def test_each_label_tells_by_itself_and_all_together_what_they_tell_of_their_own_weights():
+    together, each = both()
+    assert_close(together.information_gain(X_NEW, rng=0), together.uncertainty(X_NEW, rng=0).epistemic)
+    assert together.information_gain(X_NEW, rng=0).shape == (20, C)
+    joint = sum(la.information_gain(X_NEW, joint=True) for la in each)
+    assert together.information_gain(X_NEW, joint=True) == pytest.approx(joint, rel=1e-10)
+
+
+def test_a_budget_counts_the_nats_of_all_labels_of_a_sample():
+    la = both()[0].optimize_prior_precision("budget", X=X, y=Y, budget=0.01)
+    cost = (Bernoulli().log_score(la.predict(X, "plugin"), Y) - Bernoulli().log_score(la.predict(X), Y)).mean()
+    assert 0.0099 < cost <= 0.01
+
+
 def test_scores_take_one_label_at_a_time():
     p, y = both()[0].predict(X), Y
     for score in (negative_log_likelihood, brier_score):

@@ -120,13 +120,34 @@ def test_at_any_temperature_it_is_n_refits_at_this_temperature(temperature, stru
 @EXACT
 def test_a_noise_and_a_prior_exchanged_after_the_fit_are_those_of_the_refits(structure):
     rng = np.random.default_rng(3)
-    X, y, J = rng.normal(size=(9, 3)), rng.normal(size=(9, 2)), None
+    X, y = rng.normal(size=(9, 3)), rng.normal(size=(9, 2))
     J, precision = rows_of(X, 2), 0.3 * np.eye(8)
     theta, _ = regression(J, y, precision, np.zeros(8), np.array([0.5, 0.5]))
     before = Laplace(BayesianModel(MLP(3, 2), Gaussian(2.0), 5.0), theta, hessian_structure=structure).fit(X, y)
     la = before.under(0.3, sigma_noise=0.5)
     expected = refitted(J, y, precision, np.zeros(8), np.array([0.5, 0.5]))
     assert_close(np.array(la.leave_one_out(X, y)), expected)
+
+
+@EXACT
+def test_a_sample_is_left_out_with_all_its_weight(structure):
+    # Weights divide the noise variances of a regression; a weight of 0 is a sample that the fit has not seen anyway.
+    rng = np.random.default_rng(8)
+    X, y, weight = rng.normal(size=(9, 3)), rng.normal(size=(9, 2)), np.array([2, 0.5, 0, 1, 3, 1, 0.1, 0, 4])
+    J, precision, sigma, found = rows_of(X, 2), 0.3 * np.eye(8), np.array([0.5, 0.5]), np.empty((2, 9, 2))
+    root = np.sqrt(weight)[:, None]
+    theta, _ = regression(root[:, :, None] * J, root * y, precision, np.zeros(8), sigma)
+    for n in range(9):
+        k = others(n, 9)
+        of_others, covariance = regression(root[k, :, None] * J[k], root[k] * y[k], precision, np.zeros(8), sigma)
+        found[:, n] = J[n] @ of_others, np.diag(J[n] @ covariance @ J[n].T) + 0.25
+    la = Laplace(BayesianModel(MLP(3, 2), Gaussian(0.5), 0.3), theta, hessian_structure=structure)
+    la.fit(X, y, sample_weight=weight)
+    assert_close(np.array(la.leave_one_out(X, y, sample_weight=weight)), found)
+    with pytest.raises(ValueError, match=r"X: expected the data of the fit, whose weights .* 11.6, received 9 samples"):
+        la.leave_one_out(X, y)
+    with pytest.raises(ValueError, match="X: expected the data of the fit, whose summed"):
+        la.leave_one_out(X, y, sample_weight=weight[::-1])
 
 
 # --- the book's formulas

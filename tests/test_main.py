@@ -1,14 +1,27 @@
 """The main job: the post's figures, as published and as they should be."""
 
+import json
+import os
 import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
-from minilaplace import Laplace, __main__
-from minilaplace.__main__ import SQUARE_CENTRES, listing_1, listing_2, main
-from minilaplace.plotting.contour import class_probabilities
+from minilaplace import Laplace, __main__, figures
+from minilaplace.__main__ import main
+from minilaplace.explorer import Explorer, Window
+from minilaplace.figures import FIGURES, SQUARE_CENTRES, listing_1, listing_2
+from minilaplace.plotting.contour import class_probabilities, plane
 
+ROOT = Path(__file__).parents[1]
+KEPT = ROOT / "figures" / "readme"  # the pictures that the README shows
 CORNERS = np.array([[5.0, 5.0], [-5.0, 5.0], [-5.0, -5.0], [5.0, -5.0]])  # counter-clockwise from upper right
 
 
@@ -73,9 +86,41 @@ def test_the_main_job_writes_the_same_bytes_twice_and_prints_its_table(tmp_path,
     assert written[0] == written[1]
     assert set(written[0]) == {"figure_1.png", "figure_1_as_published.png"}
     out, err = capsys.readouterr()
-    for row in ["training loss", "prior precision in training", "confidence on the data", "in the corners", "seconds"]:
-        assert row in out
+    for words in ["prior precision in", "loss", "seconds", "Confidence on the data", "corners", "P(y = 1) by Laplace"]:
+        assert words in out
     assert "Figure 1 as it should be: wrote" in err
+    for name in written[0]:  # another FreeType changes letters; variants differ by 0.03
+        assert np.abs(imread(tmp_path / "first" / name) - imread(KEPT / name)).mean() < 0.01, (
+            "draw figures/readme again"
+        )
+
+
+def test_the_tables_of_all_figures_fit_a_terminal_of_80_columns(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(figures, "write_figure", lambda *_, **__: None)
+    main(["--out", str(tmp_path)])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    for number, variant in [(n, variant) for n in (1, 2, 3) for variant in ("as published", "as it should be")]:
+        assert sum(line.startswith(f"Figure {number} {variant} ") for line in lines) == 3
+    (square,) = [line for line in lines if line.startswith("Figure 2 as it should be") and line.count(".") == 8]
+    assert [float(p) for p in square.split()[-8:-4]] == pytest.approx([0.91, 0.04, 0.95, 0.05], abs=0.01)
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_what_the_main_job_writes_by_default_is_not_tracked_and_what_the_readme_shows_is(tmp_path, monkeypatch, capsys):
+    def git(*arguments):
+        return subprocess.run(["git", *arguments], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    shutil.copytree(KEPT, tmp_path / "figures" / "readme")
+    git("init", "--quiet")
+    git("add", ".")
+    before = git("status", "--porcelain")
+    assert before.count("figures/readme/figure_") == 6
+    monkeypatch.chdir(tmp_path)
+    main(["--figure", "1"])
+    assert (tmp_path / "figures" / "figure_1.png").exists()
+    assert git("status", "--porcelain") == before
 
 
 def test_another_seed_makes_another_picture(tmp_path, capsys):
@@ -92,9 +137,14 @@ def test_another_seed_makes_another_picture(tmp_path, capsys):
         (["--seed", "-1"], "--seed: expected a whole number of at least 0, received -1"),
         (["--out", __file__], "--out: expected a folder, received the file"),
         (["explore", "--seed", "-1"], "--seed: expected a whole number of at least 0, received -1"),
-        (["explore", "--hidden", "-1"], "n_hidden: expected a whole number of at least 0, received -1"),
-        (["explore", "--prior", "0"], "prior_precision: expected a finite number greater than 0"),
-        (["explore", "--samples", "1"], "n: expected a whole number of at least 4, received 1"),
+        (["explore", "--hidden", "-1"], "argument --hidden: expected a whole number of at least 0, received -1"),
+        (["explore", "--prior", "0"], "argument --prior: expected a finite number greater than 0"),
+        (["explore", "--samples", "1"], "argument --samples: expected a whole number of at least 4, received 1"),
+        (["explore", "--samples", "3"], "argument --samples: expected a whole number of at least 4, received 3"),
+        (
+            ["explore", "--samples", "1", "--data", "linear"],
+            "argument --samples: expected a whole number of at least 2",
+        ),
         (["explore", "--data", "moons"], "invalid choice: '?moons"),
         (["explain"], "invalid choice: '?explain"),
     ],
@@ -120,6 +170,81 @@ def test_the_explorer_opens_on_what_was_asked_for_and_waits(monkeypatch):
     assert calls[2].seed == 4
 
 
+def test_the_explorer_opens_on_figure_2_and_its_slider_reaches_figure_3():
+    X, y = __main__.toy_data_non_linear(200, rng=0)
+    window = Window(Explorer(X, y, n_hidden=0), plt.figure())
+    view = window.sliders["view"]
+    (x1, x2), _ = plane(X, FIGURES[2][1], n_grid=2)
+    assert window.panel.half == pytest.approx(max(map(abs, (*x1, *x2))), rel=0.1)
+    (x1, x2), _ = plane(X, FIGURES[3][1], n_grid=2)
+    assert 10**view.valmax > max(map(abs, (*x1, *x2)))
+    plt.close("all")
+
+
+BACKEND = """
+import time
+from matplotlib.backend_bases import FigureManagerBase, _Backend
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+
+class Manager(FigureManagerBase):
+    def show(self):
+        pass
+
+    @classmethod
+    def pyplot_show(cls, *, block=None):
+        print("shown", flush=True)
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:  # as toolkits do that report errors of their callbacks
+            import traceback
+
+            traceback.print_exc()
+
+
+class FigureCanvas(FigureCanvasAgg):
+    manager_class = Manager
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to one process alone")
+def test_ctrl_c_ends_the_explorer_quietly(tmp_path):
+    (tmp_path / "sleepy.py").write_text(BACKEND)
+    command = [sys.executable, "-m", "minilaplace", "explore", "--hidden", "0", "--samples", "20"]
+    process = subprocess.Popen(
+        command, env=environment(tmp_path) | {"MPLBACKEND": "module://sleepy"}, cwd=tmp_path, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "shown\n"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert (process.returncode, out, err) == (130, "", "")
+
+
+def environment(*folders, **chosen):
+    """Return the environment without a number of BLAS threads but the chosen one, and with the package on the path."""
+    kept = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    path = os.pathsep.join([str(Path(__main__.__file__).parents[1]), *map(str, folders)])
+    return kept | {"PYTHONPATH": path} | chosen
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="there is one thread in any case")
+@pytest.mark.parametrize(
+    ("arguments", "chosen", "threads"),
+    [
+        (["-m", "minilaplace", "--version"], {}, {1}),
+        (["-m", "minilaplace", "--version"], {"OPENBLAS_NUM_THREADS": "2"}, {2}),
+        (["-c", "import minilaplace"], {}, {os.cpu_count()}),
+    ],
+)
+def test_the_command_line_takes_one_blas_thread_where_none_is_chosen(arguments, chosen, threads):
+    ask = "import threadpoolctl; print(sorted(pool['num_threads'] for pool in threadpoolctl.threadpool_info()))"
+    run = subprocess.run(
+        [sys.executable, "-i", *arguments], input=ask, env=environment(**chosen), capture_output=True, text=True
+    )  # in interactive mode, which asks after the command has ended
+    assert set(json.loads(run.stdout.splitlines()[-1])) == threads
+
+
 def test_without_a_screen_the_explorer_says_so_and_fails(capsys):
     with pytest.raises(SystemExit) as end:
         main(["explore", "--hidden", "0"])
@@ -131,7 +256,7 @@ def test_without_a_screen_the_explorer_says_so_and_fails(capsys):
 
 def test_the_help_says_what_it_is_for_and_what_to_try(capsys):
     for arguments, words in [(["--help"], ["a Gaussian around its parameters", "minilaplace explore"]), (
-        ["explore", "--help"], ["Things to try", "prior precision down"],
+        ["explore", "--help"], ["Things to try", "prior precision down", "Open Figure 2"],
     )]:  # fmt: skip
         with pytest.raises(SystemExit) as end:
             main(arguments)

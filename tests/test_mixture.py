@@ -129,6 +129,21 @@ def test_other_architectures_are_averaged_under_given_weights():
     assert_close(mixture(laplaces, X, weights=[1, 3]), 0.25 * p[0] + 0.75 * p[1], rtol=1e-15)
 
 
+def test_between_architectures_the_evidence_counts_mirror_images():
+    X, y = toy_data_non_linear(40, rng=0)
+    laplaces, n_images = [], np.array([2**3 * 6, 2**4 * 24, 6, 1])  # tanh, tanh, sigmoid; no hidden layer
+    for network in (MLP(2, 3, 1), MLP(2, 4, 1), MLP(2, 3, 1, activation="sigmoid"), MLP(2, 1)):
+        model = BayesianModel(network, Bernoulli(), 0.5)
+        laplaces.append(Laplace(model, fit_map(model, X, y, rng=0)).fit(X, y))
+    w = n_images * np.exp([la.log_marginal_likelihood() for la in laplaces])
+    p = np.array([la.predict(X) for la in laplaces])
+    assert_close(mixture(laplaces, X), w / w.sum() @ p, rtol=1e-12)
+    rotated = fit(MLP(2, 3, 1, activation="identity"), data=(X, y))
+    assert_close(mixture([rotated, rotated], X), rotated.predict(X), rtol=1e-14)
+    with pytest.raises(ValueError, match=r"^network: expected a network whose equal modes can be counted"):
+        mixture([laplaces[0], rotated], X)
+
+
 def test_every_component_draws_from_a_stream_of_its_own():
     laplaces, X = components("bernoulli")
     received = mixture(laplaces, X, "mc", weights=W, n_samples=5, rng=4)
@@ -149,15 +164,18 @@ def fit(network=None, likelihood=None, data=DATA, **options):
     return Laplace(model, np.linspace(-1, 1, model.network.n_params), **options).fit(*data)
 
 
-ONE = fit()
+ONE, LAST = fit(), fit(subset_of_weights="last_layer")
 BAD = [
     ([ONE, fit(data=(DATA[0][:3], DATA[1][:3]))], "uniform", "fits that share a number of samples, received 4 and 3"),
     ([ONE, fit(likelihood=Gaussian())], "uniform", "fits that share a likelihood, received Bernoulli and Gaussian"),
     ([fit(MLP(2, 3), Categorical()), fit(MLP(2, 2), Categorical())], "uniform", "fits that share a number of outputs"),
     ([ONE, fit(MLP(3, 3, 1), data=(np.ones((4, 3)), DATA[1]))], "uniform", "fits that share a shape of inputs, receiv"),
-    ([ONE, fit(MLP(2, 4, 1))], "evidence", "fits that share an architecture for weights='evidence' (or give weights)"),
-    ([ONE, fit(MLP(2, 3, 1, activation="relu"))], "evidence", "fits that share an architecture"),
-    ([ONE, fit(subset_of_weights="last_layer")], "evidence", "fits that share their uncertain parameters for"),
+    ([ONE, fit(subset_of_weights="last_layer")], "evidence", "fits that share their uncertain parameters for weights="),
+    (
+        [LAST, fit(MLP(2, 3, 1, activation="relu"), subset_of_weights="last_layer")],
+        "evidence",
+        "fits that share an architecture, as these are not all parameters, for weights='evidence' (or give weights)",
+    ),
     ([ONE, fit(temperature=2.0)], "evidence", "fits that share a temperature"),
     ([ONE, Laplace(ONE.model, ONE.theta)], "uniform", "a list of fitted Laplace, received one without data"),
 ]

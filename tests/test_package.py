@@ -36,7 +36,7 @@ PASSAGES = {  # each a heading, a comment of a listing, a caption, or part of a 
     "plotting": "Plot the posterior distribution with a contour plot",
     "explorer": "Zoomed out",
 }
-AROUND = {"checks", "parallel", "sklearn", "storage", "validation", "__main__"}
+AROUND = {"checks", "figures", "parallel", "sklearn", "storage", "validation", "__main__"}
 FLOORS = [
     {"validation", "one_page"},
     {"data", "network", "checks", "parallel"},
@@ -47,7 +47,7 @@ FLOORS = [
     {"model_average"},
     {"laplace"},
     {"plotting", "sklearn"},
-    {"explorer"},
+    {"explorer", "figures"},
     {"__main__"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
@@ -103,6 +103,16 @@ def test_importing_the_package_loads_neither_matplotlib_nor_an_extra():
     code = "import sys, minilaplace; print(*(m for m in ('matplotlib', 'sklearn', 'torch') if m in sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
     assert run.stdout == "\n"
+
+
+def test_without_scikit_learn_its_room_names_the_extra():
+    code = "import sys; sys.modules['sklearn'] = None; import minilaplace.sklearn"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=PACKAGE.parent)
+    assert run.returncode == 1
+    last = run.stderr.splitlines()[-1]
+    assert last.startswith("ModuleNotFoundError: minilaplace.sklearn needs scikit-learn: ")
+    assert 'pip install "minilaplace[sklearn]"' in last
+    assert run.stderr.count("Traceback") == 1
 
 
 @pytest.mark.parametrize("name", minilaplace.__all__)
@@ -178,6 +188,30 @@ def test_a_module_imports_nothing_from_outside_but_the_dependencies(place):
              "one_page": {"matplotlib"}}  # fmt: skip
     allowed = {"numpy", "scipy"} | extra.get(place[0], set())
     assert imported_from_outside(TREES[place]) - sys.stdlib_module_names <= allowed
+
+
+def test_the_tests_import_at_the_top_what_the_extra_test_installs():
+    # The others' tests are marked `needs`, and import it inside; `conftest.py` alone skips for lack of a package.
+    tests = Path(__file__).parent
+    ours = {path.stem for path in [*tests.glob("*.py"), *(tests.parent / "tutorials").glob("*.py")]}
+    allowed = {
+        "minilaplace",
+        "numpy",
+        "scipy",
+        "matplotlib",
+        "PIL",
+        "sklearn",
+        "joblib",
+        "pytest",
+        "hypothesis",
+        "mpmath",
+    }
+    for path in [*tests.glob("test_*.py"), tests / "conftest.py", tests / "problems.py", tests / "extended.py"]:
+        tree = ast.parse(path.read_text("utf-8"))
+        at_the_top = ast.Module([node for node in tree.body if not isinstance(node, ast.FunctionDef)], [])
+        assert imported_from_outside(at_the_top) - sys.stdlib_module_names - ours <= allowed, path.name
+        skips = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} & {"importorskip"}
+        assert not skips, path.name
 
 
 def test_the_imports_are_read_from_where_they_stand():

@@ -17,9 +17,7 @@ import pytest
 
 import minilaplace
 
-pytest.importorskip("build")
-pytest.importorskip("hatchling")
-
+pytestmark = pytest.mark.needs("pyproject_hooks", "hatchling")  # the first for `build`, a name of our own too
 ROOT = Path(__file__).parents[1]
 SCRIPT = """
 from minilaplace import MLP, BayesianModel, Bernoulli, Laplace, fit_map, plot_contour, toy_data_linear
@@ -108,8 +106,8 @@ def test_the_style_of_the_course_can_be_used_by_name(installed, tmp_path):
     assert run(installed, "-W", "error", "-c", code, cwd=tmp_path, MPLBACKEND="Agg").strip() == "True"
 
 
+@pytest.mark.needs("mypy")
 def test_a_type_checker_sees_the_types_from_outside(installed, tmp_path):
-    pytest.importorskip("mypy")
     (tmp_path / "script.py").write_text(SCRIPT)
     command = [sys.executable, "-m", "mypy", "--strict", "--python-executable", str(installed), "script.py"]
     out = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path).stdout

@@ -99,7 +99,7 @@ def test_a_hundred_classes_have_a_pair_of_their_own():
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 1.1), (1, 20), (20, 1)], ids=["square", "high", "tall", "wide"])
-@pytest.mark.parametrize("n_classes", range(2, 11))
+@pytest.mark.parametrize("n_classes", [2, 10, *(pytest.param(n, marks=pytest.mark.long) for n in range(3, 10))])
 def test_the_legend_is_inside_the_figure_and_names_every_class_in_its_style(n_classes, shape):
     network = MLP(2, n_classes)
     y = np.arange(len(X)) % n_classes

@@ -234,6 +234,24 @@ def test_the_exact_posterior_is_the_integral_and_laplace_is_near_it():
     np.testing.assert_allclose(la.predict([[1.5]]).mean, mean, rtol=0.1)
 
 
+def test_leaving_a_sample_out_is_nearly_training_without_it():
+    la = fitted(hidden=(), prior_precision=2.0)
+    received = la.leave_one_out(X, Y)
+    for n in np.argsort(Y)[[0, 10, 25, 40]]:  # not the largest counts, which move theta by more than one Newton step
+        others = np.arange(N) != n
+        theta = fit_map(la.model, X[others], Y[others], theta0=la.theta)
+        refit = Laplace(la.model, theta).fit(X[others], Y[others]).predict(X[[n]])
+        np.testing.assert_allclose(received.mean[n], refit.mean[0], rtol=0.01)
+        np.testing.assert_allclose(received.variance[n], refit.variance[0], rtol=0.03)
+
+
+def test_a_count_tells_by_its_fisher_information_the_rate():
+    la = fitted()
+    m, V = la.glm_predictive_distribution(X_NEW)
+    expected = 0.5 * np.log1p(np.exp(m[:, 0]) * V[:, 0, 0])
+    np.testing.assert_allclose(la.information_gain(X_NEW), expected, rtol=1e-12)
+
+
 def test_hmc_samples_it_too():
     model = BayesianModel(MLP(2, 1), Poisson(), 0.5)
     chains = hmc(model, X, Y, 500, n_chains=2, n_warmup=300, rng=0)

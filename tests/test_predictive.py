@@ -264,3 +264,10 @@ def test_outputs_of_a_linear_network_have_the_moments_of_a_linear_map():
     np.testing.assert_allclose(f.mean[:, 0], 2 * x - 1, rtol=1e-15)
     np.testing.assert_allclose(f.variance()[:, 0], 0.5 * x**2 - 0.4 * x + 0.3, rtol=1e-13)
     np.testing.assert_array_equal(f.covariance()[:, :, 0], f.variance())
+
+
+def test_the_standard_deviation_of_a_prediction_is_scipys():
+    mean, variance = np.arange(6.0).reshape(3, 2), np.linspace(0.5, 3, 6).reshape(3, 2)
+    prediction = Prediction(mean, variance)
+    np.testing.assert_allclose(prediction.std, norm(mean, variance**0.5).std(), rtol=1e-15)
+    assert len(prediction) == 2  # it is still unpacked into mean and variance

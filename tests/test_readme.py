@@ -4,8 +4,14 @@ import contextlib
 import importlib
 import io
 import re
+import runpy
+import sys
 from functools import reduce
 from pathlib import Path
+
+import pytest
+
+import minilaplace
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -32,6 +38,43 @@ def test_the_first_two_shell_blocks_hold_one_command_line_each():
     assert second.rstrip().endswith("-m pytest")
 
 
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (
+            "tests/benchmarks.py",
+            ["--quick", "columns `peer` and `ratio` are empty where laplace-torch is not installed"],
+        ),
+        ("tests/held_out.py", ["--splits", "minus the log likelihood"]),
+        ("tests/links.py", ["Kullback-Leibler"]),
+        ("tutorials/experiment.py", ["--quick", "--out"]),
+    ],
+)
+def test_the_commands_that_print_its_tables_have_help_and_start_no_work(script, words, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [script, "--help"])
+    monkeypatch.syspath_prepend(ROOT / Path(script).parent)
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(ROOT / script), run_name="__main__")
+    assert end.value.code == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert all(word in out for word in ["usage:", *words])
+
+
+def test_the_benchmarks_say_why_a_column_is_empty(monkeypatch, capsys):
+    main = runpy.run_path(str(ROOT / "tests" / "benchmarks.py"))["main"]
+    monkeypatch.setitem(main.__globals__, "find_spec", lambda name: None)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(main.__globals__, "alone", stop)  # the first measurement
+    for options, why in [([], "not installed: pip install laplace-torch"), (["--quick"], "left out by --quick")]:
+        monkeypatch.setattr(sys, "argv", ["benchmarks", *options])
+        with pytest.raises(KeyboardInterrupt):
+            main()
+        assert f"peer and ratio are empty, as laplace-torch is {why}\n" in capsys.readouterr().out
+
+
 def test_every_quantity_names_an_object_that_exists_and_is_explained():
     table = README.split("| quantity | on one page | here |")[1].split("\n\n")[0].splitlines()[2:]
     assert len(table) >= 45
@@ -44,6 +87,18 @@ def test_every_quantity_names_an_object_that_exists_and_is_explained():
             value = reduce(getattr, names.split("."), importlib.import_module(f"minilaplace.{room}"))
             assert isinstance(value, dict) or (callable(value) or isinstance(value, property)), row
             assert isinstance(value, dict) or value.__doc__, row
+
+
+def test_what_to_look_at_when_in_doubt_is_there_and_explained():
+    table = README.split("| worry | ask | what the answer says |")[1].split("\n\n")[0].splitlines()[2:]
+    assert len(table) >= 12
+    for row in table:
+        _, _, ask, _, _ = row.split("|")
+        asked = re.findall(r"`([A-Za-z_]+)\.(\w+)`", ask)
+        assert asked, row
+        for owner, name in asked:
+            owner = minilaplace.Laplace if owner == "Laplace" else importlib.import_module(f"minilaplace.{owner}")
+            assert getattr(owner, name).__doc__, row
 
 
 def test_what_the_map_says_a_room_holds_is_there():

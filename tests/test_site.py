@@ -1,6 +1,5 @@
 """The site builds without a warning, reads without a network, and its symbols are the code's."""
 
-import importlib.util
 import re
 import runpy
 import subprocess
@@ -36,8 +35,8 @@ def test_the_glossary_has_the_symbols_of_every_module_as_the_module_has_them():
     assert not re.search(r"^\| symbol \| (?!shape \| meaning \|$)", "\n".join(modules.values()), flags=re.MULTILINE)
 
 
+@pytest.mark.needs("jupytext", "nbclient")
 def test_the_glossarys_table_is_written_from_the_modules_and_nothing_else_is_touched(tmp_path):
-    pytest.importorskip("jupytext")
     heading = "| symbol | shape | meaning | module |\n|---|---|---|---|\n"
     before, table = GLOSSARY.split(heading)
     target = tmp_path / "glossary.md"
@@ -53,18 +52,24 @@ def test_a_symbol_stands_once_in_the_table_of_all():
     assert len(set(symbols)) == len(symbols)
 
 
+of_the_site = pytest.mark.needs("jupytext", "nbclient", "myst_nb", "furo", "sphinx-mathjax-offline")
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """Return the folder of the site, built once."""
-    if not all(map(importlib.util.find_spec, ["myst_nb", "furo", "sphinx-mathjax-offline"])):
-        pytest.skip("needs the extra: site")
     target = tmp_path_factory.mktemp("site")
     command = [sys.executable, ROOT / "tutorials" / "build.py", "site", target]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.splitlines() == [
+        f"building the course and the module reference in {target}, a minute or two",
+        f"written: open {target / 'index.html'} in a browser",
+    ]
     return target
 
 
+@of_the_site
 def test_the_site_has_every_tutorial_and_every_module(site):
     index = (site / "index.html").read_text(encoding="utf-8")
     for notebook in (ROOT / "tutorials").glob("*.ipynb"):
@@ -82,6 +87,7 @@ def test_the_site_has_every_tutorial_and_every_module(site):
         assert module in ([], ["__init__.py"]) or ("2", module[0]) in headings
 
 
+@of_the_site
 def test_the_reference_opens_with_the_readmes_map_whose_rooms_are_links(site):
     page = (site / "reference" / "index.html").read_text(encoding="utf-8")
     spine, beyond = page.index("<h2>The spine"), page.index("<h2>Beyond the spine")
@@ -93,6 +99,7 @@ def test_the_reference_opens_with_the_readmes_map_whose_rooms_are_links(site):
     assert spine < page.index('href="data.html"', spine) < beyond < page.index('href="structures.html"', beyond)
 
 
+@of_the_site
 def test_the_page_of_a_package_has_its_modules_and_names_them_as_they_are_imported(site):
     page = (site / "reference" / "network.html").read_text(encoding="utf-8")
     assert re.search(r'href="#network-mlp"><[^/]*>mlp\.py</span>', page)
@@ -101,6 +108,7 @@ def test_the_page_of_a_package_has_its_modules_and_names_them_as_they_are_import
     assert "minilaplace.network.mlp.MLP" not in re.sub(r"<[^>]+>", "", page)
 
 
+@of_the_site
 def test_a_reference_page_shows_formulas_and_shapes_as_they_are_written(site):
     page = re.sub(r"<[^>]+>", "", (site / "reference" / "network.html").read_text(encoding="utf-8"))
     assert "z_l = W_l a_{l-1} + b_l,   a_l = act(z_l),   a_0 = x,   f = z_L" in page
@@ -108,6 +116,7 @@ def test_a_reference_page_shows_formulas_and_shapes_as_they_are_written(site):
     assert "sum_b n_b / N |frequency_b - confidence_b|" in page
 
 
+@of_the_site
 def test_the_site_asks_no_other_host_for_anything(site):
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")

@@ -1,7 +1,8 @@
 """A subset is the parameters it names, and the ready-made choices choose what they say."""
 
+from importlib import import_module
+
 import numpy as np
-import pandas as pd
 import pytest
 from problems import random_problem
 
@@ -77,12 +78,6 @@ def test_tensors_and_layers_label_the_parameters():
             ValueError,
             r"subnetwork_indices: .* a mask of shape \(35, 1\)",
         ),
-        (
-            "subnetwork",
-            pd.array([False, True], dtype="boolean"),
-            ValueError,
-            "subnetwork_indices: .* a mask of",
-        ),
         ("subnetwork", np.ma.masked_array([1, 2], [0, 1]), ValueError, "subnetwork_indices: .* received 1 masked"),
         ("subnetwork", ["a"], TypeError, "subnetwork_indices: expected real numbers, different whole numbers"),
     ],
@@ -92,7 +87,17 @@ def test_impossible_subsets_are_named(name, given, error, message):
         Laplace(BayesianModel(NETWORK, Gaussian()), np.zeros(35), subset_of_weights=name, subnetwork_indices=given)
 
 
-@pytest.mark.parametrize("like", [np.asarray, list, lambda mask: pd.array(mask, dtype="boolean")])
+def nullable(mask):
+    return import_module("pandas").array(mask, dtype="boolean")
+
+
+@pytest.mark.needs("pandas")
+def test_a_nullable_mask_of_another_length_is_named():
+    with pytest.raises(ValueError, match=r"^subnetwork_indices: .* a mask of"):
+        select(NETWORK, "subnetwork", nullable([False, True]))
+
+
+@pytest.mark.parametrize("like", [np.asarray, list, pytest.param(nullable, marks=pytest.mark.needs("pandas"))])
 def test_a_mask_is_the_positions_where_it_is_true(like):
     positions = [0, 11, 20, 34]
     mask = like(np.isin(np.arange(35), positions))

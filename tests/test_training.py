@@ -1,5 +1,6 @@
 """`fit_map` goes where independent optimisers go, along the steps that the papers and the post prescribe."""
 
+import re
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +10,15 @@ from problems import LIKELIHOODS, random_problem
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from minilaplace import MLP, BayesianModel, Bernoulli, ConvergenceWarning, Gaussian, fit_map, toy_data_linear
+from minilaplace import (
+    MLP,
+    BayesianModel,
+    Bernoulli,
+    ConvergenceWarning,
+    Gaussian,
+    fit_map,
+    toy_data_linear,
+)
 from minilaplace.training import is_mode
 from minilaplace.training.convergence import convergence_heard, warn
 
@@ -345,3 +354,88 @@ def test_where_convergence_is_heard_nobody_is_warned_and_others_are(recwarn):
     assert [str(w.message) for w in recwarn] == ["elsewhere"]
     with pytest.warns(ConvergenceWarning, match="^here$"):
         warn("here")
+
+
+# --- warnings that name the cure
+
+
+def ages_and_incomes(N=100):
+    """Return inputs (N, 2) in years and in money, the same standardised, and labels."""
+    rng = np.random.default_rng(0)
+    age, income = rng.uniform(18, 80, N), np.exp(rng.normal(10.8, 0.5, N))
+    y = rng.binomial(1, expit((age - 45) / 10 + (income - 5e4) / 2e4))
+    X = np.column_stack([age, income])
+    return X, (X - X.mean(axis=0)) / X.std(axis=0), y
+
+
+def kinked(activation):
+    return BayesianModel(MLP(2, 4, 1, activation=activation), Bernoulli())
+
+
+def said_and_steps(model, X, y, **options):
+    """Return what `fit_map` warns of, each with the number of steps that were taken before, and all steps."""
+    steps, said = [], []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(warnings, "warn", lambda message, *_, **__: said.append((len(steps), message)))
+        fit_map(model, X, y, rng=0, callback=lambda *call: steps.append(call), **options)
+    return said, len(steps)
+
+
+def test_inputs_that_are_not_scaled_are_said_before_any_work_and_scaling_is_the_cure():
+    X, scaled, y = ages_and_incomes()
+    model = BayesianModel(MLP(2, 4, 1), Bernoulli())
+    said, steps = said_and_steps(model, X, y)
+    before, message = said[0]
+    assert before == 0
+    assert re.match(r"X: column 1 has entries up to .*e\+05, column 0 up to 80; .*: standardise X", message)
+    nothing, fewer = said_and_steps(model, scaled, y)
+    assert nothing == []
+    assert fewer < steps / 50  # 49 for 8105
+
+
+def test_small_inputs_and_those_of_a_linear_model_are_not_warned_of():
+    X, scaled, y = ages_and_incomes()
+    assert said_and_steps(BayesianModel(MLP(2, 1), Bernoulli()), X, y)[0] == []
+    for size in ([1, 1e-4], [1, 0]):
+        assert said_and_steps(BayesianModel(MLP(2, 4, 1), Bernoulli()), scaled * size, y)[0] == []
+
+
+def test_more_iterations_are_advised_where_they_were_used_up_and_there_alone():
+    _, X, y = ages_and_incomes()
+    for max_iterations, used_up in [(20, True), (10_000, False)]:
+        said, steps = said_and_steps(kinked("relu"), X, y, max_iterations=max_iterations)
+        ((_, message),) = said
+        assert (steps == max_iterations) is used_up
+        assert ("raise max_iterations" in message) is used_up
+
+
+def test_a_network_with_kinks_is_told_so_and_a_smooth_activation_is_the_cure():
+    _, X, y = ages_and_incomes()
+    ((_, message),), _ = said_and_steps(kinked("relu"), X, y)
+    assert "not a mode; take a smooth activation, such as 'softplus' or 'silu' (relu has kinks" in message
+    for words in ("raise", "standardise", "strengthen"):
+        assert words not in message
+    for activation in ("softplus", "silu"):
+        assert said_and_steps(kinked(activation), X, y)[0] == []
+
+
+def test_noise_that_is_too_small_for_the_residuals_is_named_and_either_cure_is_one():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 6, (60, 1))
+    y = 200 * np.sin(x[:, 0]) + 20 * rng.normal(size=60)
+    ((_, message),), _ = said_and_steps(BayesianModel(MLP(1, 8, 1), Gaussian()), x, y, max_iterations=300)
+    residual = float(re.search(r"the residuals are (.*) sigma_noise", message)[1])
+    assert residual > 3
+    assert "raise max_iterations, or raise sigma_noise, or divide y by its standard deviation" in message
+    assert said_and_steps(BayesianModel(MLP(1, 8, 1), Gaussian(residual)), x, y, max_iterations=300)[0] == []
+    assert said_and_steps(BayesianModel(MLP(1, 8, 1), Gaussian()), x, y / y.std(), max_iterations=300)[0] == []
+
+
+def test_a_loss_with_kinks_is_given_up_where_a_thousand_steps_gain_a_hundredth_of_a_nat():
+    _, X, y = ages_and_incomes(400)
+    model = BayesianModel(MLP(2, 32, 1, activation="relu"), Bernoulli())
+    losses = []
+    with pytest.warns(ConvergenceWarning, match="kinks"):
+        fit_map(model, X, y, rng=0, callback=lambda step, theta, loss: losses.append(loss))
+    gains = np.array(losses[:-1000]) - np.array(losses[1000:])
+    assert gains[-1] <= 0.01 < gains[:-1].min()

@@ -13,21 +13,17 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 
-import jupytext
-import nbformat
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.needs("jupytext", "nbformat")
 RUNNER = Path(__file__).parent / "run_tutorial.py"
 FOLDER = Path(__file__).parents[1] / "tutorials"
 PATHS = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
-SOLUTIONS = {
-    cell.metadata["title"]: cell.source
-    for cell in jupytext.read(FOLDER / "solutions.py", fmt="py:percent").cells
-    if cell.cell_type == "code"
-}
 HEADER = PATHS[0].read_text(encoding="utf-8").split("# %%")[0]
 ENVIRONMENT = {
     "MPLBACKEND": "Agg",
@@ -39,8 +35,19 @@ MAY_IMPORT = {"numpy", "scipy", "matplotlib", "minilaplace", "sklearn"} | sys.st
 every_tutorial = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
 
+@cache
 def cells_of(path):
-    return jupytext.read(path, fmt="py:percent").cells
+    return import_module("jupytext").read(path, fmt="py:percent").cells
+
+
+def notebook_of(path):
+    return import_module("nbformat").read(path.with_suffix(".ipynb"), as_version=4)
+
+
+def solutions():
+    """Return the solutions by the numbers of their exercises, in order."""
+    cells = cells_of(FOLDER / "solutions.py")
+    return {cell.metadata["title"]: cell.source for cell in cells if cell.cell_type == "code"}
 
 
 def exercises_of(path):
@@ -54,7 +61,7 @@ def exercises_of(path):
 
 def solved(number, code):
     """Return an exercise's cell with its solution above the check."""
-    return SOLUTIONS[number] + "\n\n" + code[code.index(f"exercise_{number.replace('.', '_')} = ") :]
+    return solutions()[number] + "\n\n" + code[code.index(f"exercise_{number.replace('.', '_')} = ") :]
 
 
 class Run:
@@ -129,7 +136,7 @@ def test_its_exercises_are_three_to_five_cells_each_a_gap_and_its_check(path):
 
 
 def test_every_exercise_has_a_solution_and_every_solution_an_exercise():
-    assert list(SOLUTIONS) == [number for path in PATHS for number in exercises_of(path)]
+    assert list(solutions()) == [number for path in PATHS for number in exercises_of(path)]
 
 
 @every_tutorial
@@ -177,8 +184,7 @@ def test_its_solutions_pass(path, run):
 
 @every_tutorial
 def test_its_notebook_is_what_it_says_prints_and_draws(path, run):
-    written = path.with_suffix(".ipynb")
-    notebook = nbformat.read(written, as_version=4)
+    notebook = notebook_of(path)
     assert [(cell.cell_type, cell.source) for cell in notebook.cells] == [
         (cell.cell_type, cell.source) for cell in cells_of(path)
     ], "build the notebooks again"
@@ -187,14 +193,12 @@ def test_its_notebook_is_what_it_says_prints_and_draws(path, run):
             here = run(path).cells[cell.id]
             assert "".join(output.text for output in cell.outputs if output.output_type == "stream") == here["printed"]
             assert sum(output.output_type == "display_data" for output in cell.outputs) == here["pictures"]
-    assert written.stat().st_size < 300_000
+    assert path.with_suffix(".ipynb").stat().st_size < 300_000
 
 
 @every_tutorial
 def test_its_pictures_are_few_and_of_a_size_to_be_read(path):
-    outputs = [
-        output for cell in nbformat.read(path.with_suffix(".ipynb"), 4).cells for output in cell.get("outputs", [])
-    ]
+    outputs = [output for cell in notebook_of(path).cells for output in cell.get("outputs", [])]
     pictures = [output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})]
     assert len(pictures) <= 6
     for picture in pictures:

@@ -413,7 +413,8 @@ plt.show()
 #   are outside of the cone and have no weight at all, and the largest weights are where it reaches furthest into the
 #   cone. What lies beyond was never drawn. So the estimated evidence is too small, by five of its standard errors, and
 #   less right than Laplace's own: the standard error does not see the samples that are missing, and $\hat k$ does.
-# - **Last layer: good.** It is logistic regression on 32 features.
+# - **Last layer: good.** It is logistic regression on 32 features. Its evidence is no rival of the next one: it takes
+#   the features as given, though they were fitted to the same labels.
 # - **The whole network: hopeless.** Three of 4000 samples have all the weight. That is the picture further up: networks
 #   drawn from this Gaussian miss the data. It is no verdict on the default predictions, which put the samples through
 #   the *linearised* network, whose posterior the Gaussian is close to. But it is one on `link_approx="nn"`, and on

@@ -269,7 +269,8 @@ assert abs(gp.log_marginal_likelihood() - full.log_marginal_likelihood()) < 1e-8
 # More such identities: `lowrank` with all $P$ eigenvalues is `full`; `blockdiag` of a network with one layer is
 # `full`; the last layer's precision is a block of full's. And one inequality: of positive definite matrices with the
 # same diagonal blocks, the block-diagonal one has the largest determinant. So at the same $\theta$ the log evidence
-# can only fall from `full` to `blockdiag` to `diag`.
+# can only fall from `full` to `blockdiag` to `diag`. The last two approximate the number of the first; they are not the
+# evidences of other models, and a larger value does not make `full` a better one.
 
 # %%
 of_rank_13 = Laplace(model, theta, hessian_structure="lowrank", rank=13).fit(X, y)

@@ -14,6 +14,7 @@ and the same printed text everywhere, and the same pictures where matplotlib and
 import argparse
 import base64
 import importlib
+import importlib.util
 import inspect
 import os
 import pkgutil
@@ -28,18 +29,23 @@ from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 
-import jupytext
-import nbformat
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from nbformat import NotebookNode
 from PIL import Image
+
+try:
+    import jupytext
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from nbformat import NotebookNode
+except ModuleNotFoundError as missing:
+    sys.exit(f"tutorials/build.py needs {missing.name}: pip install -e '.[site]'")
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parent / "minilaplace"
 SITE = HERE.parent / "build" / "site"
 TABLE = "| symbol | shape | meaning |\n|---|---|---|\n"  # of a module
 SYMBOLS = "| symbol | shape | meaning | module |\n|---|---|---|---|\n"  # of all modules, in the glossary
+NEEDED = {"site": ["sphinx", "myst_nb", "furo"], "lite": ["jupyterlite_core"]}  # by the extra of the same name
 TIMEOUT = 300  # seconds that a cell may take
 LARGEST = 300_000  # bytes of a notebook with its pictures
 COLOURS = 128
@@ -229,7 +235,15 @@ def site(target: Path) -> int:
         for name, page in reference().items():
             (source / "reference" / f"{name}.md").write_text(page, encoding="utf-8")
         command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--quiet", source, target]
-        return subprocess.run(command, check=False).returncode
+        print(f"building the course and the module reference in {target}, a minute or two", flush=True)
+        return told(target, subprocess.run(command, check=False).returncode)
+
+
+def told(target: Path, code: int) -> int:
+    """Say where to look if all went well, and return the code."""
+    if code == 0:
+        print(f"written: open {target / 'index.html'} in a browser")
+    return code
 
 
 def reference() -> dict[str, str]:
@@ -290,6 +304,7 @@ def glossary(target: Path) -> int:
     ]
     rest = re.sub(r"\A(?:\|.*\n)*", "", after)
     target.write_text(before + heading + "".join(f"{row}\n" for row in rows) + rest, encoding="utf-8")
+    print(f"{target}: {len(rows)} symbols of the modules")
     return 0
 
 
@@ -310,7 +325,7 @@ def lite(target: Path) -> int:
         subprocess.run(wheel, check=True)
         options = ["--lite-dir", folder, "--contents", contents, "--output-dir", target.resolve(), "--no-sourcemaps"]
         command = [sys.executable, "-m", "jupyterlite_core", "build", *options, "--piplite-wheels", *wheels.iterdir()]
-        return subprocess.run(command, check=False, cwd=folder).returncode
+        return told(target, subprocess.run(command, check=False, cwd=folder).returncode)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -322,12 +337,15 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--check", action="store_true", help="write nothing, say what differs")
     command.add_argument("--folder", type=Path, default=HERE, help="where the tutorials are")
     command = commands.add_parser("site", help="the course and the module reference as HTML")
-    command.add_argument("target", nargs="?", type=Path, default=SITE)
+    command.add_argument("target", nargs="?", type=Path, default=SITE, help="folder to write to (default: build/site)")
     command = commands.add_parser("glossary", help="the symbols of all modules, in the glossary")
     command.add_argument("target", nargs="?", type=Path, default=HERE / "glossary.md")
     command = commands.add_parser("lite", help="the notebooks to run in a browser")
     command.add_argument("target", nargs="?", type=Path, default=SITE / "lite")
     given = parser.parse_args(arguments)
+    missing = [name for name in NEEDED.get(given.command, []) if importlib.util.find_spec(name) is None]
+    if missing:
+        sys.exit(f"{given.command} needs {', '.join(missing)}: pip install -e '.[{given.command}]'")
     if given.command != "notebooks":
         return {"site": site, "glossary": glossary, "lite": lite}[given.command](given.target)
     try:

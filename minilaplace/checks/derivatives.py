@@ -27,7 +27,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..validation import Array, instance, numbers, real_array, refusal
+from ..validation import Array, instance, numbers, real_array, refusal, shown
 from .differences import SAFETY, reference
 from .verdict import Check, judge, still_open, tolerances_off, usual_cause, wrong_shape
 
@@ -134,7 +134,7 @@ def _check_derivative(
     point, answers = numbers("theta", theta, {1: "(P,)"}).copy(), []
     for argument, function, one in [(*under_test, False), ("fun", fun, scalar)]:
         if not _is_open(function) and not callable(function):
-            raise TypeError(refusal(argument, "a function of theta", repr(function)))
+            raise TypeError(refusal(argument, "a function of theta", shown(function)))
         answer = ... if _is_open(function) else function(point.copy())
         if _is_open(answer):
             return still_open(name)

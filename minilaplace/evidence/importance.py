@@ -22,9 +22,9 @@ from ..model.bayesian_model import BayesianModel
 from ..model.likelihood import Likelihood
 from ..model.weights import WeightedData, weighed
 from ..network.jacobian import batches
+from ..predictive.left_out import check_seen
 from ..predictive.outputs import OutOfRangeError
-from ..structures.fit import Fit
-from ..validation import Array, Seed, instance, refusal, sampler, whole_number
+from ..validation import Array, Seed, instance, refusal, sampler, short_repr, whole_number
 from .marginal_likelihood import log_prior
 from .pareto import pareto_smoothed
 from .tunable_fit import TunableFit
@@ -59,6 +59,7 @@ class ImportanceSample:
     log_weights: Array
     pareto_k: float
     log_marginal_likelihood: float
+    __repr__ = short_repr
 
     @property
     def effective_sample_size(self) -> float:
@@ -120,7 +121,7 @@ def importance_sample(
     fit, model = la._fitted(), la.model
     data = model.check_weighted(X, y, sample_weight, stored=True)
     n_samples, rng = whole_number("n_samples", n_samples, least=LEAST_SAMPLES), sampler(rng)
-    _check_data_of_fit(fit, model, la.theta, data)
+    check_seen(la._linearised, data, fit.likelihood, fit.nll, fit.n_data)
     thetas = la.sample(n_samples, rng)
     log_weights, k = pareto_smoothed(_log_weights(la, thetas, data))
     log_sum = logsumexp(log_weights)
@@ -146,11 +147,3 @@ def _summed_nll(likelihood: Likelihood, model: BayesianModel, thetas: Array, dat
             X, y, weight = data.some(batch)
             nll += [weighed(likelihood.nll(network.forward(theta, X), y), weight).sum() for theta in thetas]
     return nll
-
-
-def _check_data_of_fit(fit: Fit, model: BayesianModel, theta: Array, data: WeightedData) -> None:
-    """Raise a ValueError unless there are as many samples as in the fit, with the same likelihood at theta."""
-    n_data, nll = float(data.weight.sum()), float(_summed_nll(fit.likelihood, model, theta[None], data)[0])
-    if not np.allclose([n_data, nll], [fit.n_data, fit.nll], rtol=1e-9, atol=1e-9):
-        expected = f"the data of the fit, {fit.n_data:g} samples with a negative log-likelihood of {fit.nll:.9g}"
-        raise ValueError(refusal("X", expected, f"{n_data:g} with {nll:.9g}"))

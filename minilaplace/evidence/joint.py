@@ -12,11 +12,13 @@ from ..model.bayesian_model import BayesianModel
 from ..model.weights import WeightedData
 from ..network.subset import Subset
 from ..structures.fit import Options, add_up
+from ..training.advice import warn_of_columns
 from ..training.convergence import convergence_heard, warn
-from ..training.map_estimate import fit_map
+from ..training.lbfgs import LBFGS
+from ..training.map_estimate import descended
 from ..validation import Array, Seed, check_callback, instance, option, real_number, sampler, whole_number
 from .marginal_likelihood import evidence_function
-from .tuning import NOT_DETERMINED, warn_at_edge
+from .tuning import NOT_DETERMINED, at_edge
 
 
 def marglik_training(
@@ -65,7 +67,7 @@ def marglik_training(
     -----
     ConvergenceWarning
         If the last of `max_rounds` still moves by more than `tol`, or the data does not determine the noise, which then
-        stays as it was given.
+        stays as it was given. What `fit_map` would warn of is said once, of the theta that is returned.
 
     Notes
     -----
@@ -93,8 +95,12 @@ def marglik_training(
     evidence_function(empty, model, np.zeros(model.network.n_params), prior_structure, optimize_noise)
     start = model.network.init(rng) if theta0 is None else model.check_theta(theta0, "theta0")
 
+    warn_of_columns(model, data.X)
     rounds = _Rounds(data, start, chosen, subset, prior_structure, tol, max_rounds, few, callback)
-    return rounds.run(model, optimize_noise)
+    model, theta, heard = rounds.run(model, optimize_noise)
+    if heard:
+        warn("; and ".join(heard))
+    return model, theta
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,9 +117,9 @@ class _Rounds:
     few: int | None  # iterations of the training of a round, until the numbers have settled
     callback: Callable[[int, BayesianModel, Array], object] | None
 
-    def run(self, model: BayesianModel, noise: bool) -> tuple[BayesianModel, Array]:
-        """Return the first pair of model and theta between which MacKay's update moves by at most `tol`."""
-        given, theta, few = model, self._trained(model, self.start, self.few), self.few
+    def run(self, model: BayesianModel, noise: bool) -> tuple[BayesianModel, Array, list[str]]:
+        """Return the first model and theta between which MacKay's update moves by `tol` at most, and all warnings."""
+        given, few, (theta, heard) = model, self.few, self._trained(model, self.start, self.few)
         for step in range(1, self.max_rounds + 1):
             fit = add_up(self.options, model, self.subset, theta, self.data)
             evidence = evidence_function(fit, model, theta, self.prior_structure, noise)
@@ -124,21 +130,21 @@ class _Rounds:
             if moved <= self.tol and few is not None:
                 few = None
             elif moved <= self.tol and noise and not evidence.determines_noise(x):
-                warn(NOT_DETERMINED, stacklevel=3)
-                return self.run(given, noise=False)
-            elif moved <= self.tol:
-                warn_at_edge("evidence", x, stacklevel=4)
-                return model, theta  # the very pair that was judged: another step may lead to another mode
+                model, theta, heard = self.run(given, noise=False)
+                return model, theta, [NOT_DETERMINED, *heard]
+            elif moved <= self.tol:  # the very pair that was judged: another step may lead to another mode
+                return model, theta, [*at_edge("evidence", x), *heard]
             else:
                 model = evidence.model_at(x)
-            theta = self._trained(model, theta, few)
-        warn(f"prior and MAP still move by {moved:.2g} > {self.tol:g} after {self.max_rounds} rounds", stacklevel=3)
-        return model, theta if few is None else self._trained(model, theta, None)
+            theta, heard = self._trained(model, theta, few)
+        moves = f"prior and MAP still move by {moved:.2g} > {self.tol:g} after {self.max_rounds} rounds"
+        if few is not None:
+            theta, heard = self._trained(model, theta, None)
+        return model, theta, [moves, *heard]
 
-    def _trained(self, model: BayesianModel, theta0: Array, few: int | None) -> Array:
-        """Return the theta that training from theta0 leads to, after a few iterations or at a mode."""
-        X, y, weight = self.data
-        if few is None:
-            return fit_map(model, X, y, sample_weight=weight, theta0=theta0)
-        with convergence_heard():  # no mode is asked for
-            return fit_map(model, X, y, sample_weight=weight, theta0=theta0, max_iterations=few)
+    def _trained(self, model: BayesianModel, theta0: Array, few: int | None) -> tuple[Array, list[str]]:
+        """Return the MAP estimate, or what a few iterations lead to, and what the training to a mode warns of."""
+        optimizer = LBFGS() if few is None else LBFGS(max_iterations=few)
+        with convergence_heard() as heard:
+            theta = descended(model, self.data, theta0, optimizer, np.random.default_rng(0))  # which is not used
+        return theta, heard if few is None else []

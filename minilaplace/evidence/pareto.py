@@ -37,8 +37,8 @@ def pareto_smoothed(log_weights: Array) -> tuple[Array, float]:
     smoothed, if fewer than five of the M are above the rest and above the least number of float64: these few hold all
     there is.
 
-    Source: Vehtari, Simpson, Gelman, Yao and Gabry (2024), section 3; the same as `psislw` of ArviZ for independent
-    draws, where not all weights are equal.
+    Source: Vehtari, Simpson, Gelman, Yao and Gabry (2024); the same as `psislw` of ArviZ for independent draws, where
+    not all weights are equal.
     """
     if np.ptp(log_weights) < EQUAL:
         return log_weights, -np.inf
@@ -64,7 +64,7 @@ def fit_generalised_pareto(x: Array) -> tuple[float, float]:
     - 1). The estimate of b is the average over m values with the likelihood as their weight: quantiles of a prior for
     it, whose scale is set by the first quartile of x. The k that follows is drawn towards 1/2.
 
-    Source: Zhang and Stephens (2009); the last step, Vehtari et al. (2024), appendix C.
+    Source: Zhang and Stephens (2009); the last step, Vehtari et al. (2024).
     """
     n = len(x)
     m = 30 + int(np.sqrt(n))

@@ -45,6 +45,11 @@ class TunableFit(PredictiveDistribution):
     def log_marginal_likelihood(self, prior_precision: Any = None, sigma_noise: Any = None) -> float:
         """Return the evidence, log p(y), under the model or under another `prior_precision` or `sigma_noise`.
 
+        Two evidences are comparable, and the larger one is better, if they are of the same y in the same units and have
+        the same uncertain parameters, structure and curvature. That of a last layer is not comparable to that of all
+        weights: it is given the others, which were fitted to the same data. Other structures and curvatures at the same
+        theta approximate the same number, and the larger one need not be nearer to it.
+
         Where each output has its own noise, `sigma_noise` must be one multiple of all of them. There is an evidence
         wherever there is a posterior: its factor gives the log-determinant, unless eigenvalues give it at less cost.
         """
@@ -126,9 +131,15 @@ class TunableFit(PredictiveDistribution):
         """Return the model with this posterior as its prior, for later data; outside the subset the prior stays.
 
         Its precision is a (P, P) matrix, or (P,) if that is diagonal.
+
+        For a network of one layer with Gaussian noise this loses nothing. Of a deeper network it loses most where the
+        data comes in small parts: each Gaussian stands for its data only near its theta, which few samples leave free
+        to move far away. 40 samples of sin(3x) + 0.3x in eight parts ended with an error of 0.2 to 0.9, where all at
+        once gave 0.05 to 0.15. The remedy is to train on all data again, or to keep some samples: train on these and
+        the new ones together, and make a prior of the others alone. With ten kept the error was 0.1 to 0.3.
         """
         posterior = self.posterior
-        check_dense("Laplace", self.model.network.n_params)
+        check_dense("Laplace", self.model.network.n_params, "training on all data again")
         return self.model.with_prior_over(self.subset.indices, posterior.precision(), posterior.mean, self.theta)
 
     def _with(self: Self, model: BayesianModel) -> Self:

@@ -133,6 +133,12 @@ METHODS: dict[str, Search] = {"marglik": _climb, "mackay": _iterate}
 
 def warn_at_edge(what: str, x: Array, stacklevel: int = 4) -> None:
     """Warn if an optimum in log numbers is within 0.1% of the edge of what is searched."""
-    at_edge = np.count_nonzero((x <= LOG_BOUNDS[0] + 1e-3) | (x >= LOG_BOUNDS[1] - 1e-3))
-    if at_edge:
-        warn(f"the {what} still rises at the edge of 1e-8 to 1e8 for {at_edge} of {len(x)} tuned numbers", stacklevel)
+    for message in at_edge(what, x):
+        warn(message, stacklevel)
+
+
+def at_edge(what: str, x: Array) -> list[str]:
+    """Return what is to be said of an optimum in log numbers that is within 0.1% of the edge of what is searched."""
+    there = np.count_nonzero((x <= LOG_BOUNDS[0] + 1e-3) | (x >= LOG_BOUNDS[1] - 1e-3))
+    message = f"the {what} still rises at the edge of 1e-8 to 1e8 for {there} of {len(x)} tuned numbers"
+    return [message] if there else []

@@ -1,4 +1,4 @@
-"""*Zoomed out*: Figure 3 in a window, where prior, network and data can be changed by hand.
+"""*Zoomed out*: Figure 2 in a window that zooms out to Figure 3; prior, network and data can be changed by hand.
 
 `explorer.py` holds the data and settings and computes the posterior, without matplotlib. `panel.py` draws the picture
 and listens to the mouse, and `window.py` has the sliders and buttons around it. `explore` opens the window; the names

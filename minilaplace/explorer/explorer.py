@@ -29,12 +29,12 @@ from ..network.mlp import MLP
 from ..structures.fit import STRUCTURES
 from ..training.convergence import TrainingCallback
 from ..training.map_estimate import fit_map
-from ..validation import Array, class_labels, keep, option, real_number, refusal, vector, whole_number
+from ..validation import Array, class_labels, keep, option, real_number, refusal, short_repr, vector, whole_number
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of an explorer, which are checked; the defaults are those of Figure 3 as it should be."""
+    """The settings of an explorer, which are checked; the defaults are those of Figures 2 and 3 as they should be."""
 
     prior_precision: float = 0.1
     temperature: float = 1.0
@@ -42,6 +42,7 @@ class Settings:
     hessian_structure: str = "full"
     curvature: str = "ggn"
     link_approx: str = "probit"
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         keep(

@@ -62,7 +62,7 @@ class SupersededError(Exception):
 
 
 def explore(explorer: Explorer | None = None) -> Window:
-    """Open a window on an explorer, by default that of Figure 3, and return the window.
+    """Open a window on an explorer, by default that of Figure 2, and return the window; `view` zooms out to Figure 3.
 
     `matplotlib.pyplot.show` waits until it is closed. Raises a `NoWindowError` where matplotlib cannot open a window.
     """

@@ -36,7 +36,9 @@ from ..validation import (
     number_or_vector,
     positive_definite,
     real_array,
+    refusal,
     sample_weights,
+    short_repr,
     vector,
 )
 from .likelihood import Likelihood
@@ -68,6 +70,7 @@ class BayesianModel:
     likelihood: Likelihood
     prior_precision: float | Array = 1.0
     prior_mean: float | Array = 0.0
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         instance("network", self.network, MLP, "an MLP")
@@ -193,6 +196,9 @@ class BayesianModel:
         if shape == (P, P):
             return positive_definite(name, value)
         sizes = [n_parameters([layer]) for layer in self.network.shapes]
+        if shape not in [(), (P,), (len(sizes),)]:
+            expected = f"a number, shape ({len(sizes)},) for layers, ({P},) for parameters, or ({P}, {P})"
+            raise ValueError(refusal(name, expected, f"shape {shape}"))
         if shape == (len(sizes),):
             return np.repeat(number_or_vector(name, value, len(sizes), positive=True), sizes)
         return number_or_vector(name, value, P, positive=True)

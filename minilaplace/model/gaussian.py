@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..validation import Array, keep, positive_numbers, refusal
+from ..validation import Array, keep, positive_numbers, refusal, short_repr
 from .likelihood import Likelihood, columns
 
 NO_PROBABILITIES = dict.fromkeys(
@@ -36,6 +36,7 @@ class Gaussian(Likelihood):
     sigma_noise: float | tuple[float, ...] = 1.0
     links = ("exact", "probit", "plugin", "mc", "nn")
     meaningless = NO_PROBABILITIES
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         keep(self, sigma_noise=positive_numbers("sigma_noise", self.sigma_noise))

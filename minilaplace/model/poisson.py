@@ -1,4 +1,11 @@
-"""The likelihood of counts, whose predictions are the mean and the variance of a count."""
+"""The likelihood of counts, whose predictions are the mean and the variance of a count.
+
+| symbol | shape | meaning |
+|---|---|---|
+| r | (N, C) | a rate, exp(f) |
+| m, v | (N, C) | mean and variance of the log rate f under the posterior |
+| mu, s^2 | (N, C) | mean and variance of a count under the posterior |
+"""
 
 from __future__ import annotations
 
@@ -85,20 +92,20 @@ class Poisson(Likelihood):
 def _log_probability(y: Array, m: Array, v: Array) -> Array:
     """Return log p(y) of counts whose log rates are f ~ N(m, v), in their shape.
 
-    The integrand exp(y f - exp(f) - (f - m)^2 / (2 v)) is largest at f = log a, a = W(v exp(m + v y)) / v, where
-    log a - m = v (y - a). Relative to that, with t = f - log a, it is exp(-a (exp(t) - 1 - t) - t^2 / (2 v)), so that
+    The integrand exp(y f - exp(f) - (f - m)^2 / (2 v)) is largest at the rate r = W(v exp(m + v y)) / v, with Lambert's
+    W, where log r - m = v (y - r). Relative to that, at f = log r + t, it is exp(-r (exp(t) - 1 - t) - t^2 / (2 v)):
 
-        log p(y) = y log a - a - log y! - v (y - a)^2 / 2 + log(integral over t / sqrt(2 pi v))
+        log p(y) = y log r - r - log y! - v (y - r)^2 / 2 + log(integral over t / sqrt(2 pi v))
 
     The integral is taken by the trapezoidal rule from where the exponent is -40 on the left to where it is on the
     right, or beyond: exp(-t) - 1 + t >= t^2 / (2 + t), and exp(t) - 1 - t >= t^2 / 2.
     """
-    a = wrightomega(m + v * y + np.log(v)) / v
-    left = np.minimum((40 + np.sqrt(1600 + 320 * a)) / (2 * a), np.sqrt(80 * v))
-    right = np.sqrt(80 / (a + 1 / v))
-    total = np.zeros_like(a)
+    r = wrightomega(m + v * y + np.log(v)) / v
+    left = np.minimum((40 + np.sqrt(1600 + 320 * r)) / (2 * r), np.sqrt(80 * v))
+    right = np.sqrt(80 / (r + 1 / v))
+    total = np.zeros_like(r)
     for share in np.linspace(0, 1, NODES):
         t = share * right - (1 - share) * left
-        total += np.exp(-a * (np.expm1(t) - t) - t**2 / (2 * v))
+        total += np.exp(-r * (np.expm1(t) - t) - t**2 / (2 * v))
     integral = total * (left + right) / (NODES - 1)
-    return xlogy(y, a) - a - gammaln(y + 1) - v * (y - a) ** 2 / 2 + np.log(integral / np.sqrt(2 * np.pi * v))
+    return xlogy(y, r) - r - gammaln(y + 1) - v * (y - r) ** 2 / 2 + np.log(integral / np.sqrt(2 * np.pi * v))

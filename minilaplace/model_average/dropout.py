@@ -23,7 +23,7 @@ from ..network.mlp import MLP
 from ..training.adam import Adam
 from ..training.convergence import TrainingCallback
 from ..training.map_estimate import check_finite
-from ..validation import Array, Seed, check_callback, instance, real_number, refusal, sampler, whole_number
+from ..validation import Array, Seed, check_callback, instance, real_number, refusal, sampler, shown, whole_number
 
 
 def mc_dropout(
@@ -126,7 +126,7 @@ def _checked_rate(network: MLP, rate: float) -> float:
     """Return the rate, a probability below 1, or raise a ValueError; also if the network has no hidden layer."""
     instance("network", network, MLP, "an MLP")
     if not 0 <= (number := real_number("rate", rate)) < 1:
-        raise ValueError(refusal("rate", "a probability of at least 0 and below 1", repr(rate)))
+        raise ValueError(refusal("rate", "a probability of at least 0 and below 1", shown(rate)))
     if len(network.shapes) == 1:
         raise ValueError(refusal("network", "a hidden layer, whose units dropout can silence", repr(network)))
     return number

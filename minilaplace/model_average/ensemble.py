@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 
 from ..model.bayesian_model import BayesianModel
+from ..model.weights import WeightedData
 from ..parallel import side_by_side
-from ..training.convergence import TrainingCallback
-from ..training.map_estimate import fit_map, optimizer_of
-from ..validation import Array, Seed, check_callback, check_executor, instance, refusal, sampler, whole_number
+from ..training.adam import Adam
+from ..training.advice import warn_of_columns
+from ..training.convergence import TrainingCallback, convergence_heard, warn
+from ..training.lbfgs import LBFGS
+from ..training.map_estimate import descended, optimizer_of
+from ..validation import Array, Seed, check_callback, check_executor, instance, refusal, sampler, shown, whole_number
 
 
 def deep_ensemble(
@@ -50,7 +54,7 @@ def deep_ensemble(
     Warns
     -----
     ConvergenceWarning
-        As `fit_map` does, for each member, in the process that trains it.
+        As `fit_map` does, once for all members.
 
     Examples
     --------
@@ -63,16 +67,27 @@ def deep_ensemble(
     instance("model", model, BayesianModel, "a BayesianModel")
     n_members = whole_number("n_members", n_members, least=1)
     if "theta0" in options:
-        raise ValueError(refusal("theta0", "none, as every member has a start of its own", repr(options["theta0"])))
-    optimizer_of(options.get("method", "lbfgs"), {name: options[name] for name in options if name != "method"})
+        raise ValueError(refusal("theta0", "none, as every member has a start of its own", shown(options["theta0"])))
+    optimizer = optimizer_of(options.pop("method", "lbfgs"), options)
     check_executor(executor)
     check_callback(callback, "(member, theta, loss)")
-    X, y, weight = model.check_weighted(X, y, sample_weight)
-    train = partial(fit_map, model, X, y, sample_weight=weight, **options)
-    jobs = [partial(train, rng=own) for own in sampler(rng).spawn(n_members)]
-    thetas = []
-    for theta in side_by_side(jobs, executor):
+    data = model.check_weighted(X, y, sample_weight)
+    warn_of_columns(model, data.X)
+    jobs = [partial(_member, model, data, optimizer, own) for own in sampler(rng).spawn(n_members)]
+    thetas, heard = [], []
+    for theta, messages in side_by_side(jobs, executor):
         thetas.append(theta)
+        heard += messages
         if callback is not None:
-            callback(len(thetas), theta.copy(), model.loss(theta, X, y, weight))
+            callback(len(thetas), theta.copy(), model.loss(theta, *data))
+    if heard:
+        warn(f"{len(heard)} of {n_members} members are not at a mode; of the first, {heard[0]}")
     return np.array(thetas)
+
+
+def _member(
+    model: BayesianModel, data: WeightedData, optimizer: LBFGS | Adam, rng: np.random.Generator
+) -> tuple[Array, list[str]]:
+    """Return the theta of one member, and what its training warns of, also where that is another process."""
+    with convergence_heard() as heard:
+        return descended(model, data, model.network.init(rng), optimizer, rng), heard

@@ -27,7 +27,7 @@ from ..model.classes import Bernoulli
 from ..model.weights import WeightedData
 from ..predictive.links import Prediction
 from ..training.map_estimate import fit_map
-from ..validation import Array, instance, refusal
+from ..validation import Array, instance, refusal, short_repr
 
 REACH = 10.0  # standard deviations from the mean to each side of a coarse grid
 COARSE, FINE = 31, {2: 201, 3: 101}  # points along each axis; of the fine grid, for P parameters
@@ -103,6 +103,7 @@ class ExactPosterior:
     edges: Array
     mean: Array
     log_marginal_likelihood: float
+    __repr__ = short_repr
 
     def covariance(self) -> Array:
         """Return the posterior covariance, (P, P)."""

@@ -7,10 +7,9 @@ An ensemble finds several modes theta_k of the posterior, and around each there 
 weighs each by its evidence p_k(y), the mass that the posterior has around that mode. Predictions are averaged with the
 same weights: a mixture of Gaussians over the outputs.
 
-A network's modes come in families. To swap two hidden units, or to change the sign of one whose activation is odd,
-gives another theta with the same outputs and, under a prior that does not tell units apart, the same evidence: 2^H H!
-mirror images for a layer of H tanh units. Components of one architecture stand for equally many each, so this factor
-cancels in the weights. It does not cancel between architectures, which evidence alone does not weigh.
+A network's modes come in families of mirror images, with the same outputs and the same evidence: 2^H H! for a layer of
+H tanh units, see `evidence.symmetry`. Components of one architecture stand for equally many each, so this factor
+cancels in their weights. It does not cancel between architectures, where it is added to the evidence.
 """
 
 from __future__ import annotations
@@ -21,9 +20,10 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
+from ..evidence.symmetry import log_symmetries
 from ..evidence.tunable_fit import TunableFit
 from ..predictive.links import Prediction, link_of
-from ..validation import Array, Seed, instance, option, refusal, sample_weights, sampler, whole_number
+from ..validation import Array, Seed, instance, option, refusal, sample_weights, sampler, shown, whole_number
 
 WEIGHTS = ("evidence", "uniform")
 
@@ -47,9 +47,9 @@ def mixture(
     X, link_approx, n_samples
         As in `Laplace.predict`.
     weights
-        `"evidence"`: proportional to each fit's evidence, for networks of one architecture with the same uncertain
-        parameters and temperature, as only such evidences count the same mirror images of a mode. `"uniform"`: 1 / K
-        each. Or (K,) numbers of at least 0, of any sum but 0.
+        `"evidence"`: proportional to the evidence of each fit, under one temperature and with the same uncertain
+        parameters. Between different architectures these must be all, and the evidence is that times the number of the
+        mode's mirror images. `"uniform"`: 1 / K each. Or (K,) numbers of at least 0, of any sum but 0.
     rng
         Seed or generator, from which each component gets a generator of its own.
 
@@ -61,8 +61,9 @@ def mixture(
 
     Notes
     -----
-    A mode that two components share counts twice. Source: Eschenhagen, Daxberger, Hennig and Kristiadi (2021), whose
-    weights can be any.
+    A mode that two components share, itself or its mirror image, counts twice.
+
+    Source: Eschenhagen, Daxberger, Hennig and Kristiadi (2021).
 
     Examples
     --------
@@ -94,7 +95,7 @@ def _checked(laplaces: Any) -> list[TunableFit]:
     """Return fits to as many samples, with one likelihood and one shape of inputs and outputs, or raise an error."""
     expected = "a list of fitted Laplace"
     if not isinstance(laplaces, Sequence) or len(laplaces) == 0:
-        raise TypeError(refusal("laplaces", expected, repr(laplaces)))
+        raise TypeError(refusal("laplaces", expected, shown(laplaces)))
     for la in laplaces:
         instance("laplaces", la, TunableFit, expected)
         if la.n_data == 0:
@@ -115,19 +116,25 @@ def _shares(weights: Any, laplaces: Sequence[TunableFit]) -> Array:
         return w / w.sum()
     if option("weights", weights, WEIGHTS) == "uniform":
         return np.full(K, 1 / K)
-    only = " for weights='evidence' (or give weights)"
-    _refuse_different("an architecture", [la.model.network for la in laplaces], only)
-    uncertain = [set(la.subset.indices.tolist()) for la in laplaces]
-    same = ["those of the first" if of_one == uncertain[0] else "others" for of_one in uncertain]
-    _refuse_different("their uncertain parameters", same, only)
+    return softmax(_evidences(laplaces))
+
+
+def _evidences(laplaces: Sequence[TunableFit]) -> Array:
+    """Return the log evidence of each component, mirror images included if there are several architectures, (K,)."""
+    only, networks = " for weights='evidence' (or give weights)", [la.model.network for la in laplaces]
     _refuse_different("a temperature", [la.options.temperature for la in laplaces], only)
-    return softmax([la.log_marginal_likelihood() for la in laplaces])
+    if any(len(la.subset) < la.model.network.n_params for la in laplaces):
+        uncertain = [set(la.subset.indices.tolist()) for la in laplaces]
+        same = ["those of the first" if each == uncertain[0] else "others" for each in uncertain]
+        _refuse_different("their uncertain parameters", same, only)
+        _refuse_different("an architecture, as these are not all parameters,", networks, only)
+    evidences = np.array([la.log_marginal_likelihood() for la in laplaces])
+    return evidences + [log_symmetries(network) for network in networks] if len(set(networks)) > 1 else evidences
 
 
 def _refuse_different(what: str, values: Sequence[Any], only: str = "") -> None:
     """Raise a ValueError if not all of the fits' values are the same."""
     for k, value in enumerate(values):
         if value != values[0]:
-            raise ValueError(
-                refusal("laplaces", f"fits that share {what}{only}", f"{values[0]} and {value} at index {k}")
-            )
+            received = f"{values[0]} and {value} at index {k}"
+            raise ValueError(refusal("laplaces", f"fits that share {what}{only}", received))

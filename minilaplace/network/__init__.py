@@ -7,7 +7,7 @@
 | `jacobian.py` | the rows of the Jacobian, written out or as their factors |
 | `subset.py` | all parameters, the last layer, or a subnetwork |
 | `pairs.py` | the same network on pairs of inputs, for preferences |
-| `interchange.py` | parameters from PyTorch and scikit-learn, and back |
+| `interchange.py`, `modules.py` | parameters from PyTorch and scikit-learn, and back; what PyTorch's modules are |
 | `second_order.py`, `layer_pairs.py` | the same numbers, faster; skip these at first |
 """
 

@@ -16,12 +16,16 @@ from ..validation import Array
 
 
 class Activation(NamedTuple):
-    """An elementwise function of z, its two derivatives, which may also use a, and whether act(-z) = -act(z)."""
+    """An elementwise function of z, and its two derivatives, which may also use a.
+
+    `odd` says whether act(-z) = -act(z), `smooth` whether act' has no jumps.
+    """
 
     value: Callable[[Array], Array]
     slope: Callable[[Array, Array], Array]
     bend: Callable[[Array, Array], Array]
     odd: bool = False
+    smooth: bool = True
 
 
 def _density(z: Array) -> Array:
@@ -32,7 +36,8 @@ ACTIVATIONS = {
     "tanh": Activation(np.tanh, lambda z, a: 1 - a**2, lambda z, a: -2 * a * (1 - a**2), odd=True),
     "sigmoid": Activation(expit, lambda z, a: a * (1 - a), lambda z, a: a * (1 - a) * (1 - 2 * a)),
     "relu": Activation(
-        lambda z: np.maximum(z, 0), lambda z, a: (z > 0).astype(float), lambda z, a: np.zeros_like(z)
+        lambda z: np.maximum(z, 0), lambda z, a: (z > 0).astype(float), lambda z, a: np.zeros_like(z),
+        smooth=False,
     ),
     "softplus": Activation(
         lambda z: np.logaddexp(0, z), lambda z, a: expit(z), lambda z, a: expit(z) * expit(-z)

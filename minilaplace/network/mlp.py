@@ -85,8 +85,13 @@ class MLP:
     factored: ClassVar[bool] = True
 
     def __init__(self, *sizes: int, activation: str = "tanh") -> None:
+        if len(sizes) == 1 and np.ndim(sizes[0]) == 1:
+            expected = f"numbers one by one, MLP({', '.join(map(str, np.asarray(sizes[0])))}) or MLP(*sizes)"
+            raise ValueError(refusal("sizes", expected, f"one {type(sizes[0]).__name__}"))
         if len(sizes) < 2:
-            raise ValueError(refusal("sizes", "at least an input and an output size", sizes))
+            raise ValueError(refusal("sizes", "at least an input and an output size, as in MLP(2, 1)", sizes))
+        if isinstance(sizes[-1], str):
+            raise TypeError(refusal("sizes", f"numbers alone, then activation={sizes[-1]!r} by its name", sizes))
         sizes = tuple(whole_number("sizes", size, least=1) for size in sizes)
         set_once = object.__setattr__
         set_once(self, "sizes", sizes)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..validation import Array, numeric_array, option, refusal
+from ..validation import Array, numeric_array, option, refusal, short_repr, shown
 from .jacobian import Shape, layer_views, n_parameters
 from .layer_pairs import pair_floats, pairs_are_cheaper
 from .mlp import MLP, Trace
@@ -51,6 +51,7 @@ class Subset:
     columns: NDArray[np.intp] | None
     floats_factored: int
     floats_written: int
+    __repr__ = short_repr
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -72,8 +73,10 @@ def select(network: MLP, name: str, subnetwork_indices: Any = None) -> Subset:
     """Return the subset of this name, or raise a ValueError."""
     name = option("subset_of_weights", name, SUBSETS)
     if (subnetwork_indices is not None) != (name == "subnetwork"):
-        expected = "indices with subset_of_weights='subnetwork', and there alone"
-        raise ValueError(refusal("subnetwork_indices", expected, f"{subnetwork_indices} with {name!r}"))
+        expected = (
+            "indices with subset_of_weights='subnetwork', and there alone (structures.largest_variance chooses some)"
+        )
+        raise ValueError(refusal("subnetwork_indices", expected, f"{shown(subnetwork_indices)} with {name!r}"))
     P = network.n_params
     if name == "subnetwork":
         indices = _checked(subnetwork_indices, P)

@@ -13,7 +13,7 @@ from ..network.subset import Subset
 from ..posterior.gaussian import Posterior
 from ..validation import Array, Readable, Seed, boolean, sampler, whole_number
 from .information import covariance_between, gain_of_all, gain_of_each
-from .left_out import TrainingSamples, check_left_out
+from .left_out import TrainingSamples, check_left_out, check_seen
 from .links import Prediction, link_of, mc
 from .outputs import NO_SAMPLES, LinearisedNetwork, Outputs, in_batches
 from .uncertainty import Uncertainty, decompose
@@ -71,8 +71,8 @@ class PredictiveDistribution(ABC):
         X, n_samples, rng = self._checked(X, n_samples, rng)
         data = self.model.check_weighted(X, y, sample_weight, stored=True)
         n_samples = n_samples if link is mc else 0
+        check_seen(self._linearised, data, fit.likelihood, fit.nll, fit.n_data)
         samples = TrainingSamples(self._linearised, likelihood, fit.curvature, fit.temperature, data, n_samples, rng)
-        samples.check_seen(fit.likelihood, fit.nll, fit.n_data)
         return in_batches(lambda f: link(likelihood, f), samples, samples.floats_each, self.posterior.room)
 
     def uncertainty(self, X: Any, *, n_samples: int = 1000, rng: Seed = None) -> Uncertainty:
@@ -109,13 +109,15 @@ class PredictiveDistribution(ABC):
         """Return how much one would learn of the parameters from a label at each of the inputs X (N, D), (N,) nats.
 
         Classes: the mutual information of label and parameters, the epistemic part of `uncertainty`, over `n_samples`
-        samples of f (BALD). Others: 1/2 log det(I + R_n V_n R_n^T), where R_n^T R_n is the Fisher information of a
-        label at the MAP outputs; for a `Gaussian` that is exact, and 1/2 log(1 + v / sigma^2) if it has one output.
+        samples of f (BALD); of several labels a sample, each by itself, (N, C). Others: 1/2 log det(I + R_n V_n R_n^T),
+        where R_n^T R_n is the Fisher information of a label at the MAP outputs; for a `Gaussian` that is exact, and
+        1/2 log(1 + v / sigma^2) if it has one output.
 
         `joint=True` returns a float, the gain of labels at all inputs together, which does not count twice what two of
         them tell: 1/2 log det(I + R V R^T) with V = `functional_covariance(X)` and the blocks R_n on the diagonal of R.
-        It is half the rise of log det Lambda if these labels were fitted too. Exact for a `Gaussian`, it is for classes
-        that of the GGN at the MAP outputs: near 0 where these are sure of a class, and not bounded by N log C.
+        For `"full"` and `"gp"` at temperature 1 it is half the rise of log det Lambda when such labels are fitted too.
+        Exact for a `Gaussian`, it is for classes that of the GGN at the MAP outputs: near 0 where these are sure of a
+        class, and not bounded by N log C.
 
         A temperature counts in the posterior that there is, not in the noise of labels to come, as in `predict`.
 

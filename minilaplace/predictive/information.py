@@ -13,7 +13,6 @@ For one output of variance v, under the noise sigma^2, at one input it is 1/2 lo
 |---|---|---|
 | V_nm | (C, C) | covariance of the outputs at x_n with those at x'_m |
 | F_n | (C, r) | the input's root; the posterior determines r |
-| R_n | (K, C) | factor of the Fisher information |
 | A | (N K, r) | the rows R_n F_n of all inputs |
 | B_n | (K, K) | R_n V_nn R_n^T, the block of A A^T that belongs to one input |
 """

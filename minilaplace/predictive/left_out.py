@@ -179,22 +179,23 @@ class TrainingSamples:
         C = self.at.network.n_outputs
         return 10 * C * n_parameters(self.at.subset.shapes) + 3 * C * self.n_samples
 
-    def check_seen(self, likelihood: Likelihood, nll: float, n_data: float) -> None:
-        """Raise a ValueError unless these samples can be those of a fit: by their number, and their summed nll."""
-        count = self.data.weight.sum()
-        if not abs(count - n_data) <= SAME * n_data:
-            expected = f"the data of the fit, whose weights (1 if none were given) add up to {n_data:g}"
-            raise ValueError(refusal("X", expected, f"{len(self)} samples, whose weights add up to {count:g}"))
-        total = size = 0.0
-        for batch in batches(len(self), self.at.floats_each()):
-            X, y, weight = self.data.some(batch)
-            f = self.at.network.forward(self.at.theta, X)
-            each = weighed(likelihood.nll(f, y), weight)
-            total += each.sum()
-            size += np.abs(each).sum() + np.abs(f * weighed(likelihood.gradient(f, y), weight)).sum()
-        if not abs(total - nll) <= SAME * size:
-            expected = f"the data of the fit, whose summed negative log-likelihood at theta is {nll:.10g}"
-            raise ValueError(refusal("X", expected, f"data for which it is {total:.10g}"))
+
+def check_seen(at: LinearisedNetwork, data: WeightedData, likelihood: Likelihood, nll: float, n_data: float) -> None:
+    """Raise a ValueError unless this can be the data of a fit: by the number of samples, and their summed nll."""
+    count = data.weight.sum()
+    if not abs(count - n_data) <= SAME * n_data:
+        expected = f"the data of the fit, whose weights (1 if none were given) add up to {n_data:g}"
+        raise ValueError(refusal("X", expected, f"{len(data.X)} samples, whose weights add up to {count:g}"))
+    total = size = 0.0
+    for batch in batches(len(data.X), at.floats_each()):
+        X, y, weight = data.some(batch)
+        f = at.network.forward(at.theta, X)
+        each = weighed(likelihood.nll(f, y), weight)
+        total += each.sum()
+        size += np.abs(each).sum() + np.abs(f * weighed(likelihood.gradient(f, y), weight)).sum()
+    if not abs(total - nll) <= SAME * size:
+        expected = f"the data of the fit, whose summed negative log-likelihood at theta is {nll:.10g}"
+        raise ValueError(refusal("X", expected, f"data for which it is {total:.10g}"))
 
 
 def signed_rows(likelihood: Likelihood, curvature: str, f: Array, y: Any) -> tuple[Array, Array]:

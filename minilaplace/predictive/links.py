@@ -50,6 +50,11 @@ class Prediction(NamedTuple):
     mean: Array
     variance: Array
 
+    @property
+    def std(self) -> Array:
+        """The standard deviation, the root of the variance, (N, C)."""
+        return np.sqrt(self.variance)
+
 
 def plugin(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
     """Return mean(m) as if theta were certain: class probabilities, or a `Prediction` whose variance is the noise."""

@@ -119,5 +119,6 @@ def finite(answer: Array, name: str = "X", start: int = 0) -> Array:
     if not np.isfinite(answer).all():
         n = int(np.argwhere(~np.isfinite(answer))[0, 0])
         expected = "inputs at which predictions and their variances are within the range of float64"
-        raise OutOfRangeError(refusal(name, expected, f"one where they are not, at index {start + n}"))
+        received = f"one where they are not, at index {start + n}: scale it, or strengthen the prior"
+        raise OutOfRangeError(refusal(name, expected, received))
     return answer

@@ -7,8 +7,14 @@ estimator to a file, and `conventions.py` has what scikit-learn expects of every
 `minilaplace[sklearn]`.
 """
 
-from .classifier import LaplaceClassifier
-from .mlp import matching_precision, residual_noise
-from .regressor import LaplaceRegressor
+try:
+    from .classifier import LaplaceClassifier
+    from .mlp import matching_precision, residual_noise
+    from .regressor import LaplaceRegressor
+except ModuleNotFoundError as error:
+    if str(error.name).partition(".")[0] != "sklearn":
+        raise
+    cure = 'minilaplace.sklearn needs scikit-learn: python -m pip install "minilaplace[sklearn]"'
+    raise ModuleNotFoundError(cure, name="sklearn") from None
 
 __all__ = ["LaplaceClassifier", "LaplaceRegressor", "matching_precision", "residual_noise"]

@@ -32,6 +32,7 @@ from ..validation import (
     option,
     real_number,
     refusal,
+    short_repr,
     whole_number,
 )
 from .full import BlockDiag, Full, Structure
@@ -101,6 +102,7 @@ class Options:
     subset_of_weights: str = "all"
     subnetwork_indices: Any = None
     rank: int | None = None
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         structure = option("hessian_structure", self.hessian_structure, STRUCTURES)

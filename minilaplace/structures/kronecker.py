@@ -23,7 +23,7 @@ from ..model.weights import weighed
 from ..network.jacobian import FactoredRows, layer_views
 from ..posterior.cholesky import not_positive_definite, not_resolved, rounding_of
 from ..posterior.gaussian import Posterior
-from ..validation import Array, refusal
+from ..validation import NOT_DENSE, Array, check_dense, refusal
 from .full import Structure, diagonal_prior, without_rounding
 
 Basis = list[tuple[Array, Array]]  # for each layer (U_B (H, H), U_A (I, I))
@@ -180,6 +180,7 @@ class EigenPosterior(Posterior):
 
     def _dense(self, eigenvalues: Array) -> Array:
         """Return Q diag(eigenvalues) Q^T, (P_s, P_s)."""
+        check_dense("posterior", len(eigenvalues), NOT_DENSE)
         if self._basis is None:
             return np.diag(eigenvalues)
         Q = block_diag(*(block for U_B, U_A in self._basis for block in (np.kron(U_B, U_A), U_B)))

@@ -15,7 +15,7 @@ from scipy.linalg import cho_solve, eigh, qr, solve_triangular, svdvals
 from ..network.jacobian import FactoredRows, batches
 from ..posterior.cholesky import cholesky, not_resolved, rounding_of
 from ..posterior.gaussian import Posterior
-from ..validation import Array, refusal
+from ..validation import NOT_DENSE, Array, check_dense, refusal
 from .full import Full, Structure, without_rounding
 
 DEFAULT_RANK = 10
@@ -120,9 +120,11 @@ class LowRankPosterior(Posterior):
 
     def precision(self) -> Array:
         """Return G^T G + prior, (P_s, P_s)."""
+        check_dense("posterior", len(self.mean), NOT_DENSE)
         return self._rows.T @ self._rows + (np.diag(self._prior) if self._prior.ndim == 1 else self._prior)
 
     def covariance(self) -> Array:
+        check_dense("posterior", len(self.mean), NOT_DENSE)
         F = self._times_root(np.eye(len(self.mean)))
         return F @ F.T
 
@@ -143,10 +145,11 @@ class LowRankPosterior(Posterior):
 
     def _times_root(self, rows: Array) -> Array:
         """Return W (I - Q Q^T) and W Q L^-T side by side, W = rows L0^-T: F (M, P_s + k), F F^T = rows Sigma rows^T."""
-        W = self._whitened(rows)
-        along_Q = W @ self._Q
-        of_Q = solve_triangular(self._L, along_Q.T, lower=True, check_finite=False).T  # what overflows stays so
-        return np.hstack([W - along_Q @ self._Q.T, of_Q])
+        W, (P, k) = self._whitened(rows), self._Q.shape
+        along_Q, F = W @ self._Q, np.empty((len(rows), P + k))
+        np.subtract(W, along_Q @ self._Q.T, out=F[:, :P])
+        F[:, P:] = solve_triangular(self._L, along_Q.T, lower=True, check_finite=False).T  # what overflows stays so
+        return F
 
     def deviations(self, n_samples: int, rng: np.random.Generator) -> Array:
         """Draw from N(0, Sigma), (S, P_s), by Matheron's rule.

@@ -2,7 +2,7 @@
 
 `map_estimate.py` has `fit_map`, to read first. `lbfgs.py` runs to a true mode, the default and what Laplace asks for;
 `adam.py` is the post's listing, noisy steps for a fixed number of epochs, which stop near a mode, not at one.
-`convergence.py` has the warning that an optimum was not reached.
+`convergence.py` has the warning that an optimum was not reached, and `advice.py` says in it what to do.
 """
 
 from .adam import Adam

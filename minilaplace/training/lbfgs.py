@@ -12,9 +12,11 @@ from scipy.optimize import minimize, root
 from ..model.bayesian_model import BayesianModel
 from ..model.weights import WeightedData, weighed
 from ..validation import Array, keep, real_number, whole_number
+from .advice import cures, has_kinks
 from .convergence import TrainingCallback, warn
 
 NEAR = 1e-9  # nats that the best step in a parameter may still gain at a mode
+PATIENCE, LITTLE = 1000, 0.01  # a loss with kinks is given up where this many steps gain no more than so many nats
 FORBIDDING = 1e100  # stands for a loss of infinity: a line search turns back from it
 
 
@@ -60,6 +62,9 @@ class LBFGS:
     its own curvature. Last comes a Newton-Krylov method, which uses the gradient alone; its result is taken if it is a
     mode, and its loss no larger. In ordinary units this ends at max abs gradient <= 1e-6 max(1, loss); whether it is a
     mode, in any units, `is_mode` decides.
+
+    A loss with kinks, such as that of a network of relu, has its minima on them as a rule, where no gradient is zero.
+    L-BFGS would creep along until `max_iterations`; it ends where a thousand steps have gained 0.01 nats or less.
     """
 
     max_iterations: int = 10_000
@@ -83,36 +88,53 @@ class LBFGS:
         callback: TrainingCallback,
     ) -> Array:
         """Return the mode that L-BFGS reaches from theta; `rng` is not used."""
-        steps = 0
-
-        def report(theta: Array, loss: float) -> None:
-            nonlocal steps
-            steps += 1
-            callback(steps, theta.copy(), loss)
-
+        steps = _Steps(callback, self.max_iterations, has_kinks(model))
         for scaled in (False, True):
             before = np.inf
-            while steps < self.max_iterations and not _has_small_gradient(model, theta, data):
+            while steps.go_on and not _has_small_gradient(model, theta, data):
                 unit = _own_units(model, theta, data) if scaled else np.ones_like(theta)
-                theta, loss = _descended(model, data, theta, unit, self._options(steps), report)
+                theta, loss = _descended(model, data, theta, unit, self._options(steps.taken), steps.report)
                 if not loss < before:
                     break
                 before = loss
-        if steps < self.max_iterations and not _has_small_gradient(model, theta, data):
+        if steps.taken < self.max_iterations and not _has_small_gradient(model, theta, data):
             polished, loss = _polished(model, data, theta), model.loss(theta, *data)
             end = model.loss(polished, *data)
             if is_mode(model, polished, *data) and end <= loss + 1e-12 * abs(loss):
                 theta = polished
-                report(theta, end)
+                steps.report(theta, end)
         if not is_mode(model, theta, *data):
             loss, gradient = model.loss_and_gradient(theta, *data)
+            cure = cures(model, theta, data, used_up=steps.taken >= self.max_iterations)
             warn(
-                f"fit_map stopped after {steps} iterations at loss {loss:.6g} with max abs gradient "
-                f"{np.abs(gradient).max():.2g}, which is not a mode; raise max_iterations, scale the inputs, or "
-                "strengthen the prior",
-                stacklevel=3,
+                f"fit_map stopped after {steps.taken} iterations at loss {loss:.6g} with max abs gradient "
+                f"{np.abs(gradient).max():.2g}, which is not a mode; {cure}",
+                stacklevel=4,
             )
         return theta
+
+
+class _Steps:
+    """The steps that were taken, which are reported to a callback, and whether to take more."""
+
+    def __init__(self, callback: TrainingCallback, most: int, kinks: bool) -> None:
+        self._callback, self._most, self._kinks = callback, most, kinks
+        self._losses: list[float] = []
+
+    @property
+    def taken(self) -> int:
+        return len(self._losses)
+
+    @property
+    def go_on(self) -> bool:
+        losses, at_rest = self._losses, self._kinks and self.taken > PATIENCE
+        return self.taken < self._most and not (at_rest and losses[-1 - PATIENCE] - losses[-1] <= LITTLE)
+
+    def report(self, theta: Array, loss: float) -> bool:
+        """Count and report a step, and return whether to go on."""
+        self._losses.append(loss)
+        self._callback(self.taken, theta.copy(), loss)
+        return self.go_on
 
 
 def _descended(
@@ -121,7 +143,7 @@ def _descended(
     theta: Array,
     unit: Array,
     options: dict[str, float],
-    report: Callable[[Array, float], None],
+    report: Callable[[Array, float], bool],
 ) -> tuple[Array, float]:
     """Return where L-BFGS in the coordinates theta / unit ends, and its loss."""
 
@@ -131,7 +153,8 @@ def _descended(
         return (loss, gradient * unit) if finite else (FORBIDDING, np.zeros_like(u))
 
     def reached(intermediate_result: Any) -> None:  # SciPy looks for an argument of this name
-        report(intermediate_result.x * unit, float(intermediate_result.fun))
+        if not report(intermediate_result.x * unit, float(intermediate_result.fun)):
+            raise StopIteration
 
     result = minimize(tried, theta / unit, method="L-BFGS-B", jac=True, callback=reached, options=options)
     return result.x * unit, float(result.fun)

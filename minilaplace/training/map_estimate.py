@@ -11,6 +11,7 @@ from ..model.bayesian_model import BayesianModel
 from ..model.weights import WeightedData
 from ..validation import Array, Seed, check_callback, instance, option, refusal, sampler
 from .adam import Adam
+from .advice import warn_of_columns
 from .convergence import TrainingCallback
 from .lbfgs import LBFGS
 
@@ -52,7 +53,8 @@ def fit_map(
     Warns
     -----
     ConvergenceWarning
-        If `lbfgs` ends where the gradient is not that of a mode, see `is_mode`.
+        If `lbfgs` ends where the gradient is not that of a mode, see `is_mode`; it says what to do. Before the work, if
+        the columns of X are of very different sizes and the network has hidden units.
 
     Examples
     --------
@@ -69,10 +71,23 @@ def fit_map(
     data = model.check_weighted(X, y, sample_weight)
     rng = sampler(rng)
     theta = model.network.init(rng) if theta0 is None else model.check_theta(theta0, "theta0")
+    warn_of_columns(model, data.X)
+    return descended(model, data, theta, optimizer, rng, callback)
+
+
+def descended(
+    model: BayesianModel,
+    data: WeightedData,
+    theta: Array,
+    optimizer: LBFGS | Adam,
+    rng: np.random.Generator,
+    callback: TrainingCallback | None = None,
+) -> Array:
+    """Return where an optimiser ends from theta, given arguments that have been checked."""
     with np.errstate(all="ignore"):  # a theta that is only tried may overflow; the first and the last may not
         check_finite("theta0", model, theta, data)
         theta = optimizer.minimise(model, data, theta, rng, callback or (lambda step, theta, loss: None))
-        if method == "adam":
+        if isinstance(optimizer, Adam):
             check_finite("learning_rate", model, theta, data)
     return theta
 
@@ -82,7 +97,8 @@ def check_finite(name: str, model: BayesianModel, theta: Array, data: WeightedDa
     loss = model.loss(theta, *data)
     if not np.isfinite(loss):
         expected = "one that leads to a loss within the range of float64"
-        raise ValueError(refusal(name, expected, f"one that leads to a loss of {loss:g}"))
+        cure = "take a smaller one" if name == "learning_rate" else "scale X and y, or start nearer to 0"
+        raise ValueError(refusal(name, expected, f"one that leads to a loss of {loss:g}: {cure}"))
 
 
 def optimizer_of(method: str, options: dict[str, Any]) -> LBFGS | Adam:

@@ -6,9 +6,12 @@ names the argument, what was expected and what was received. What it returns is 
 
 | module | takes |
 |---|---|
-| `inputs.py` | what a fit or a prediction is given: samples, targets, counts and seeds |
+| `inputs.py` | what a fit or a prediction is given: samples, counts and seeds |
+| `targets.py` | what belongs to each sample: labels, real targets, weights |
 | `arguments.py` | names, numbers, vectors and matrices |
 | `memory.py` | the size of what would be computed |
+
+`shown.py` says how values look in errors, and in reprs.
 """
 
 from .arguments import (
@@ -30,24 +33,23 @@ from .inputs import (
     check_callback,
     check_executor,
     check_shape,
-    class_labels,
     finite,
     instance,
     matrix,
     numeric_array,
     readable,
     real_array,
-    real_targets,
-    refusal,
     refuse_masked,
     refuse_where,
-    sample_weights,
     sampler,
     whole_number,
 )
-from .memory import check_dense, check_memory, gibibytes
+from .memory import NOT_DENSE, check_dense, check_memory, gibibytes
+from .shown import refusal, short, short_repr, shown
+from .targets import class_labels, real_targets, sample_weights
 
 __all__ = [
+    "NOT_DENSE",
     "Array",
     "Readable",
     "Seed",
@@ -79,6 +81,9 @@ __all__ = [
     "refuse_where",
     "sample_weights",
     "sampler",
+    "short",
+    "short_repr",
+    "shown",
     "vector",
     "whole_number",
 ]

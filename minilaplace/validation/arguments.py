@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import eigvalsh
 
-from .inputs import Array, finite, real_array, refusal
+from .inputs import Array, finite, real_array
+from .shown import refusal, shown
 
 
 def option(name: str, value: object, known: Collection[str]) -> str:
     """Return `value` if it is one of the `known` names."""
     if not isinstance(value, str) or value not in known:
-        raise ValueError(refusal(name, f"one of {', '.join(map(repr, known))}", repr(value)))
+        raise ValueError(refusal(name, f"one of {', '.join(map(repr, known))}", shown(value)))
     return str(value)
 
 
@@ -24,7 +25,7 @@ def real_number(name: str, value: object, *, above: float = -np.inf) -> float:
     expected = "a finite number" if above == -np.inf else f"a finite number greater than {above:g}"
     number = real_array(name, value, expected, lambda shape: shape == ())
     if not above < number < np.inf:
-        raise ValueError(refusal(name, expected, repr(value)))
+        raise ValueError(refusal(name, expected, shown(value)))
     return float(number)
 
 

@@ -1,4 +1,4 @@
-"""What a fit or a prediction is given: samples, targets, counts and seeds; and the sentence of every refusal.
+"""What a fit or a prediction is given: samples, counts and seeds; `targets.py` has what belongs to each sample.
 
 Whatever holds numbers becomes an array of float64 here, or is refused.
 """
@@ -13,17 +13,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 
+from .shown import refusal, shown
+
 Array: TypeAlias = NDArray[np.float64]
 Seed: TypeAlias = int | np.random.Generator | None
 
 NUMERIC = "buif"  # the kinds of NumPy's types that are bools, whole numbers and real numbers
 DENSE = "make it dense by .toarray()"
+NUMBERED = "np.unique(y, return_inverse=True)[1] numbers any labels from 0"
 READ_FLOATS = 2**20  # how many numbers of a stored array are read at a time, about 8 MB
-
-
-def refusal(name: str, expected: object, received: object) -> str:
-    """Return the message of an error, in the form that all errors of the library have."""
-    return f"{name}: expected {expected}, received {received}"
 
 
 def real_array(
@@ -50,8 +48,20 @@ def numeric_array(name: str, value: Any, expected: str) -> NDArray[Any]:
     except ValueError:
         raise ValueError(refusal(name, expected, "rows of different lengths")) from None
     if array.dtype.kind not in NUMERIC:
-        raise TypeError(refusal(name, f"real numbers, {expected}", f"dtype {array.dtype}"))
+        received = "None" if value is None else f"dtype {array.dtype}{_advice(name, array, expected)}"
+        raise TypeError(refusal(name, f"real numbers, {expected}", received))
     return array
+
+
+def _advice(name: str, array: NDArray[Any], expected: str) -> str:
+    """Return what to do about an array that holds no numbers, if that is known."""
+    if array.dtype.kind == "c" or array.ndim == 0:
+        return ""
+    if any(map(issparse, array.flat)):
+        return f": sparse matrices; {DENSE}"
+    if name == "X":
+        return ": if they are numbers, X.astype(float); of a category, a column of 0 and 1 for each value"
+    return f": {NUMBERED}" if name == "y" and "labels" in expected else ""
 
 
 def refuse_masked(**arguments: Any) -> None:
@@ -146,50 +156,16 @@ def readable(name: str, value: Any, each: tuple[int, ...]) -> Readable:
 
 def _check_samples(name: str, shape: tuple[int, ...], each: tuple[int, ...]) -> None:
     if shape[1:] != each or shape[:1] in ((), (0,)):
-        raise ValueError(refusal(name, _expected_samples(each), f"shape {shape}"))
+        cure = ""
+        if len(shape) == 1 and each == (1,):
+            cure = f": {name}[:, None] makes a column of it"
+        elif shape == each:
+            cure = f": {name}[None] makes one sample of it"
+        raise ValueError(refusal(name, _expected_samples(each), f"shape {shape}{cure}"))
 
 
 def _expected_samples(each: tuple[int, ...]) -> str:
     return f"shape (N, {', '.join(map(str, each))}) with N >= 1"
-
-
-def class_labels(
-    name: str, value: ArrayLike, n_samples: int, n_classes: int, n_labels: int | None = None
-) -> NDArray[np.intp]:
-    """Return `value` as integer labels 0 .. n_classes - 1; whole floats and bools count as integers.
-
-    Their shape is (n_samples,), or (n_samples, n_labels) if each sample has several labels.
-    """
-    shape = (n_samples,) if n_labels is None else (n_samples, n_labels)
-    expected = f"shape {shape} of integer labels 0..{n_classes - 1}"
-    array = real_array(name, value, expected, lambda received: received == shape)
-    with np.errstate(invalid="ignore"):  # NaN becomes some number, which is not equal to NaN
-        labels = array.astype(np.intp)
-    unknown = (labels != array) | (labels < 0) | (labels >= n_classes)
-    if unknown.any():
-        index = tuple(map(int, np.argwhere(unknown)[0]))
-        place = index if len(index) > 1 else index[0]
-        raise ValueError(refusal(name, expected, f"{array[index]:g} at index {place}"))
-    return labels
-
-
-def real_targets(name: str, value: ArrayLike, n_samples: int, n_outputs: int) -> Array:
-    """Return `value` as finite (n_samples, n_outputs) targets; for one output (n_samples,) counts as a column."""
-    accepted = [(n_samples, n_outputs)] + [(n_samples,)] * (n_outputs == 1)
-    array = real_array(name, value, f"shape {' or '.join(map(str, accepted))}", lambda shape: shape in accepted)
-    return finite(name, array).reshape(n_samples, n_outputs)
-
-
-def sample_weights(name: str, value: Any, n_samples: int) -> Array:
-    """Return a finite weight of at least 0 for each sample, (n_samples,), not all of them 0; None stands for ones."""
-    if value is None:
-        return np.ones(n_samples)
-    expected = f"shape ({n_samples},) of numbers of at least 0, some of them above"
-    weight = finite(name, real_array(name, value, expected, lambda shape: shape == (n_samples,)))
-    refuse_where(name, weight < 0, expected, weight)
-    if not weight.any():
-        raise ValueError(refusal(name, expected, "zeros alone: all sample weights are zero"))
-    return weight
 
 
 def check_shape(name: str, array: Any, shape: tuple[int, ...]) -> None:
@@ -202,9 +178,9 @@ def whole_number(name: str, value: object, *, least: int) -> int:
     """Return `value` as an int that is at least `least`."""
     expected = f"a whole number of at least {least}"
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(refusal(name, expected, repr(value)))
+        raise TypeError(refusal(name, expected, shown(value)))
     if value < least:
-        raise ValueError(refusal(name, expected, repr(value)))
+        raise ValueError(refusal(name, expected, shown(value)))
     return int(value)
 
 
@@ -220,20 +196,20 @@ def sampler(rng: Seed) -> np.random.Generator:
 def boolean(name: str, value: object) -> bool:
     """Return `value` as a bool if it is True or False, and not a string like "no", which Python counts as true."""
     if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(refusal(name, "True or False", repr(value)))
+        raise TypeError(refusal(name, "True or False", shown(value)))
     return bool(value)
 
 
 def instance(name: str, value: Any, kind: type, expected: str) -> None:
     """Raise a TypeError unless `value` is of this kind."""
     if not isinstance(value, kind):
-        raise TypeError(refusal(name, expected, repr(value)))
+        raise TypeError(refusal(name, expected, shown(value)))
 
 
 def check_callback(callback: Any, arguments: str) -> None:
     """Raise a TypeError unless `callback` is None or a function of these arguments."""
     if callback is not None and not callable(callback):
-        raise TypeError(refusal("callback", f"a function of {arguments}", repr(callback)))
+        raise TypeError(refusal("callback", f"a function of {arguments}", shown(callback)))
 
 
 def check_executor(executor: Any) -> None:

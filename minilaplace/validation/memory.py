@@ -9,7 +9,7 @@ import os
 
 import numpy as np
 
-from .inputs import refusal
+from .shown import refusal
 
 
 def check_memory(name: str, expected: str, received: str, n_floats: int) -> None:
@@ -19,9 +19,13 @@ def check_memory(name: str, expected: str, received: str, n_floats: int) -> None
         raise ValueError(refusal(name, expected, f"{received}; this machine has {gibibytes(there_is / 8)}"))
 
 
-def check_dense(name: str, P: int) -> None:
-    """Raise a ValueError if this machine has no memory for a dense (P, P) matrix."""
-    expected = "fewer parameters, or a Laplace with hessian_structure='kron' or 'diag', or of the last layer"
+NOT_DENSE = "its variance, samples and predictions, which need no dense matrix"
+SPARING = "a Laplace with hessian_structure='kron' or 'diag', or of the last layer"
+
+
+def check_dense(name: str, P: int, instead: str = SPARING) -> None:
+    """Raise a ValueError if this machine has no memory for a dense (P, P) matrix; it says what to use instead."""
+    expected = f"fewer parameters, or {instead}"
     check_memory(name, expected, f"{P}, whose dense matrix takes {gibibytes(P**2)}", P**2)
 
 
