@@ -711,7 +711,8 @@ def test_an_over_confident_mlp_predicts_better_with_the_probit():
 
 
 def test_the_evidence_mends_a_prior_as_flat_as_the_usual_alpha():
-    plugin, as_trained, tuned, last_layer, held_out = losses(load_breast_cancer, "adam", 2, WAYS).T
+    plugin, budget, as_trained, tuned, last_layer, held_out = losses(load_breast_cancer, "adam", 2, WAYS).T
+    assert np.all(budget < plugin + 0.02)
     assert np.all(as_trained > plugin + 0.3)
     assert np.all(tuned < as_trained - 0.3)
     assert np.all(last_layer < tuned)

@@ -70,8 +70,9 @@ class LaplaceMLP(FittedMLP):
 
         Notes
         -----
-        Theta stays. So does a regressor's mean, and on which side of 1/2 a single logit is. Among several classes the
-        average can prefer another one where two are about as probable.
+        Theta stays, and so do a regressor's mean and the side of 1/2 on which a logit of its own is. Among several
+        classes the average can prefer another one where two are about as probable: with the default it did so nowhere
+        on four data sets, with the prior of the evidence for 2 of 540 digits.
 
         The usual values of `alpha`, 1e-4 by default, correspond to priors so flat that the averaged predictions are far
         too unsure. Tuning by the evidence improves that only in part, because the MLP's theta is not a mode under the
@@ -145,7 +146,10 @@ class LaplaceMLP(FittedMLP):
         return hasattr(self, "laplace_")
 
     def _fit(self, data: WeightedData, theta0: Array | None = None) -> None:
-        self._keep(*self._best(self._model(data.y), data, theta0))
+        model = self._model(data.y)
+        if not self.normalize_X:
+            warn_of_scales(model, data.X)
+        self._keep(*self._best(model, data, theta0))
 
     def _learn_more(self, X: Any, y: Any, sample_weight: Any, **read: Any) -> None:
         """Fit the first data, and train on later data with the posterior of the earlier data as the prior."""
@@ -193,8 +197,6 @@ class LaplaceMLP(FittedMLP):
         data = self._ordered(WeightedData(X, y, sample_weights("sample_weight", weight, len(X))))
         if reset:
             self._keep_scales(data, inside=boolean("normalize_X", self.normalize_X))
-            if not self.normalize_X:
-                warn_of_scales(X)
         return WeightedData(Scale(self.X_mean_, self.X_scale_).inside(data.X), self._inside(data.y), data.weight)
 
     def _keep_scales(self, data: WeightedData, *, inside: bool) -> None:

@@ -24,6 +24,12 @@ from .mlp import matching_precision
 class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
     """An MLP classifier whose probabilities are averaged over a Laplace posterior; labels may be of any type.
 
+    By default it is about as good near the data as scikit-learn's MLP, and less sure far from it: the loss of a test
+    label is .198 in place of .239 nats on moons, .062 for .057 on wine, .094 for .080 on iris, .085 for .085 on breast
+    cancer, .095 for .093 on digits, and the mean confidence ten standard deviations away .94, .81, .94, .84 and .54 in
+    place of .96 to .99. A larger `budget`, or the evidence (`tune_prior="online"`), trades likelihood near most data
+    for more doubt far away.
+
     Scale the inputs, as in `make_pipeline(StandardScaler(), LaplaceClassifier())`, or pass `normalize_X=True`. Training
     continues until it has found a mode, which with unscaled inputs can take ten thousand steps.
 
@@ -96,6 +102,10 @@ class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
         tunes the prior. A later call trains on its own data, and its posterior is a Gaussian around the new MAP
         estimate. It needs a `hessian_structure` of `"full"`, `"lowrank"`, `"gp"` or `"diag"`, whose posteriors can be
         priors.
+
+        A network with hidden units loses much of what it has learnt where the parts are small, as each Gaussian stands
+        for its data only near its theta (`Laplace.as_prior`). Where the earlier data are at hand, `fit` all of them
+        again; else let the parts be large.
         """
         with as_a_whole(self):
             self._learn_more(X, y, sample_weight, classes=classes)

@@ -28,7 +28,8 @@ def as_a_whole(estimator: Any) -> Iterator[None]:
     """Restore the attributes that the estimator had if the block fails or is interrupted.
 
     What training and tuning have to say of their convergence becomes one warning in scikit-learn's own category, by
-    which its users filter. The process' filters are not touched, as other threads may be fitting.
+    which its users filter; of the columns of X the estimators have warned before the work (`warn_of_scales`). The
+    process' filters are not touched, as other threads may be fitting.
     """
     before = estimator.__dict__.copy()
     try:
@@ -36,7 +37,7 @@ def as_a_whole(estimator: Any) -> Iterator[None]:
             try:
                 yield
             finally:
-                if heard:
+                if heard := [message for message in heard if not message.startswith("X: ")]:
                     message = "\n".join(dict.fromkeys(heard)).replace("max_iterations", "max_iter")
                     warnings.warn(message, exceptions.ConvergenceWarning, stacklevel=4)
     except BaseException:

@@ -90,14 +90,15 @@ def residual_noise(mlp: Any, X: Any, y: Array, sample_weight: Array | None = Non
 def training_loss(mlp: Any, model: BayesianModel, theta: Array, data: WeightedData) -> float:
     """Return the loss that scikit-learn's MLP has on data: its mean negative log-likelihood and its penalty.
 
-    Squared error is halved and, like the Poisson loss, a mean over the outputs; there is no term of the targets alone.
+    Squared error is halved and a mean over the outputs. The Poisson loss is a sum over them, with terms of the targets
+    alone that make it 0 where every count is its rate.
     """
     X, y, weight = data
     f = model.network.forward(theta, X)
     if not hasattr(mlp, "classes_"):
         y = columns(y, f.shape)
-        poisson = mlp.loss == "poisson"
-        each = (np.exp(f) - y - y * f + xlogy(y, y) if poisson else (f - y) ** 2 / 2).mean(axis=1)
+        poisson = getattr(mlp, "loss", None) == "poisson"
+        each = (np.exp(f) - y - y * f + xlogy(y, y)).sum(axis=1) if poisson else ((f - y) ** 2 / 2).mean(axis=1)
     else:
         each = model.likelihood.nll(f, y)
     squares = sum(float(np.sum(W**2)) for W in mlp.coefs_)

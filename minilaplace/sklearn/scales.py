@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.exceptions import EfficiencyWarning
 
+from ..model.bayesian_model import BayesianModel
+from ..training.advice import warn_of_columns
+from ..training.convergence import convergence_heard
 from ..validation import Array
 from .conventions import callers_level
 
@@ -58,17 +61,22 @@ def standard_targets(y: Array, weight: Array | None = None) -> Scale:
     return scale if y.ndim > 1 else Scale(float(scale.mean), float(scale.unit))
 
 
-def warn_of_scales(X: Array) -> None:
-    """Issue scikit-learn's EfficiencyWarning if columns of X (N, D) are a thousand times as wide as others, or as 1.
+def warn_of_scales(model: BayesianModel, X: Array) -> None:
+    """Issue scikit-learn's EfficiencyWarning if hidden units are to be trained on columns of unlike scales.
 
-    A column that is far from 0, in units of its own width, counts too. Constant columns do not.
+    That is where `fit_map` would say so, and where columns of X (N, D) are a thousand times as wide as others, or as 1,
+    or as far from 0 in units of their own width. Constant columns do not count.
     """
+    if len(model.network.shapes) == 1:
+        return
+    with convergence_heard() as heard:
+        warn_of_columns(model, X)
     mean, unit = standard(X)
     varies = np.any(X[:1] != X, axis=0)
     if not varies.any():
         return
     mean, unit = mean[varies], unit[varies]
-    if max(unit.max(), 1 / unit.min(), unit.max() / unit.min(), np.abs(mean / unit).max()) < APART:
+    if not heard and max(unit.max(), 1 / unit.min(), unit.max() / unit.min(), np.abs(mean / unit).max()) < APART:
         return
     message = (
         f"the columns of X have standard deviations from {unit.min():.3g} to {unit.max():.3g} and means up to "
