@@ -185,7 +185,7 @@ def test_raw_targets_of_diabetes_take_seconds_and_are_predicted_as_well_as_by_an
         errors.append(np.sqrt(np.mean((y_test - mean) ** 2)))
         assert 0.7 < np.sqrt(np.mean(((y_test - mean) / std) ** 2)) < 1.3
     taken = (time.process_time() - start) / 3
-    assert np.mean(errors) < 59  # of a standard deviation of 77; scikit-learn's MLP had 58 in its best setting
+    assert np.mean(errors) < 59  # over six splits 56.7, and 56.0 of scikit-learn's MLP, of a standard deviation of 77
     assert taken < 20  # half a second here, 87 s with raw targets; CPU time, which a busy machine does not change much
 
 
