@@ -30,8 +30,13 @@ LIKELIHOODS = {
 }
 
 
-def save(model: BayesianModel, theta: Array, options: Options, fit: Fit, path: Path) -> None:
-    """Write a fit, with the model, theta and options that it was made with, to `path`."""
+def save(
+    model: BayesianModel, theta: Array, options: Options, fit: Fit, path: Path, more: dict[str, Any] | None = None
+) -> None:
+    """Write a fit, with the model, theta and options that it was made with, to `path`.
+
+    `more` are entries of the file that `load` does not ask for, and `read` finds.
+    """
     network = model.network
     header = {
         "format": FORMAT,
@@ -41,7 +46,7 @@ def save(model: BayesianModel, theta: Array, options: Options, fit: Fit, path: P
         "options": asdict(options) | {"subnetwork_indices": None},  # they are an array of their own
         "fit": {"likelihood": _described(fit.likelihood), "nll": fit.nll, "n_data": fit.n_data},
     }
-    contents: dict[str, Any] = {"header": json.dumps(header), "theta": theta}
+    contents: dict[str, Any] = {**(more or {}), "header": json.dumps(header), "theta": theta}
     contents |= {"prior_precision": model.prior_precision, "prior_mean": model.prior_mean}
     contents |= {f"part_{i}": part for i, part in enumerate(fit.structure.parts)}
     if options.subnetwork_indices is not None:
@@ -67,7 +72,7 @@ def written_aside(path: Path) -> Iterator[Path]:
 
 def load(path: Path) -> tuple[BayesianModel, Array, Options, Fit]:
     """Return the model, theta, options and fit that `save` wrote, or raise a ValueError that says why it cannot."""
-    contents = _read(path)
+    contents = read(path)
     try:
         header = json.loads(str(contents["header"]))
         found = header["format"], header["version"]
@@ -78,8 +83,8 @@ def load(path: Path) -> tuple[BayesianModel, Array, Options, Fit]:
     raise _refusal(path, f"of format {found[0]!r} version {found[1]!r}, not {FORMAT!r} version {VERSION}")
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """Return the arrays of the file, whose checksum is right."""
+def read(path: Path) -> dict[str, Any]:
+    """Return the arrays of a file that `save` wrote, whose checksum is right, or raise a ValueError."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             contents = dict(arrays)

@@ -69,7 +69,11 @@ INNER = {
     "structures.full",
     "network.subset",
     "validation",  # the checks themselves
-    "sklearn.estimators",
+    "sklearn.classifier",
+    "sklearn.files",
+    "sklearn.fitting",
+    "sklearn.regressor",
+    "sklearn.scales",
     "sklearn.base",
     "sklearn.conventions",
     "sklearn.mlp",  # scikit-learn's rules, by its own checks, in test_sklearn.py

@@ -83,4 +83,4 @@ def test_the_docstrings_of_their_methods_do_too(item):
 def test_methods_are_found():
     found = {path_of(method) for method in METHODS}
     assert {"minilaplace.laplace.Laplace.fit", "minilaplace.network.mlp.MLP.shapes"} <= found
-    assert "minilaplace.sklearn.estimators.LaplaceClassifier.partial_fit" in found
+    assert "minilaplace.sklearn.classifier.LaplaceClassifier.partial_fit" in found

@@ -42,8 +42,8 @@ from minilaplace import (
     fit_map,
     marglik_training,
 )
-from minilaplace.sklearn.base import EXACT
-from minilaplace.sklearn.estimators import LaplaceClassifier, LaplaceRegressor
+from minilaplace.sklearn import LaplaceClassifier, LaplaceRegressor
+from minilaplace.sklearn.fitting import EXACT, ROUNDS
 from minilaplace.sklearn.mlp import FLATTEST, matching_precision
 from minilaplace.structures.fit import Options
 from minilaplace.training import convergence
@@ -93,6 +93,7 @@ def gradients(estimator, y, weight=None):
 # --- scikit-learn's contract
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # targets without noise, ten rows
 @parametrize_with_checks([LaplaceClassifier((8,)), LaplaceRegressor((8,))])  # fewer units than by default: quicker
 def test_scikit_learns_own_checks_pass(estimator, check):
     check(estimator)
@@ -229,7 +230,7 @@ def test_the_classifier_is_map_laplace_and_evidence(y, C, likelihood):
     model = BayesianModel(MLP(3, 4, C, activation="silu"), likelihood, prior_precision=0.3)
     codes = np.unique(y, return_inverse=True)[1]
     theta = fit_map(model, X, codes, rng=classifier._seed, tolerance=EXACT)
-    la = Laplace(model, theta, **options).fit(X, codes).optimize_prior_precision()
+    la = Laplace(model, theta, **options).fit(X, codes).optimize_prior_precision("budget", X=X, y=codes)
     np.testing.assert_array_equal(classifier.theta_, theta)
     assert classifier.log_marginal_likelihood_ == la.log_marginal_likelihood()
     p = la.predict(X)
@@ -241,7 +242,7 @@ def test_several_labels_are_a_bernoulli_on_several_outputs():
     classifier = LaplaceClassifier((4,), prior_precision=0.3, random_state=0).fit(X, LABELS)
     model = BayesianModel(MLP(3, 4, 3), Bernoulli(), prior_precision=0.3)
     theta = fit_map(model, X, LABELS, rng=classifier._seed, tolerance=EXACT)
-    la = Laplace(model, theta).fit(X, LABELS).optimize_prior_precision()
+    la = Laplace(model, theta).fit(X, LABELS).optimize_prior_precision("budget", X=X, y=LABELS)
     np.testing.assert_array_equal(classifier.theta_, theta)
     np.testing.assert_array_equal(classifier.predict_proba(X), la.predict(X))
     assert classifier.log_marginal_likelihood_ == la.log_marginal_likelihood()
@@ -265,7 +266,8 @@ def test_several_labels_may_be_bools_and_are_drawn_as_often_as_the_average_says(
 
 
 def test_counts_are_a_poisson_whose_noise_nobody_sets():
-    regressor = LaplaceRegressor((4,), likelihood="poisson", random_state=0).fit(X, COUNTS)
+    how = {"likelihood": "poisson", "random_state": 0}
+    regressor = LaplaceRegressor((4,), tune_prior="marglik", **how).fit(X, COUNTS)
     model = BayesianModel(MLP(3, 4, 3), Poisson())
     theta = fit_map(model, X, COUNTS, rng=regressor._seed, tolerance=EXACT)
     la = Laplace(model, theta).fit(X, COUNTS).optimize_prior_precision()
@@ -273,9 +275,10 @@ def test_counts_are_a_poisson_whose_noise_nobody_sets():
     mean, std = regressor.predict(X, return_std=True)
     np.testing.assert_array_equal(mean, la.predict(X).mean)
     np.testing.assert_array_equal(std, np.sqrt(la.predict(X).variance))
-    one = LaplaceRegressor((), likelihood="poisson", random_state=0)
+    assert not hasattr(regressor, "sigma_noise_")
+    one = LaplaceRegressor((), **how)
     assert one.fit(X, COUNTS[:, 0]).predict(X).shape == (60,)
-    ignored = clone(one).set_params(sigma_noise=7.0, optimize_noise=False).fit(X, COUNTS[:, 0])
+    ignored = clone(one).set_params(sigma_noise=7.0, optimize_noise=False, normalize_y=False).fit(X, COUNTS[:, 0])
     np.testing.assert_array_equal(ignored.predict(X, return_std=True), one.predict(X, return_std=True))
     assert LaplaceRegressor(likelihood="poisson").__sklearn_tags__().target_tags.positive_only
     assert not LaplaceRegressor().__sklearn_tags__().target_tags.positive_only
@@ -331,22 +334,34 @@ def test_what_is_no_count_is_named_before_any_training(y, message):
 
 
 def test_online_tuning_is_marglik_training():
-    regressor = LaplaceRegressor((), tune_prior="online", prior_structure="layerwise", random_state=0).fit(X, MANY)
+    # A convex problem, to both's tolerance of 2 % of a precision.
+    tuning = {"prior_structure": "layerwise", "sigma_noise": 1.0, "normalize_y": False}
+    regressor = LaplaceRegressor((), tune_prior="online", random_state=0, **tuning).fit(X, MANY)
     start = BayesianModel(MLP(3, 3), Gaussian())
-    model, theta = marglik_training(start, X, MANY, prior_structure="layerwise", optimize_noise=True, rng=0)
-    assert_close(regressor.theta_, theta, rtol=1e-4)  # a convex problem from another start, to both's tolerance of 1e-3
+    how = {"prior_structure": "layerwise", "optimize_noise": True, **ROUNDS}
+    model, theta = marglik_training(start, X, MANY, rng=0, **how)
+    assert_close(regressor.theta_, theta, rtol=1e-4)
     assert_close(regressor.model_.likelihood.sigma_noise, model.likelihood.sigma_noise, rtol=1e-4)
 
 
-def test_noise_stays_if_it_is_not_to_be_optimised():
-    regressor = LaplaceRegressor((), sigma_noise=0.7, optimize_noise=False, random_state=0).fit(X, ONE)
-    assert regressor.model_.likelihood.sigma_noise == 0.7
-    assert regressor.model_.prior_precision != 1.0
+@pytest.mark.parametrize("tune_prior", ["online", "marglik", "budget", None])
+@pytest.mark.parametrize("normalize_y", [True, False])
+def test_noise_stays_if_it_is_not_to_be_optimised(tune_prior, normalize_y):
+    how = {"tune_prior": tune_prior, "normalize_y": normalize_y, "random_state": 0}
+    regressor = LaplaceRegressor((), sigma_noise=0.7, optimize_noise=False, **how).fit(X, ONE)
+    assert regressor.sigma_noise_ == pytest.approx(0.7, rel=1e-15)
+    assert (regressor.model_.prior_precision != 1.0) == (tune_prior is not None)
+
+
+@pytest.mark.parametrize("params", [{"tune_prior": None}, {"tune_prior": "budget"}, {"optimize_noise": False}])
+def test_noise_that_nothing_tunes_is_asked_for(params):
+    with pytest.raises(ValueError, match="sigma_noise: expected a number in the units of y, as the noise is not tuned"):
+        LaplaceRegressor((), **params).fit(X, ONE)
 
 
 def test_predictions_have_the_shape_of_the_targets():
     for y, shape in [(ONE, (60,)), (ONE[:, None], (60, 1)), (MANY, (60, 3))]:
-        regressor = LaplaceRegressor((), random_state=0).fit(X, y)
+        regressor = LaplaceRegressor((), normalize_y=False, random_state=0).fit(X, y)
         mean, std = regressor.predict(X, return_std=True)
         prediction = regressor.laplace_.predict(X)
         assert mean.shape == std.shape == shape
@@ -384,7 +399,8 @@ def test_sampled_targets_have_the_predicted_mean_and_spread():
 
 @pytest.mark.parametrize(("kind", "y"), [(LaplaceClassifier, BINARY), (LaplaceRegressor, ONE)])
 def test_held_out_data_chooses_the_prior_as_it_does_for_laplace(kind, y):
-    estimator = kind((3,), random_state=0).fit(X[:30], y[:30])
+    params = {} if kind is LaplaceClassifier else {"normalize_y": False}
+    estimator = kind((3,), tune_prior="marglik", random_state=0, **params).fit(X[:30], y[:30])
     targets = np.searchsorted(estimator.classes_, y) if kind is LaplaceClassifier else y
     la = copy(estimator.laplace_).optimize_prior_precision("held_out", X=X[30:], y=targets[30:])
     evidence = estimator.log_marginal_likelihood_
@@ -442,7 +458,7 @@ def test_samples_of_weight_zero_are_not_read():
 @pytest.mark.parametrize("y", [ONE, MANY], ids=["one", "many"])
 def test_a_linear_regression_learns_in_parts_what_it_learns_at_once(y):
     # The posterior of a linear-Gaussian model is exact, and so is its use as a prior; the evidences multiply.
-    regressor = LaplaceRegressor((), sigma_noise=0.5, tune_prior=None, random_state=0)
+    regressor = LaplaceRegressor((), sigma_noise=0.5, tune_prior=None, normalize_y=False, random_state=0)
     whole = clone(regressor).fit(X, y)
     evidence = 0.0
     for part in (slice(0, 25), slice(25, 40), slice(40, 60)):
@@ -460,7 +476,7 @@ def test_partial_fit_from_one_row_keeps_the_noise_that_was_given(tune_prior):
     regressor = LaplaceRegressor((8,), sigma_noise=0.5, tune_prior=tune_prior, random_state=0)
     with pytest.warns(exceptions.ConvergenceWarning, match="not the noise: sigma_noise stays as given"):
         regressor.partial_fit(X[:1], ONE[:1])
-    assert regressor.model_.likelihood.sigma_noise == 0.5
+    assert regressor.sigma_noise_ == pytest.approx(0.5, rel=1e-15)
     regressor.partial_fit(X[1:], ONE[1:])
     mean, std = regressor.predict(X, return_std=True)
     assert np.mean((ONE - mean) ** 2 / std**2) < 2  # the residuals are as wide as the error bars say
@@ -512,7 +528,7 @@ def test_a_fit_that_fails_leaves_what_was_there(kind, y, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("minilaplace.sklearn.base.fit_map", interrupted)
+    monkeypatch.setattr("minilaplace.sklearn.fitting.fit_map", interrupted)
     for again in (estimator.fit, estimator.partial_fit):
         inputs = X[:, :2] if again == estimator.fit else X
         with pytest.raises(KeyboardInterrupt):
@@ -695,7 +711,8 @@ def test_an_over_confident_mlp_predicts_better_with_the_probit():
 
 
 def test_the_evidence_mends_a_prior_as_flat_as_the_usual_alpha():
-    plugin, as_trained, tuned, last_layer, held_out = losses(load_breast_cancer, "adam", 2, WAYS).T
+    plugin, budget, as_trained, tuned, last_layer, held_out = losses(load_breast_cancer, "adam", 2, WAYS).T
+    assert np.all(budget < plugin + 0.02)
     assert np.all(as_trained > plugin + 0.3)
     assert np.all(tuned < as_trained - 0.3)
     assert np.all(last_layer < tuned)
@@ -708,7 +725,8 @@ def test_the_evidence_mends_a_prior_as_flat_as_the_usual_alpha():
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"tune_prior": "evidence"}, "tune_prior: expected one of 'marglik', 'mackay', 'online'"),
+        ({"tune_prior": "evidence"}, "tune_prior: expected one of 'budget', 'marglik', 'mackay', 'online'"),
+        ({"budget": 0.0}, "budget: expected"),
         ({"prior_structure": "flat"}, "prior_structure: expected one of"),
         ({"hessian_structure": "dense"}, "hessian_structure: expected one of"),
         ({"link_approx": "bridge"}, "link_approx: expected one of"),
@@ -723,6 +741,12 @@ def test_a_bad_parameter_is_named_before_any_training(params, message):
     classifier = LaplaceClassifier(**params)
     with pytest.raises(ValueError, match=message):
         classifier.fit(X, BINARY)
+
+
+@pytest.mark.parametrize("name", ["verbose", "normalize_X", "normalize_y"])
+def test_what_is_neither_true_nor_false_is_named(name):
+    with pytest.raises(TypeError, match=f"{name}: expected True or False"):
+        LaplaceRegressor(**{name: "yes"}).fit(X, ONE)
 
 
 def never(*_, **__):
@@ -742,7 +766,7 @@ def never(*_, **__):
     ],
 )  # fmt: skip
 def test_choices_that_do_not_go_together_are_named_before_any_training(params, message, monkeypatch):
-    monkeypatch.setattr("minilaplace.sklearn.base.fit_map", never)
+    monkeypatch.setattr("minilaplace.sklearn.fitting.fit_map", never)
     classifier = LaplaceClassifier((2,), **params)
     with pytest.raises(ValueError, match=message):
         classifier.fit(X, BINARY)
@@ -759,7 +783,7 @@ def test_prior_structure_of_a_kron_estimator_is_refused_only_where_it_is_asked(p
 @pytest.mark.parametrize("hessian_structure", ["kron", "blockdiag"])
 def test_partial_fit_names_the_structure_before_it_trains_again(hessian_structure, monkeypatch):
     classifier = LaplaceClassifier((3,), random_state=0, hessian_structure=hessian_structure).partial_fit(X, BINARY)
-    monkeypatch.setattr("minilaplace.sklearn.base.fit_map", never)
+    monkeypatch.setattr("minilaplace.sklearn.fitting.fit_map", never)
     with pytest.raises(ValueError, match=f"hessian_structure: expected 'full', .*, received '{hessian_structure}'"):
         classifier.partial_fit(X, BINARY)
 
@@ -803,7 +827,8 @@ def test_adam_counts_epochs():
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"tune_prior": "online"}, "tune_prior: expected None, 'marglik' or 'mackay' around a given theta"),
+        ({"tune_prior": "online"}, "tune_prior: expected None, 'budget', 'marglik' or 'mackay' around"),
+        ({"normalize_X": True}, "normalize_X: expected no value, as the MLP has its own"),
         ({"activation": "tanh"}, "activation: expected no value, as the MLP has its own"),
         ({"alpha": 1.0}, "Invalid parameter 'alpha'"),
     ],

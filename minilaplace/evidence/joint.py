@@ -33,6 +33,7 @@ def marglik_training(
     rng: Seed = None,
     tol: float = 1e-3,
     max_rounds: int = 200,
+    max_iterations: int | None = None,
     callback: Callable[[int, BayesianModel, Array], object] | None = None,
     **options: Any,
 ) -> tuple[BayesianModel, Array]:
@@ -53,6 +54,10 @@ def marglik_training(
         As in `fit_map`, for the first round; each later round starts from the theta of the last.
     tol, max_rounds
         When to stop.
+    max_iterations
+        The largest number of iterations of a round's training, by default as many as a mode takes. Where they are few,
+        prior and noise are tuned before theta has fitted what only suits the first of them, which is quicker and can
+        end at another, often better mode. Once the numbers have settled, rounds go on to modes.
     callback
         Called as `callback(round, model, theta)`.
     **options
@@ -83,6 +88,7 @@ def marglik_training(
     tol, chosen = real_number("tol", tol, above=0.0), Options(**options)
     check_callback(callback, "(round, model, theta)")
     max_rounds, rng = whole_number("max_rounds", max_rounds, least=1), sampler(rng)
+    few = None if max_iterations is None else whole_number("max_iterations", max_iterations, least=1)
     data = model.check_weighted(X, y, sample_weight)
     subset = chosen.subset(model)
     empty = chosen.no_data(model.likelihood, subset)
@@ -90,7 +96,7 @@ def marglik_training(
     start = model.network.init(rng) if theta0 is None else model.check_theta(theta0, "theta0")
 
     warn_of_columns(model, data.X)
-    rounds = _Rounds(data, start, chosen, subset, prior_structure, tol, max_rounds, callback)
+    rounds = _Rounds(data, start, chosen, subset, prior_structure, tol, max_rounds, few, callback)
     model, theta, heard = rounds.run(model, optimize_noise)
     if heard:
         warn("; and ".join(heard))
@@ -108,11 +114,12 @@ class _Rounds:
     prior_structure: str
     tol: float
     max_rounds: int
+    few: int | None  # iterations of the training of a round, until the numbers have settled
     callback: Callable[[int, BayesianModel, Array], object] | None
 
     def run(self, model: BayesianModel, noise: bool) -> tuple[BayesianModel, Array, list[str]]:
         """Return the first model and theta between which MacKay's update moves by `tol` at most, and all warnings."""
-        given, (theta, heard) = model, self._trained(model, self.start)
+        given, few, (theta, heard) = model, self.few, self._trained(model, self.start, self.few)
         for step in range(1, self.max_rounds + 1):
             fit = add_up(self.options, model, self.subset, theta, self.data)
             evidence = evidence_function(fit, model, theta, self.prior_structure, noise)
@@ -120,18 +127,24 @@ class _Rounds:
                 self.callback(step, model, theta)
             x = evidence.mackay(evidence.start)
             moved = np.abs(x - evidence.start).max()
-            if moved <= self.tol and noise and not evidence.determines_noise(x):
+            if moved <= self.tol and few is not None:
+                few = None
+            elif moved <= self.tol and noise and not evidence.determines_noise(x):
                 model, theta, heard = self.run(given, noise=False)
                 return model, theta, [NOT_DETERMINED, *heard]
-            if moved <= self.tol:  # the very pair that was judged: another step may lead to another mode
+            elif moved <= self.tol:  # the very pair that was judged: another step may lead to another mode
                 return model, theta, [*at_edge("evidence", x), *heard]
-            model = evidence.model_at(x)
-            theta, heard = self._trained(model, theta)
+            else:
+                model = evidence.model_at(x)
+            theta, heard = self._trained(model, theta, few)
         moves = f"prior and MAP still move by {moved:.2g} > {self.tol:g} after {self.max_rounds} rounds"
+        if few is not None:
+            theta, heard = self._trained(model, theta, None)
         return model, theta, [moves, *heard]
 
-    def _trained(self, model: BayesianModel, theta0: Array) -> tuple[Array, list[str]]:
-        """Return the MAP estimate under a model, and what its training warns of."""
+    def _trained(self, model: BayesianModel, theta0: Array, few: int | None) -> tuple[Array, list[str]]:
+        """Return the MAP estimate, or what a few iterations lead to, and what the training to a mode warns of."""
+        optimizer = LBFGS() if few is None else LBFGS(max_iterations=few)
         with convergence_heard() as heard:
-            theta = descended(model, self.data, theta0, LBFGS(), np.random.default_rng(0))  # which is not used
-        return theta, heard
+            theta = descended(model, self.data, theta0, optimizer, np.random.default_rng(0))  # which is not used
+        return theta, heard if few is None else []

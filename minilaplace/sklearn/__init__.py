@@ -1,13 +1,16 @@
 """Around the post: scikit-learn estimators that train an MLP, tune its prior, and say how sure they are.
 
-`estimators.py` has `LaplaceClassifier` and `LaplaceRegressor`, and `base.py` their common base class. `mlp.py` finds
-the network, the prior and the noise that correspond to a trained MLP of scikit-learn, and `conventions.py` has what
-scikit-learn expects of every estimator. The room needs the extra `minilaplace[sklearn]`.
+`classifier.py` has `LaplaceClassifier`, `regressor.py` has `LaplaceRegressor`. `base.py` is what both do for their
+users, and `fitting.py` how training and tuning follow from their parameters. `mlp.py` finds the network, the prior and
+the noise that correspond to a trained MLP of scikit-learn, `scales.py` standardises columns, `files.py` writes an
+estimator to a file, and `conventions.py` has what scikit-learn expects of every estimator. The room needs the extra
+`minilaplace[sklearn]`.
 """
 
 try:
-    from .estimators import LaplaceClassifier, LaplaceRegressor
+    from .classifier import LaplaceClassifier
     from .mlp import matching_precision, residual_noise
+    from .regressor import LaplaceRegressor
 except ModuleNotFoundError as error:
     if str(error.name).partition(".")[0] != "sklearn":
         raise

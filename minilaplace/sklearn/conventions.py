@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +14,11 @@ from sklearn import exceptions
 from sklearn.utils import _safe_indexing, check_consistent_length, check_random_state
 from sklearn.utils.validation import _num_samples
 
+from ..model.weights import WeightedData
 from ..training.convergence import convergence_heard
 from ..validation import Array, class_labels, refusal, sample_weights
+
+PACKAGE = __name__.partition(".")[0]
 
 LARGEST_RATE = 1e18  # of a count; whole numbers of 64 bits end at 9e18
 
@@ -24,7 +28,8 @@ def as_a_whole(estimator: Any) -> Iterator[None]:
     """Restore the attributes that the estimator had if the block fails or is interrupted.
 
     What training and tuning have to say of their convergence becomes one warning in scikit-learn's own category, by
-    which its users filter. The process' filters are not touched, as other threads may be fitting.
+    which its users filter; of the columns of X the estimators have warned before the work (`warn_of_scales`). The
+    process' filters are not touched, as other threads may be fitting.
     """
     before = estimator.__dict__.copy()
     try:
@@ -32,12 +37,20 @@ def as_a_whole(estimator: Any) -> Iterator[None]:
             try:
                 yield
             finally:
-                if heard:
+                if heard := [message for message in heard if not message.startswith("X: ")]:
                     message = "\n".join(dict.fromkeys(heard)).replace("max_iterations", "max_iter")
                     warnings.warn(message, exceptions.ConvergenceWarning, stacklevel=4)
     except BaseException:
         estimator.__dict__ = before
         raise
+
+
+def callers_level() -> int:
+    """Return the `stacklevel` at which a warning issued by the caller points to the first line outside the package."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == PACKAGE:
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def seed_of(random_state: Any) -> int:
@@ -57,6 +70,16 @@ def present(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     at = np.flatnonzero(weight)
     X, y = (part if hasattr(part, "__getitem__") else np.asarray(part) for part in (X, y))
     return _safe_indexing(X, at), _safe_indexing(y, at), weight[at]
+
+
+def gathered(data: WeightedData) -> WeightedData:
+    """Return data with each row once, in one order, and the weights of equal rows added.
+
+    Repeated rows and rows of that weight then are the same numbers to the last bit, and so is all that follows.
+    """
+    rows = np.column_stack([data.X, data.y])
+    _, first, which = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    return WeightedData(data.X[first], data.y[first], np.bincount(which.ravel(), data.weight).astype(float))
 
 
 def codes(y: Any, known: Any, several: bool) -> NDArray[np.intp]:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
+from scipy.special import xlogy
 from sklearn.utils import gen_batches
 
+from ..model.bayesian_model import BayesianModel
 from ..model.likelihood import columns
+from ..model.weights import WeightedData
 from ..network.interchange import from_layers
 from ..network.mlp import MLP
 from ..validation import Array, option, refusal
+from .conventions import callers_level
 
 LOSSES = {"gaussian": "squared_error", "poisson": "poisson"}  # of an MLPRegressor, by the likelihood here
 FLATTEST = 1e-8  # in place of a precision of zero, which no Gaussian has; the tuning considers no smaller ones
+
+OTHER = 2.0  # times the loss of training: the data is not what the MLP was trained on
 
 
 def activation_here(name: Any) -> Any:
@@ -78,3 +85,36 @@ def residual_noise(mlp: Any, X: Any, y: Array, sample_weight: Array | None = Non
     if sigma == 0:
         raise ValueError(refusal("sigma_noise", "a value, as the MLP leaves no residuals", "none"))
     return sigma
+
+
+def training_loss(mlp: Any, model: BayesianModel, theta: Array, data: WeightedData) -> float:
+    """Return the loss that scikit-learn's MLP has on data: its mean negative log-likelihood and its penalty.
+
+    Squared error is halved and a mean over the outputs. The Poisson loss is a sum over them, with terms of the targets
+    alone that make it 0 where every count is its rate.
+    """
+    X, y, weight = data
+    f = model.network.forward(theta, X)
+    if not hasattr(mlp, "classes_"):
+        y = columns(y, f.shape)
+        poisson = getattr(mlp, "loss", None) == "poisson"
+        each = (np.exp(f) - y - y * f + xlogy(y, y)).sum(axis=1) if poisson else ((f - y) ** 2 / 2).mean(axis=1)
+    else:
+        each = model.likelihood.nll(f, y)
+    squares = sum(float(np.sum(W**2)) for W in mlp.coefs_)
+    return float(np.average(each, weights=weight)) + matching_precision(mlp, len(X)) / len(X) * squares / 2
+
+
+def warn_of_other_data(mlp: Any, model: BayesianModel, theta: Array, data: WeightedData) -> None:
+    """Issue a UserWarning if an MLP's loss on data is more than twice what it was at the end of its training.
+
+    On its own data it was .99 to 1.6 times as large on five data sets and solvers, on data without the scaling that it
+    was trained with 4 to 400,000 times, but for MLPs that had learnt next to nothing.
+    """
+    loss = training_loss(mlp, model, theta, data)
+    if not loss <= OTHER * mlp.loss_:
+        message = (
+            f"the MLP's loss on X, y is {loss:.3g}, and was {mlp.loss_:.3g} in its training: give the data that it was "
+            "trained on, scaled as there; if a Pipeline did that, give the Pipeline in the MLP's place"
+        )
+        warnings.warn(message, UserWarning, stacklevel=callers_level())
