@@ -27,7 +27,7 @@ if (
 ) and not {"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"} & os.environ.keys():
     os.environ["OMP_NUM_THREADS"] = "1"
 
-from .checks import check_equal, check_gradient, check_hessian, check_jacobian
+from .checks import check_equal, check_function, check_gradient, check_hessian, check_jacobian
 from .data import toy_data_linear, toy_data_multi, toy_data_non_linear, toy_data_regression
 from .evidence import marglik_training
 from .laplace import Laplace
@@ -57,6 +57,7 @@ __all__ = [
     "Uncertainty",
     "average",
     "check_equal",
+    "check_function",
     "check_gradient",
     "check_hessian",
     "check_jacobian",

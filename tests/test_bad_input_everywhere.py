@@ -221,7 +221,13 @@ GOOD = {
     "checks.derivatives.check_gradient": {"fun": square, "grad": doubled, "theta": THETA, "rtol": 1e-6},
     "checks.derivatives.check_jacobian": {"fun": doubled, "jac": lambda t: 2 * np.eye(3), "theta": THETA, "rtol": 1e-6},
     "checks.derivatives.check_hessian": {"fun": square, "hess": lambda t: 2 * np.eye(3), "theta": THETA, "rtol": 1e-6},
-    "checks.derivatives.check_equal": {"name": "x", "received": [1.0], "expected": [1.0], "rtol": 1e-9},
+    "checks.answers.check_equal": {
+        "name": "x", "received": [1.0], "expected": [1.0], "rtol": 1e-9, "mistakes": {"twice": [2.0]},
+    },
+    "checks.answers.check_function": {
+        "name": "x", "received": doubled, "expected": doubled, "draw": lambda rng: rng.normal(size=3), "n_draws": 2,
+        "rtol": 1e-9, "mistakes": {"once": lambda t: t}, "rng": 0,
+    },
     "model_average.chains.split_r_hat": {"draws": np.arange(16.0).reshape(2, 8)},
     "model_average.chains.effective_sample_size": {"draws": np.arange(16.0).reshape(2, 8)},
     "model_average.dropout.dropout_masks": {"network": DEEP.network, "rate": 0.1, "n_samples": 2, "rng": 0},
@@ -349,6 +355,7 @@ BAD = {
     "thetas": [THETA, np.ones((2, 4)), [[1, 2, NAN]], np.ones((0, 3)), ["abc"], None],
     "source": [None, 3, {}, {"0.weight": np.ones((1, 2))}, {"0.weight": np.ones(2), "0.bias": np.ones(1)}],
     "names": [["a", "b"], [], 3], "name": [None, 3], "received": ["a", None, 1j], "expected": ["a", None, 1j, []],
+    "mistakes": [["twice"], {1: [2.0]}, {"once": "a"}], "draw": [None, 3], "n_draws": WHOLE,
     "fun": [None, 3, lambda t: "a", lambda t: None, lambda t: t + 1j], "grad": [None, 3, lambda t: "a"],
     "jac": [None, 3, lambda t: "a"], "hess": [None, 3, lambda t: "a"],
 }  # fmt: skip
@@ -368,7 +375,8 @@ NOT_BAD = {  # what a name never is, but for these functions
     **{(f"checks.derivatives.check_{what}", "rtol"): [0] for what in ("gradient", "jacobian", "hessian")},
     ("calibration.classes.brier_decomposition", "n_bins"): [None],
     ("laplace.Laplace", "rank"): [None],
-    ("checks.derivatives.check_equal", "rtol"): [0],
+    ("checks.answers.check_equal", "rtol"): [0],
+    ("checks.answers.check_function", "rtol"): [0],
     ("model_average.hamiltonian.hmc", "theta0"): [np.ones((1, 3))],  # one chain's
     ("network.interchange.from_torch", "activation"): [None],  # of one layer, which has none
     ("laplace.Laplace.under", "prior_precision"): [None],

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from minilaplace.checks.derivatives import check_equal, check_gradient, check_hessian, check_jacobian
+from minilaplace.checks import check_equal, check_gradient, check_hessian, check_jacobian
 from minilaplace.checks.verdict import Check
 
 THETA = np.array([1e-3, -0.4, 1.0, -20.0, 1e3])

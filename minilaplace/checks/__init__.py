@@ -1,11 +1,12 @@
 """Around the post: find wrong derivatives in your own code, and wrong numbers.
 
-`derivatives.py` has the four checks to call. `differences.py` computes the finite differences that three of them
-compare with, and estimates their error. `verdict.py` has `Check`, which says whether all entries agree, which one is
-worst, and what usually causes such a mistake.
+`derivatives.py` has the three checks of a derivative, and `differences.py` the finite differences that they compare
+with. `answers.py` compares numbers and functions with right ones, as an exercise does. `verdict.py` has `Check`, which
+says whether all entries agree, which one is worst, and what usually causes such a mistake.
 """
 
-from .derivatives import check_equal, check_gradient, check_hessian, check_jacobian
+from .answers import check_equal, check_function
+from .derivatives import check_gradient, check_hessian, check_jacobian
 from .verdict import Check
 
-__all__ = ["Check", "check_equal", "check_gradient", "check_hessian", "check_jacobian"]
+__all__ = ["Check", "check_equal", "check_function", "check_gradient", "check_hessian", "check_jacobian"]

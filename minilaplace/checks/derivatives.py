@@ -1,11 +1,10 @@
-"""Checks of a derivative against finite differences of its function, and of numbers against known ones.
+"""Checks of a derivative against finite differences of its function.
 
 | you have | call |
 |---|---|
 | `fun: (P,) -> float` and its gradient, (P,) | `check_gradient(fun, grad, theta)` |
 | `fun: (P,) -> S` and its Jacobian, S + (P,) | `check_jacobian(fun, jac, theta)` |
 | `fun: (P,) -> float` and its Hessian, (P, P) | `check_hessian(fun, hess, theta)` |
-| numbers, and what they should be, both S | `check_equal(name, received, expected)` |
 
 Each call returns a `Check`, which is true if every entry agrees, and prints the worst entry: where it is, what was
 expected and what was received. `fun` and the function under test receive one vector theta (P,) at a time; S stands
@@ -27,9 +26,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..validation import Array, instance, numbers, real_array, refusal, shown
+from ..validation import Array, numbers, real_array, refusal, shown
 from .differences import SAFETY, reference
-from .verdict import Check, judge, still_open, tolerances_off, usual_cause, wrong_shape
+from .verdict import Check, check_rtol, is_open, judge, still_open, wrong_shape
 
 UserFunction: TypeAlias = Callable[[Array], Any]
 
@@ -93,50 +92,18 @@ def check_hessian(fun: UserFunction, hess: UserFunction, theta: ArrayLike, *, rt
     return _check_derivative("Hessian", fun, ("hess", hess), theta, rtol)
 
 
-def check_equal(name: str, received: ArrayLike, expected: ArrayLike, *, rtol: float = 1e-9) -> Check:
-    """Check that a number, or an array of any shape, is equal to the expected one within a tolerance.
-
-    An entry agrees if `|received - expected| <= rtol max(|expected|, 0.001 largest)`, where `largest` is the largest
-    finite |expected| of all entries, or 1 if they are zero. An infinity agrees with the same infinity, and NaN with
-    nothing, not even with NaN. Shapes must be equal.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `name` is no string, `received` or `expected` holds no real numbers, or `rtol` is not in [0, 1).
-
-    Examples
-    --------
-    >>> print(check_equal("covariance", [[2.0, 0.5], [0.1, 3.0]], [[2.0, 0.1], [0.5, 3.0]]))
-    covariance is wrong at (0, 1): expected 0.1, received 0.5; transposed?
-    >>> print(check_equal("log evidence", ..., -12.3))
-    log evidence: the gap `...` is still open
-    """
-    instance("name", name, str, "a string")
-    _check_rtol(rtol)
-    if _is_open(received):
-        return still_open(name)
-    wanted = "a number or an array"
-    r, e = real_array("received", received, wanted), real_array("expected", expected, wanted)
-    if e.size == 0:
-        raise ValueError(refusal("expected", "at least one number", f"shape {e.shape}"))
-    if r.shape != e.shape:
-        return wrong_shape(name, e.shape, r.shape)
-    return judge(name, tolerances_off(r, e, rtol), r, e, np.zeros(e.shape), usual_cause(r, e, rtol))
-
-
 def _check_derivative(
     name: str, fun: UserFunction, under_test: tuple[str, UserFunction], theta: ArrayLike, rtol: float
 ) -> Check:
     """Compare a derivative with finite differences of `fun`, which must return one number unless it is a Jacobian."""
-    _check_rtol(rtol)
+    check_rtol(rtol)
     scalar, second = name != "Jacobian", name == "Hessian"
     point, answers = numbers("theta", theta, {1: "(P,)"}).copy(), []
     for argument, function, one in [(*under_test, False), ("fun", fun, scalar)]:
-        if not _is_open(function) and not callable(function):
+        if not is_open(function) and not callable(function):
             raise TypeError(refusal(argument, "a function of theta", shown(function)))
-        answer = ... if _is_open(function) else function(point.copy())
-        if _is_open(answer):
+        answer = ... if is_open(function) else function(point.copy())
+        if is_open(answer):
             return still_open(name)
         answers.append(_returned(argument, answer, one))
     received, value = answers
@@ -161,18 +128,6 @@ def _off_from_differences(received: Array, expected: Array, error: Array, size: 
         unknown = ~np.isfinite(error) | (doubt > enough + np.finfo(float).tiny)
     off = np.where(unknown & ~(off > 1), 1.0, off)  # `~(off > 1)` is true of NaN as well
     return np.where(np.isfinite(received), off, np.inf)
-
-
-def _is_open(value: Any) -> bool:
-    """Return whether a value is the gap `...`, or a list, tuple or array that holds it."""
-    if isinstance(value, (list, tuple)):
-        return any(map(_is_open, value))
-    return value is ... or (isinstance(value, np.ndarray) and value.dtype == object and any(map(_is_open, value.flat)))
-
-
-def _check_rtol(rtol: float) -> None:
-    if np.ndim(real_array("rtol", rtol, "a number in [0, 1)")) or not 0 <= rtol < 1:
-        raise ValueError(refusal("rtol", "a number in [0, 1)", rtol))
 
 
 def _returned(name: str, answer: Any, scalar: bool) -> Array:

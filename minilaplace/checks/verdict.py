@@ -1,10 +1,11 @@
 """The verdict of a check: whether all entries agree, which is the worst, and what usually causes such a mistake."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from ..validation import Array
+from ..validation import Array, real_array, refusal
 
 SMALL = 1e-3  # an entry below this part of the largest one has the tolerance of an entry of just this size
 ROUNDED = 1e-2  # a smaller relative difference looks like rounding or an approximation
@@ -74,15 +75,29 @@ def usual_cause(received: Array, expected: Array, rtol: float) -> str:
     return ""
 
 
-def wrong_shape(name: str, expected: tuple[int, ...], received: tuple[int, ...]) -> Check:
+def wrong_shape(name: str, expected: tuple[int, ...], received: tuple[int, ...], cause: str = "") -> Check:
     """Return the failed check of an array of another shape, even of one that would broadcast to the expected one."""
-    hint = "; transposed?" if received == expected[::-1] else ""
+    cause = cause or ("transposed?" if received == expected[::-1] else "")
+    hint = f"; {cause}" if cause else ""
     return _nothing_to_show(f"{name} has the wrong shape: expected {expected}, received {received}{hint}")
 
 
 def still_open(name: str) -> Check:
     """Return the failed check of an exercise whose gap `...` has not been filled."""
     return _nothing_to_show(f"{name}: the gap `...` is still open")
+
+
+def is_open(value: Any) -> bool:
+    """Return whether a value is the gap `...`, or a list, tuple or array that holds it."""
+    if isinstance(value, (list, tuple)):
+        return any(map(is_open, value))
+    return value is ... or (isinstance(value, np.ndarray) and value.dtype == object and any(map(is_open, value.flat)))
+
+
+def check_rtol(rtol: float) -> None:
+    """Raise a TypeError or ValueError unless `rtol` is a number in [0, 1)."""
+    if np.ndim(real_array("rtol", rtol, "a number in [0, 1)")) or not 0 <= rtol < 1:
+        raise ValueError(refusal("rtol", "a number in [0, 1)", rtol))
 
 
 def _nothing_to_show(message: str) -> Check:
