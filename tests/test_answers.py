@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minilaplace.checks import check_equal, check_function
+from minilaplace.checks import check_equal, check_function, check_gradient, check_hessian, check_jacobian
 
 RIGHT = np.array([1.0, 4.0])
 
@@ -54,6 +54,21 @@ def test_a_mistake_that_is_right_is_refused_even_while_the_gap_is_open(value):
 def test_what_are_no_mistakes_is_named(mistakes, message):
     with pytest.raises(TypeError, match=message):
         check_equal("it", 1.0, 3.0, mistakes=mistakes)
+
+
+def test_a_mistake_in_a_derivative_is_named():
+    theta = np.array([1.0, 3.0])
+    mistakes = {"the square is missing": lambda t: t, "a sum": lambda t: t.sum()}
+    for received, hint in [(lambda t: t, "the square is missing?"), (lambda t: t.sum(), "a sum?"), (lambda t: -t, "")]:
+        for check in (check_gradient, check_jacobian):
+            verdict = check(lambda t: t @ t * t.prod(), received, theta, mistakes=mistakes)
+            assert not verdict
+            assert str(verdict).endswith(hint)
+    hessian = check_hessian(lambda t: t @ t, lambda t: np.eye(2), theta, mistakes={"one for two": lambda t: np.eye(2)})
+    assert str(hessian).endswith("; one for two?")
+    assert check_gradient(lambda t: t @ t, lambda t: 2 * t, theta, mistakes=mistakes)
+    with pytest.raises(TypeError, match="mistakes: expected wrong answers by what is wrong with them"):
+        check_gradient(lambda t: t @ t, lambda t: 2 * t, theta, mistakes=["a sum"])
 
 
 # --- functions

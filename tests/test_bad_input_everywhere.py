@@ -218,9 +218,15 @@ GOOD = {
     "laplace.Laplace.as_prior": {},
     "laplace.Laplace.save": {},
     "laplace.Laplace.load": {},
-    "checks.derivatives.check_gradient": {"fun": square, "grad": doubled, "theta": THETA, "rtol": 1e-6},
-    "checks.derivatives.check_jacobian": {"fun": doubled, "jac": lambda t: 2 * np.eye(3), "theta": THETA, "rtol": 1e-6},
-    "checks.derivatives.check_hessian": {"fun": square, "hess": lambda t: 2 * np.eye(3), "theta": THETA, "rtol": 1e-6},
+    "checks.derivatives.check_gradient": {
+        "fun": square, "grad": doubled, "theta": THETA, "rtol": 1e-6, "mistakes": {},
+    },
+    "checks.derivatives.check_jacobian": {
+        "fun": doubled, "jac": lambda t: 2 * np.eye(3), "theta": THETA, "rtol": 1e-6, "mistakes": {},
+    },
+    "checks.derivatives.check_hessian": {
+        "fun": square, "hess": lambda t: 2 * np.eye(3), "theta": THETA, "rtol": 1e-6, "mistakes": {},
+    },
     "checks.answers.check_equal": {
         "name": "x", "received": [1.0], "expected": [1.0], "rtol": 1e-9, "mistakes": {"twice": [2.0]},
     },
@@ -355,7 +361,7 @@ BAD = {
     "thetas": [THETA, np.ones((2, 4)), [[1, 2, NAN]], np.ones((0, 3)), ["abc"], None],
     "source": [None, 3, {}, {"0.weight": np.ones((1, 2))}, {"0.weight": np.ones(2), "0.bias": np.ones(1)}],
     "names": [["a", "b"], [], 3], "name": [None, 3], "received": ["a", None, 1j], "expected": ["a", None, 1j, []],
-    "mistakes": [["twice"], {1: [2.0]}, {"once": "a"}], "draw": [None, 3], "n_draws": WHOLE,
+    "mistakes": [["twice"], {1: doubled}, {"once": "a"}], "draw": [None, 3], "n_draws": WHOLE,
     "fun": [None, 3, lambda t: "a", lambda t: None, lambda t: t + 1j], "grad": [None, 3, lambda t: "a"],
     "jac": [None, 3, lambda t: "a"], "hess": [None, 3, lambda t: "a"],
 }  # fmt: skip

@@ -7,10 +7,7 @@ import ast
 import base64
 import importlib.util
 import io
-import json
-import os
 import re
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -21,18 +18,22 @@ import pytest
 from PIL import Image
 
 pytestmark = pytest.mark.needs("jupytext", "nbformat")
-RUNNER = Path(__file__).parent / "run_tutorial.py"
 FOLDER = Path(__file__).parents[1] / "tutorials"
+WRONG = Path(__file__).with_name("wrong_answers.py")
 PATHS = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
 HEADER = PATHS[0].read_text(encoding="utf-8").split("# %%")[0]
-ENVIRONMENT = {
-    "MPLBACKEND": "Agg",
-    "PYTHONPATH": os.pathsep.join(filter(None, [str(FOLDER), os.environ.get("PYTHONPATH")])),
-}
 BESIDE = {path.stem for path in FOLDER.glob("experiment*.py")}
 MAY_IMPORT = {"numpy", "scipy", "matplotlib", "minilaplace", "sklearn"} | sys.stdlib_module_names | BESIDE
 
 every_tutorial = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def beside():
+    """Make what stands beside the tutorials importable."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(FOLDER))
+        yield
 
 
 @cache
@@ -45,44 +46,39 @@ def notebook_of(path):
 
 
 def solutions():
-    """Return the solutions by the numbers of their exercises, in order."""
-    cells = cells_of(FOLDER / "solutions.py")
-    return {cell.metadata["title"]: cell.source for cell in cells if cell.cell_type == "code"}
+    return import_module("exercises").titled(FOLDER / "solutions.py")
 
 
 def exercises_of(path):
     """Return the exercises' cells by their numbers, "3.1", as they stand."""
-    return {
-        re.match(r"### Exercise (\d+\.\d+): \S", text.source)[1]: code.source
-        for text, code in zip(cells_of(path), cells_of(path)[1:], strict=False)
-        if code.metadata.get("tags") == ["exercise"]
-    }
+    return import_module("exercises").exercises_of(cells_of(path))
 
 
-def solved(number, code):
-    """Return an exercise's cell with its solution above the check."""
-    return solutions()[number] + "\n\n" + code[code.index(f"exercise_{number.replace('.', '_')} = ") :]
+@cache
+def other_answers():
+    """Return other answers to exercises by number and title; what is said of wrong ones ends with a "?"."""
+    found = {}
+    for title, code in import_module("exercises").titled(WRONG).items():
+        number, _, what = title.partition(" ")
+        found.setdefault(number, {})[what] = code
+    return found
 
 
 class Run:
-    """What a tutorial printed, drew and checked, cell by cell; `cells` as it stands, `solutions` after it."""
+    """What a tutorial printed, drew and checked, cell by cell; `answers` after it, by number and title."""
 
     def __init__(self, path, folder):
-        cells = [(f"cell-{i:03}", cell.source) for i, cell in enumerate(cells_of(path), 1) if cell.cell_type == "code"]
-        solutions = [(number, solved(number, code)) for number, code in exercises_of(path).items()]
-        self.process = subprocess.run(
-            [sys.executable, "-W", "error", RUNNER],
-            input=json.dumps(cells + solutions),
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=folder,
-            env={key: value for key, value in os.environ.items() if key != "DISPLAY"} | ENVIRONMENT,
-        )
-        ran = [name for name, _ in cells + solutions]
-        results = dict(zip(ran, json.loads(self.process.stdout or "[]"), strict=False))
-        self.cells = {name: results[name] for name, _ in cells if name in results}
-        self.solutions = {number: results[number] for number, _ in solutions if number in results}
+        exercises = import_module("exercises")
+        answers = [((number, ""), solutions()[number]) for number in exercises_of(path)]
+        answers += [
+            ((number, what), code)
+            for number in exercises_of(path)
+            for what, code in other_answers().get(number, {}).items()
+        ]
+        apart = [(str(key), exercises.answered(exercises_of(path)[key[0]], code)) for key, code in answers]
+        self.process, results = exercises.run(path, folder, apart)
+        self.cells = {name: result for name, result in results.items() if name.startswith("cell-")}
+        self.answers = {key: results[str(key)] for key, _ in answers if str(key) in results}
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +107,9 @@ def test_a_tutorial_starts_with_its_aim_and_ends_with_summary_and_exercises(path
     assert re.search(r"^- Modules: ", first.source, flags=re.MULTILINE)
     headings = re.findall(r"^##+ .*$", "\n".join(cell.source for cell in rest if cell.cell_type == "markdown"), re.M)
     exercises = [heading for heading in headings if heading.startswith("### Exercise ")]
-    assert headings[-len(exercises) - 2 :] == ["## Summary", "## Exercises", *exercises]
+    words = [heading for heading in headings if heading.startswith(("### Derive ", "### Explain "))]
+    asked = ["## Summary", "## Exercises", *exercises, *words]
+    assert headings[-len(asked) :] == asked
 
 
 @every_tutorial
@@ -125,9 +123,10 @@ def test_the_modules_that_a_tutorial_names_are_there(path):
 def test_its_exercises_are_three_to_five_cells_each_a_gap_and_its_check(path):
     numbers = [f"{int(path.name[:2])}.{k}" for k in range(1, 6)]
     exercises = exercises_of(path)
+    asked = [cell.source for cell in cells_of(path) if cell.source.startswith("### Exercise ")]
+    assert [re.match(r"### Exercise (\d+\.\d+): \S", text)[1] for text in asked] == list(exercises)
     assert len(exercises) in {3, 4, 5}
     assert list(exercises) == numbers[: len(exercises)]
-    assert [cell.cell_type for cell in cells_of(path)[-2 * len(exercises) :]] == ["markdown", "code"] * len(exercises)
     for number, code in exercises.items():
         name = f"exercise_{number.replace('.', '_')}"
         gap, check = code.split(f"{name} = ")
@@ -135,8 +134,33 @@ def test_its_exercises_are_three_to_five_cells_each_a_gap_and_its_check(path):
         assert re.fullmatch(rf"check_\w+\(.*\)\nprint\({name}\)", check, flags=re.DOTALL), number
 
 
+def in_words(path):
+    """Return what is asked in words by number: whether to derive or to explain, the marks, and the cell below."""
+    found = {}
+    for question, below in zip(cells_of(path), cells_of(path)[1:], strict=False):
+        heading = re.match(r"### (Derive|Explain) (\d+\.\d+): .* \((\d+) marks\)$", question.source, flags=re.MULTILINE)
+        if heading:
+            found[heading[2]] = heading[1], int(heading[3]), below.source
+    return found
+
+
+@every_tutorial
+def test_its_last_exercises_are_one_to_derive_and_one_to_explain_with_room_for_the_answer(path):
+    first = len(exercises_of(path)) + 1
+    assert list(in_words(path)) == [f"{int(path.name[:2])}.{first + k}" for k in range(2)]
+    assert [kind for kind, *_ in in_words(path).values()] == ["Derive", "Explain"]
+    assert [room for *_, room in in_words(path).values()] == [import_module("mark").WORDS] * 2
+
+
+@every_tutorial
+def test_a_model_answer_says_for_what_each_mark_is(path):
+    for number, (_, marks, _) in in_words(path).items():
+        given = [int(mark) for mark in re.findall(r"\((\d)\)", solutions()[number])]
+        assert sum(given) == marks, number
+
+
 def test_every_exercise_has_a_solution_and_every_solution_an_exercise():
-    assert list(solutions()) == [number for path in PATHS for number in exercises_of(path)]
+    assert list(solutions()) == [number for path in PATHS for number in [*exercises_of(path), *in_words(path)]]
 
 
 @every_tutorial
@@ -175,11 +199,48 @@ def test_its_exercises_fail_as_long_as_their_gaps_are_open(path, run):
         assert message.endswith("the gap `...` is still open")
 
 
+def said_of(run, path, number, what):
+    """Return whether an answer passed, and what its check said."""
+    result = run(path).answers[number, what]
+    assert result["error"] == "", (number, what, result["error"])
+    ((passed, message),) = result["checks"].values()
+    return passed, message
+
+
 @every_tutorial
 def test_its_solutions_pass(path, run):
     for number in exercises_of(path):
-        ((passed, message),) = run(path).solutions[number]["checks"].values()
+        passed, message = said_of(run, path, number, "")
         assert passed is True, message
+
+
+@every_tutorial
+def test_wrong_answers_do_not_pass_and_the_mistakes_that_are_named_are_told(path, run):
+    for number, code in exercises_of(path).items():
+        wrong = [what for what in other_answers()[number] if not what.startswith("right")]
+        assert 3 <= len(wrong) <= 6, number
+        for what in wrong:
+            passed, message = said_of(run, path, number, what)
+            assert passed is False, (number, what, message)
+            if what.endswith("?"):
+                assert message.endswith(f"; {what}"), (number, message)
+        assert {f"{name}?" for name in foreseen(code)} <= set(wrong), number
+
+
+@every_tutorial
+def test_other_right_answers_pass(path, run):
+    for number in exercises_of(path):
+        for what in other_answers()[number]:
+            if what.startswith("right"):
+                passed, message = said_of(run, path, number, what)
+                assert passed is True, (number, what, message)
+
+
+def foreseen(code):
+    """Return the names of the mistakes that an exercise's check knows."""
+    calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    given = [keyword.value for call in calls for keyword in call.keywords if keyword.arg == "mistakes"]
+    return [key.value for dictionary in given for key in dictionary.keys]
 
 
 @every_tutorial

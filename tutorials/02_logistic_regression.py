@@ -23,14 +23,15 @@
 # drawn here, and every integral can be done by adding up a grid.
 
 # %%
+from dataclasses import replace
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.special import expit
 
-from minilaplace import MLP, BayesianModel, Bernoulli, Laplace, check_gradient, fit_map
-from minilaplace.checks import check_equal
+from minilaplace import MLP, BayesianModel, Bernoulli, Laplace, fit_map
+from minilaplace.checks import check_function, check_gradient, check_hessian
 from minilaplace.curvature import hessian
 from minilaplace.model_average import exact_posterior
 from minilaplace.plotting import CLASS_STYLES
@@ -348,7 +349,25 @@ def my_loss(theta):
     return ...
 
 
-exercise_2_1 = check_equal("loss at theta_try", my_loss(theta_try), model.loss(theta_try, X, y))
+def nll_and_penalties(nlls, penalties):
+    """Return a loss that counts the nll and the penalty otherwise than one time each."""
+    return lambda t: nlls * model.likelihood.nll(model.network.forward(t, X), y).sum() + penalties * t @ t
+
+
+half = model.prior_precision / 2
+exercise_2_1 = check_function(
+    "loss",
+    my_loss,
+    lambda t: model.loss(t, X, y),
+    draw=lambda rng: rng.normal(size=2),
+    mistakes={
+        "the prior is missing": nll_and_penalties(1, 0),
+        "the prior without its 1/2": nll_and_penalties(1, 2 * half),
+        "the prior once for each sample": nll_and_penalties(1, len(y) * half),
+        "a mean over the samples in place of the sum": nll_and_penalties(1 / len(y), half),
+        "y and 1 - y swapped": lambda t: model.loss(t, X, 1 - y),
+    },
+)
 print(exercise_2_1)
 
 # %% [markdown]
@@ -364,21 +383,44 @@ def my_gradient(theta):
     return ...
 
 
-exercise_2_2 = check_gradient(lambda t: model.loss(t, X, y), my_gradient, theta_try)
+exercise_2_2 = check_gradient(
+    lambda t: model.loss(t, X, y),
+    my_gradient,
+    theta_try,
+    mistakes={
+        "the prior is missing": lambda t: model.gradient(t, X, y) - model.prior_precision * t,
+        "the prior pulls at b, too": lambda t: model.gradient(t, X, y) - model.prior_precision * t * [0, 1],
+        "y - p in place of p - y": lambda t: 2 * model.prior_precision * t - model.gradient(t, X, y),
+    },
+)
 print(exercise_2_2)
 
 # %% [markdown]
 # ### Exercise 2.3: the posterior precision
 #
 # Differentiate once more. With $p = \sigma(f)$ the second derivative of a sample's nll in its logit is $p (1 - p)$, and
-# the logit is linear in $\theta$: $f = (x, 1) \cdot \theta$.
+# the logit is linear in $\theta$: $f = (x, 1) \cdot \theta$. `np.column_stack([X, np.ones(len(X))])` has these rows.
+# The check differentiates the loss twice.
+
 
 # %% tags=["exercise"]
-p_map = model.likelihood.mean(model.network.forward(theta, X))  # (N,) P(y = 1) at the MAP estimate
-with_one = np.column_stack([X, np.ones(len(X))])  # (N, 2) rows (x, 1)
-my_precision = ...
+def my_precision(theta):
+    """Return the second derivative of the loss, (2, 2), which at the MAP estimate is the posterior precision."""
+    return ...
 
-exercise_2_3 = check_equal("posterior precision", my_precision, la.posterior.precision())
+
+prior = model.prior_precision * np.eye(2)
+exercise_2_3 = check_hessian(
+    lambda t: model.loss(t, X, y),
+    my_precision,
+    theta_try,
+    mistakes={
+        "the prior is missing": lambda t: hessian(model, t, X, y),
+        "the prior twice": lambda t: hessian(model, t, X, y) + 2 * prior,
+        "the covariance, its inverse": lambda t: np.linalg.inv(hessian(model, t, X, y) + prior),
+        "a mean over the samples in place of the sum": lambda t: hessian(model, t, X, y) / len(X) + prior,
+    },
+)
 print(exercise_2_3)
 
 # %% [markdown]
@@ -386,16 +428,33 @@ print(exercise_2_3)
 #
 # Where the slope is not zero, the quadratic with gradient $g$ and Hessian $H$ has its minimum at $\theta - H^{-1} g$.
 # Go there, expand again, and repeat: that is Newton's method, and a few steps reach the MAP estimate. Use
-# `np.linalg.solve(H, g)`.
+# `np.linalg.solve(H, g)`. The check asks for the slope of each quadratic where your step ends: it should be zero.
 
 
 # %% tags=["exercise"]
 def newton(start, n_steps):
-    """Return theta after so many steps; `model.gradient` and `hessian` give the derivatives."""
+    """Return theta after so many steps from start; `model.gradient` and `hessian` give the derivatives."""
     return ...
 
 
-exercise_2_4 = check_equal("ten steps from zero", newton(np.zeros(2), 10), theta, rtol=1e-5)
+def slope(start, n_steps):
+    """Return the slope, where the last step ends, of the quadratic that it went by."""
+    before, after = newton(start, n_steps - 1), newton(start, n_steps)
+    if after is ...:
+        return after
+    H_before = hessian(model, before, X, y) + model.prior_precision * np.eye(2)
+    return model.gradient(before, X, y) + H_before @ (after - before)
+
+
+exercise_2_4 = check_function(
+    "slope where a step ends",
+    slope,
+    lambda start, n_steps: np.zeros(2),
+    draw=lambda rng: (rng.normal(size=2), rng.integers(1, 4)),
+    mistakes={
+        "no step is made": lambda start, n_steps: model.gradient(start, X, y),
+    },
+)
 print(exercise_2_4)
 
 # %% [markdown]
@@ -404,13 +463,65 @@ print(exercise_2_4)
 # Laplace also gives the number that Bayes' rule divides by, the *evidence*
 # $p(\mathcal{D}) = \int p(\mathcal{D} \mid \theta)\, p(\theta)\, d\theta$. The prior's density is
 # $(\delta / 2\pi)^{P/2} e^{-\text{penalty}}$, and the integral of $e^{-d^\top H d / 2}$ over all $d$ is
-# $(2\pi)^{P/2} (\det H)^{-1/2}$. Which number follows for the logarithm of the evidence? The cell prints the exact
-# one beside it.
+# $(2\pi)^{P/2} (\det H)^{-1/2}$. Which number follows for the logarithm of the evidence? The check asks for it under
+# other priors; try yours at `theta`, `H` and `model.prior_precision`, beside `exact.log_marginal_likelihood`.
+
 
 # %% tags=["exercise"]
-delta = model.prior_precision
-log_evidence = ...
+def log_evidence(theta, H, delta):
+    """Return Laplace's log evidence, a number, at the mode theta (2,) of the prior precision delta.
 
-print(f"exact log evidence: {exact.log_marginal_likelihood:.2f}")
-exercise_2_5 = check_equal("Laplace's log evidence", log_evidence, la.log_marginal_likelihood())
+    H (2, 2) is the Hessian of the loss there, prior included.
+    """
+    return ...
+
+
+def another_prior(rng):
+    """Return a mode, the Hessian there, and the prior precision."""
+    other = replace(model, prior_precision=rng.uniform(0.1, 3))
+    mode = fit_map(other, X, y, rng=0)
+    return mode, hessian(other, mode, X, y) + other.prior_precision * np.eye(2), other.prior_precision
+
+
+def by_the_library(theta, H, delta):
+    """Return Laplace's log evidence."""
+    return Laplace(replace(model, prior_precision=delta), theta).fit(X, y).log_marginal_likelihood()
+
+
+def log_det(H):
+    """Return log det H."""
+    return np.linalg.slogdet(H)[1]
+
+
+exercise_2_5 = check_function(
+    "Laplace's log evidence",
+    log_evidence,
+    by_the_library,
+    draw=another_prior,
+    mistakes={
+        "the prior's density without its factor": lambda t, H, delta: by_the_library(t, H, delta) - np.log(delta),
+        "the 2 pi of the integral is missing": lambda t, H, delta: by_the_library(t, H, delta) - np.log(2 * np.pi),
+        "det H in place of its inverse": lambda t, H, delta: by_the_library(t, H, delta) + log_det(H),
+        "det H without its root": lambda t, H, delta: by_the_library(t, H, delta) - log_det(H) / 2,
+    },
+)
 print(exercise_2_5)
+
+# %% [markdown]
+# ### Derive 2.6: why one factor of 2 pi is left in no place (4 marks)
+#
+# Write the density of the prior, the quadratic around the mode and its integral with all their factors, for $P$
+# parameters, and show that $\log p(\mathcal{D}) \approx -\text{loss} + \frac{P}{2} \log \delta - \frac{1}{2} \log\det
+# H$: no $2 \pi$ is left, whatever $P$ is. What is different if the prior is flat?
+
+# %% [markdown]
+# *Your answer:*
+
+# %% [markdown]
+# ### Explain 2.7: a Gaussian that is nearly right (3 marks)
+#
+# To somebody who has seen the two contours of this tutorial, exact and Laplace: where does the Gaussian have too little
+# mass, where too much, and what of the labels makes the exact posterior lean that way? When does the difference vanish?
+
+# %% [markdown]
+# *Your answer:*

@@ -18,8 +18,21 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..validation import Array, Seed, instance, real_array, refusal, sampler, shown, whole_number
-from .verdict import Check, check_rtol, is_open, judge, still_open, tolerances_off, usual_cause, wrong_shape
+from ..validation import Array, Seed, instance, real_array, refusal, sampler, whole_number
+from .verdict import (
+    Check,
+    agree,
+    by_name,
+    check_rtol,
+    is_open,
+    judge,
+    refuse_unless_callable,
+    still_open,
+    tolerances_off,
+    usual_cause,
+    which,
+    wrong_shape,
+)
 
 Function: TypeAlias = Callable[..., Any]
 
@@ -59,7 +72,9 @@ def check_equal(
     """
     instance("name", name, str, "a string")
     check_rtol(rtol)
-    wrong = {text: [real_array("mistakes", value, WANTED)] for text, value in _by_name(mistakes).items()}
+    wrong = {
+        text: [real_array("mistakes", value, WANTED)] for text, value in by_name(mistakes, functions=False).items()
+    }
     right = [_not_empty(real_array("expected", expected, WANTED))]
     _refuse_right_ones(wrong, right, rtol)
     if is_open(received):
@@ -102,12 +117,12 @@ def check_function(
     instance("name", name, str, "a string")
     check_rtol(rtol)
     whole_number("n_draws", n_draws, least=1)
-    functions = _by_name(mistakes)
-    for argument, function in [("expected", expected), ("draw", draw), *(("mistakes", f) for f in functions.values())]:
-        _refuse_unless_callable(argument, function)
+    functions = by_name(mistakes, functions=True)
+    refuse_unless_callable("expected", expected)
+    refuse_unless_callable("draw", draw)
     if is_open(received):
         return still_open(name)
-    _refuse_unless_callable("received", received)
+    refuse_unless_callable("received", received)
     rng = sampler(rng)
     calls = [drawn if isinstance(drawn := draw(rng), tuple) else (drawn,) for _ in range(n_draws)]
     right = [_not_empty(each) for each in _answers("expected", expected, calls)]
@@ -124,7 +139,7 @@ def _verdict(
     name: str, answers: list[Array], right: list[Array], wrong: dict[str, list[Array]], rtol: float, cause: str = ""
 ) -> Check:
     """Return the verdict on the first wrong answer, or else on the first; `cause` is said if no mistake is known."""
-    known = next((f"{text}?" for text, values in wrong.items() if _agree(answers, values, rtol)), cause)
+    known = which(answers, wrong, rtol) or cause
     verdicts = []
     for r, e in zip(answers, right, strict=True):
         if r.shape != e.shape:
@@ -132,11 +147,6 @@ def _verdict(
         why = known or usual_cause(r, e, rtol)
         verdicts.append(judge(name, tolerances_off(r, e, rtol), r, e, np.zeros(e.shape), why))
     return next((verdict for verdict in verdicts if not verdict), verdicts[0])
-
-
-def _agree(answers: list[Array], others: list[Array], rtol: float) -> bool:
-    pairs = list(zip(answers, others, strict=True))
-    return all(a.shape == b.shape and bool((tolerances_off(a, b, rtol) < 1).all()) for a, b in pairs)
 
 
 def _unused(received: Function, expected: Function, calls: list[tuple[Any, ...]], rtol: float) -> str:
@@ -151,7 +161,7 @@ def _unused(received: Function, expected: Function, calls: list[tuple[Any, ...]]
     for i, argument in enumerate(arguments):
         changed = [first, (*first[:i], second[i], *first[i + 1 :])]
         ours, theirs = _answers("received", received, changed), _answers("expected", expected, changed)
-        if _agree(ours[:1], ours[1:], rtol) and not _agree(theirs[:1], theirs[1:], rtol):
+        if agree(ours[:1], ours[1:], rtol) and not agree(theirs[:1], theirs[1:], rtol):
             return f"does it use `{argument}`?"
     return ""
 
@@ -160,19 +170,9 @@ def _answers(name: str, function: Function, calls: list[tuple[Any, ...]]) -> lis
     return [real_array(f"{name}(...)", function(*deepcopy(call)), WANTED) for call in calls]
 
 
-def _by_name(mistakes: Any) -> dict[str, Any]:
-    """Return the mistakes by what is wrong with them, or raise a TypeError."""
-    if mistakes is None:
-        return {}
-    instance("mistakes", mistakes, Mapping, "wrong answers by what is wrong with them, {text: answer}")
-    for text in mistakes:
-        instance("mistakes", text, str, "names that are strings")
-    return dict(mistakes)
-
-
 def _refuse_right_ones(wrong: dict[str, list[Array]], right: list[Array], rtol: float) -> None:
     for text, values in wrong.items():
-        if _agree(values, right, rtol):
+        if agree(values, right, rtol):
             raise ValueError(refusal("mistakes", "answers that differ from the expected one", f"{text!r}, which is it"))
 
 
@@ -180,8 +180,3 @@ def _not_empty(expected: Array) -> Array:
     if expected.size == 0:
         raise ValueError(refusal("expected", "at least one number", f"shape {expected.shape}"))
     return expected
-
-
-def _refuse_unless_callable(argument: str, function: Any) -> None:
-    if not callable(function):
-        raise TypeError(refusal(argument, "a function", shown(function)))

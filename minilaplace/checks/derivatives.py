@@ -20,17 +20,18 @@ An exercise has a gap, `...`, for the answer. The check of a value that still is
 it, fails and says that the gap is open.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..validation import Array, numbers, real_array, refusal, shown
+from ..validation import Array, numbers, real_array, refusal
 from .differences import SAFETY, reference
-from .verdict import Check, check_rtol, is_open, judge, still_open, wrong_shape
+from .verdict import Check, by_name, check_rtol, is_open, judge, refuse_unless_callable, still_open, which, wrong_shape
 
 UserFunction: TypeAlias = Callable[[Array], Any]
+Mistakes: TypeAlias = Mapping[str, UserFunction] | None
 
 RTOL = 1e-7  # far above the rounding errors of a correct derivative, far below what a mistake changes
 RESOLVED = 1e-5  # the relative error that a difference may leave unseen
@@ -38,13 +39,16 @@ LEAST = 1e-6  # an entry below this part of the largest is compared as one of th
 ZERO = 1e-9  # the part of the other entries that may hide in a zero
 
 
-def check_gradient(fun: UserFunction, grad: UserFunction, theta: ArrayLike, *, rtol: float = RTOL) -> Check:
+def check_gradient(
+    fun: UserFunction, grad: UserFunction, theta: ArrayLike, *, rtol: float = RTOL, mistakes: Mistakes = None
+) -> Check:
     """Check that `grad(theta)`, (P,), is the gradient of `fun`, `g_i = d fun / d theta_i`, by finite differences.
 
     An entry is wrong if `|received - expected| > rtol |expected| + 10 error`, where `expected` is a finite difference
     and `error` the estimate of its error. It cannot be checked if `10 error` is more than 1e-5 of the entry, and
     agrees otherwise. Shapes must be equal. The check evaluates `fun` about 110 P times, at up to |theta_i| or 1 from
-    theta_i, whichever is larger; there an ArithmeticError or ValueError of `fun` counts as NaN.
+    theta_i, whichever is larger; there an ArithmeticError or ValueError of `fun` counts as NaN. If the gradient agrees
+    with one of the `mistakes`, wrong functions by what is wrong with them, the check says with which.
 
     Raises
     ------
@@ -58,14 +62,16 @@ def check_gradient(fun: UserFunction, grad: UserFunction, theta: ArrayLike, *, r
     >>> print(check_gradient(lambda t: t @ t, lambda t: t, np.array([1.0, 3.0])))
     gradient is wrong at (1,): expected 6, received 3 (reference error 4e-15); a missing factor 2?
     """
-    return _check_derivative("gradient", fun, ("grad", grad), theta, rtol)
+    return _check_derivative("gradient", fun, ("grad", grad), theta, rtol, mistakes)
 
 
-def check_jacobian(fun: UserFunction, jac: UserFunction, theta: ArrayLike, *, rtol: float = RTOL) -> Check:
+def check_jacobian(
+    fun: UserFunction, jac: UserFunction, theta: ArrayLike, *, rtol: float = RTOL, mistakes: Mistakes = None
+) -> Check:
     """Check that `jac(theta)`, S + (P,), is the Jacobian of `fun`, `J_si = d fun_s / d theta_i`.
 
-    S is the shape of what `fun` returns: () for one number, or any other that is not empty. The tolerance, and the
-    errors that are raised, are those of `check_gradient`.
+    S is the shape of what `fun` returns: () for one number, or any other that is not empty. Tolerance, `mistakes`, and
+    the errors that are raised are those of `check_gradient`.
 
     Examples
     --------
@@ -73,14 +79,16 @@ def check_jacobian(fun: UserFunction, jac: UserFunction, theta: ArrayLike, *, rt
     >>> bool(check_jacobian(np.sin, lambda t: np.diag(np.cos(t)), np.array([0.1, 0.2, 0.3])))
     True
     """
-    return _check_derivative("Jacobian", fun, ("jac", jac), theta, rtol)
+    return _check_derivative("Jacobian", fun, ("jac", jac), theta, rtol, mistakes)
 
 
-def check_hessian(fun: UserFunction, hess: UserFunction, theta: ArrayLike, *, rtol: float = RTOL) -> Check:
+def check_hessian(
+    fun: UserFunction, hess: UserFunction, theta: ArrayLike, *, rtol: float = RTOL, mistakes: Mistakes = None
+) -> Check:
     """Check that `hess(theta)`, (P, P), is the Hessian of `fun`, `H_ij = d2 fun / d theta_i d theta_j`.
 
-    Both triangles are compared, so an asymmetric Hessian fails. The tolerance, and the errors that are raised, are
-    those of `check_gradient`. The check evaluates `fun` about 60 P^2 times. Where differences do not show the first
+    Both triangles are compared, so an asymmetric Hessian fails. Tolerance, `mistakes`, and the errors that are raised
+    are those of `check_gradient`. The check evaluates `fun` about 60 P^2 times. Where differences do not show the first
     derivative by a parameter, they show no second one either.
 
     Examples
@@ -89,19 +97,25 @@ def check_hessian(fun: UserFunction, hess: UserFunction, theta: ArrayLike, *, rt
     >>> print(check_hessian(lambda t: t[0] * t[1], lambda t: [[0, 1], [0, 0]], np.array([1.0, 3.0])))
     Hessian is wrong at (1, 0): expected 1, received 0 (reference error 1e-16); a missing term?
     """
-    return _check_derivative("Hessian", fun, ("hess", hess), theta, rtol)
+    return _check_derivative("Hessian", fun, ("hess", hess), theta, rtol, mistakes)
 
 
 def _check_derivative(
-    name: str, fun: UserFunction, under_test: tuple[str, UserFunction], theta: ArrayLike, rtol: float
+    name: str,
+    fun: UserFunction,
+    under_test: tuple[str, UserFunction],
+    theta: ArrayLike,
+    rtol: float,
+    mistakes: Mistakes,
 ) -> Check:
     """Compare a derivative with finite differences of `fun`, which must return one number unless it is a Jacobian."""
     check_rtol(rtol)
     scalar, second = name != "Jacobian", name == "Hessian"
-    point, answers = numbers("theta", theta, {1: "(P,)"}).copy(), []
+    point, answers, foreseen = numbers("theta", theta, {1: "(P,)"}).copy(), [], by_name(mistakes, functions=True)
+    wrong = {text: [_returned("mistakes", function(point.copy()), False)] for text, function in foreseen.items()}
     for argument, function, one in [(*under_test, False), ("fun", fun, scalar)]:
-        if not is_open(function) and not callable(function):
-            raise TypeError(refusal(argument, "a function of theta", shown(function)))
+        if not is_open(function):
+            refuse_unless_callable(argument, function, "a function of theta")
         answer = ... if is_open(function) else function(point.copy())
         if is_open(answer):
             return still_open(name)
@@ -110,12 +124,13 @@ def _check_derivative(
     shape = 2 * point.shape if second else value.shape + point.shape
     if 0 in shape:
         raise ValueError(refusal("fun(theta)", "at least one number", f"shape {value.shape}"))
+    cause = which([received], wrong, rtol)
     if received.shape != shape:
-        return wrong_shape(name, shape, received.shape)
+        return wrong_shape(name, shape, received.shape, cause)
     derivatives = reference(lambda t: _returned("fun", fun(t.copy()), scalar), point, second)
     expected, error, size = (array.reshape(shape) for array in derivatives)
     off = _off_from_differences(received, expected, error, size, rtol)
-    return judge(name, off, received, expected, error)
+    return judge(name, off, received, expected, error, cause)
 
 
 def _off_from_differences(received: Array, expected: Array, error: Array, size: Array, rtol: float) -> Array:

@@ -1,11 +1,12 @@
 """The verdict of a check: whether all entries agree, which is the worst, and what usually causes such a mistake."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..validation import Array, real_array, refusal
+from ..validation import Array, instance, real_array, refusal, shown
 
 SMALL = 1e-3  # an entry below this part of the largest one has the tolerance of an entry of just this size
 ROUNDED = 1e-2  # a smaller relative difference looks like rounding or an approximation
@@ -73,6 +74,35 @@ def usual_cause(received: Array, expected: Array, rtol: float) -> str:
         if r.shape == e.shape and (tolerances_off(r, e, tolerance) < 1).all():
             return hint
     return ""
+
+
+def agree(answers: list[Array], others: list[Array], rtol: float) -> bool:
+    """Return whether arrays are equal to others, one by one, in shape and within the tolerance."""
+    pairs = list(zip(answers, others, strict=True))
+    return all(a.shape == b.shape and bool((tolerances_off(a, b, rtol) < 1).all()) for a, b in pairs)
+
+
+def by_name(mistakes: Any, *, functions: bool) -> dict[str, Any]:
+    """Return the mistakes by what is wrong with them, or raise a TypeError if they are not, or not functions."""
+    if mistakes is None:
+        return {}
+    instance("mistakes", mistakes, Mapping, "wrong answers by what is wrong with them, {text: answer}")
+    for text, mistake in mistakes.items():
+        instance("mistakes", text, str, "names that are strings")
+        if functions:
+            refuse_unless_callable("mistakes", mistake)
+    return dict(mistakes)
+
+
+def refuse_unless_callable(argument: str, function: Any, expected: str = "a function") -> None:
+    """Raise a TypeError if it is no function."""
+    if not callable(function):
+        raise TypeError(refusal(argument, expected, shown(function)))
+
+
+def which(answers: list[Array], wrong: dict[str, list[Array]], rtol: float) -> str:
+    """Return the question whether the answers are a mistake that was foreseen, or an empty string."""
+    return next((f"{text}?" for text, values in wrong.items() if agree(answers, values, rtol)), "")
 
 
 def wrong_shape(name: str, expected: tuple[int, ...], received: tuple[int, ...], cause: str = "") -> Check:
