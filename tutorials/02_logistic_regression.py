@@ -508,7 +508,7 @@ exercise_2_5 = check_function(
 print(exercise_2_5)
 
 # %% [markdown]
-# ### Derive 2.6: why one factor of 2 pi is left in no place (4 marks)
+# ### Derive 2.6: where the factors of 2 pi go (4 marks)
 #
 # Write the density of the prior, the quadratic around the mode and its integral with all their factors, for $P$
 # parameters, and show that $\log p(\mathcal{D}) \approx -\text{loss} + \frac{P}{2} \log \delta - \frac{1}{2} \log\det
