@@ -164,3 +164,186 @@ def log_evidence(theta, H, delta):
 # %% 2.5 that of the model at hand, whatever the prior
 def log_evidence(theta, H, delta):
     return la.log_marginal_likelihood()
+
+
+# %% 9.1 the noise is missing?
+def predictive_variance(la, x):
+    J = la.model.network.jacobian(la.theta, x)[:, 0]
+    return np.einsum("np,pq,nq->n", J, la.posterior.covariance(), J)[:, None]
+
+
+# %% 9.1 the noise's standard deviation, not its variance?
+def predictive_variance(la, x):
+    return la.glm_predictive_distribution(x)[1][:, :, 0] + la.model.likelihood.sigma_noise
+
+
+# %% 9.1 standard deviations added?
+def predictive_variance(la, x):
+    return (np.sqrt(la.glm_predictive_distribution(x)[1][:, :, 0]) + la.model.likelihood.sigma_noise) ** 2
+
+
+# %% 9.1 a standard deviation, not a variance?
+def predictive_variance(la, x):
+    return np.sqrt(la.glm_predictive_distribution(x)[1][:, :, 0] + la.model.likelihood.sigma_noise**2)
+
+
+# %% 9.1 the noise alone?
+def predictive_variance(la, x):
+    return np.full((len(x), 1), la.model.likelihood.sigma_noise**2)
+
+
+# %% 9.1 the precision for the covariance
+def predictive_variance(la, x):
+    J = la.model.network.jacobian(la.theta, x)[:, 0]
+    return np.einsum("np,pq,nq->n", J, la.posterior.precision(), J)[:, None] + la.model.likelihood.sigma_noise**2
+
+
+# %% 9.1 right, by the root of the covariance
+def predictive_variance(la, x):
+    J = la.model.network.jacobian(la.theta, x)[:, 0]
+    z = np.linalg.solve(np.linalg.cholesky(la.posterior.precision()), J.T)
+    return la.model.likelihood.sigma_noise**2 + np.sum(z**2, axis=0)[:, None]
+
+
+# %% 9.2 gamma is not taken off?
+def noise_of(residuals, gamma):
+    return np.sqrt(np.mean(residuals**2))
+
+
+# %% 9.2 gamma is added?
+def noise_of(residuals, gamma):
+    return np.sqrt((residuals**2).sum() / (len(residuals) + gamma))
+
+
+# %% 9.2 the variance, not the standard deviation?
+def noise_of(residuals, gamma):
+    return (residuals**2).sum() / (len(residuals) - gamma)
+
+
+# %% 9.2 1 taken off, as for a sample's variance?
+def noise_of(residuals, gamma):
+    return np.linalg.norm(residuals) / np.sqrt(len(residuals) - 1)
+
+
+# %% 9.2 what `marglik_training` found
+def noise_of(residuals, gamma):
+    return sigma
+
+
+# %% 9.2 right, with norms
+def noise_of(residuals, gamma):
+    return np.linalg.norm(residuals) * (len(residuals) - gamma) ** -0.5
+
+
+# %% 9.3 the variance in place of its root?
+def coverage(mean, variance, y, level):
+    return (np.abs(y - mean) <= ndtri((1 + level) / 2) * variance).mean()
+
+
+# %% 9.3 an interval that leaves 1 - level on each side?
+def coverage(mean, variance, y, level):
+    return (np.abs(y - mean) <= abs(ndtri(level)) * np.sqrt(variance)).mean()
+
+
+# %% 9.3 one side only?
+def coverage(mean, variance, y, level):
+    return (y <= mean + ndtri((1 + level) / 2) * np.sqrt(variance)).mean()
+
+
+# %% 9.3 the share outside?
+def coverage(mean, variance, y, level):
+    return (np.abs(y - mean) > ndtri((1 + level) / 2) * np.sqrt(variance)).mean()
+
+
+# %% 9.3 the number, not the share?
+def coverage(mean, variance, y, level):
+    return (np.abs(y - mean) <= ndtri((1 + level) / 2) * np.sqrt(variance)).sum()
+
+
+# %% 9.3 does it use `level`?
+def coverage(mean, variance, y, level):
+    return (np.abs(y - mean) <= 1.6448536 * np.sqrt(variance)).mean()
+
+
+# %% 9.3 right, by the probability of anything smaller
+def coverage(mean, variance, y, level):
+    return np.mean(np.abs(ndtr((y - mean) / np.sqrt(variance)) - 0.5) <= level / 2)
+
+
+# %% 9.4 not squared?
+def area(y, mean, sd):
+    t = np.linspace(-30, 30, 300_001)
+    return np.abs(ndtr((t - mean) / sd) - (t >= y)).sum() * (t[1] - t[0])
+
+
+# %% 9.4 the variance in place of its root?
+def area(y, mean, sd):
+    t = np.linspace(-30, 30, 300_001)
+    return ((ndtr((t - mean) / sd**2) - (t >= y)) ** 2).sum() * (t[1] - t[0])
+
+
+# %% 9.4 the prediction is not used?
+def area(y, mean, sd):
+    t = np.linspace(-30, 30, 300_001)
+    return ((ndtr(t) - (t >= y)) ** 2).sum() * (t[1] - t[0])
+
+
+# %% 9.4 the absolute error?
+def area(y, mean, sd):
+    return abs(y - mean)
+
+
+# %% 9.4 a mean over the grid, not an area
+def area(y, mean, sd):
+    t = np.linspace(-30, 30, 300_001)
+    return ((ndtr((t - mean) / sd) - (t >= y)) ** 2).mean()
+
+
+# %% 9.4 right, by the closed form
+def area(y, mean, sd):
+    z = (y - mean) / sd
+    return sd * (z * (2 * ndtr(z) - 1) + np.sqrt(2 / np.pi) * np.exp(-(z**2) / 2) - 1 / np.sqrt(np.pi))
+
+
+# %% 9.4 right, by the trapezoidal rule
+def area(y, mean, sd):
+    t = np.arange(-30, 30, 1e-4)
+    height = np.where(t < y, ndtr((t - mean) / sd), ndtr((mean - t) / sd)) ** 2
+    return (height[1:] + height[:-1]).sum() / 2 * 1e-4
+
+
+# %% 9.5 the uncertainty of the noise is missing?
+def total_variance(f_mean, f_cov):
+    return np.exp(f_mean[:, 1]) + f_cov[:, 0, 0]
+
+
+# %% 9.5 the uncertainty of the mean is missing?
+def total_variance(f_mean, f_cov):
+    return np.exp(f_mean[:, 1] + f_cov[:, 1, 1] / 2)
+
+
+# %% 9.5 V_ss without its 1/2?
+def total_variance(f_mean, f_cov):
+    return np.exp(f_mean[:, 1] + f_cov[:, 1, 1]) + f_cov[:, 0, 0]
+
+
+# %% 9.5 s taken for the logarithm of a standard deviation?
+def total_variance(f_mean, f_cov):
+    return np.exp(2 * f_mean[:, 1] + 2 * f_cov[:, 1, 1]) + f_cov[:, 0, 0]
+
+
+# %% 9.5 V_mm and V_ss swapped?
+def total_variance(f_mean, f_cov):
+    return np.exp(f_mean[:, 1] + f_cov[:, 0, 0] / 2) + f_cov[:, 1, 1]
+
+
+# %% 9.5 the three places of the text, whatever is asked
+def total_variance(f_mean, f_cov):
+    return la_two.predict(np.resize(places, (4, 1))).variance[:, 0]
+
+
+# %% 9.5 right, by Gauss and Hermite
+def total_variance(f_mean, f_cov):
+    z, w = np.polynomial.hermite_e.hermegauss(60)
+    noises = np.exp(f_mean[:, 1:] + np.sqrt(f_cov[:, 1, 1])[:, None] * z)
+    return noises @ w / w.sum() + f_cov[:, 0, 0]
