@@ -347,3 +347,153 @@ def total_variance(f_mean, f_cov):
     z, w = np.polynomial.hermite_e.hermegauss(60)
     noises = np.exp(f_mean[:, 1:] + np.sqrt(f_cov[:, 1, 1])[:, None] * z)
     return noises @ w / w.sum() + f_cov[:, 0, 0]
+
+
+# %% 12.1 the prior of each laboratory counts?
+def merged(precisions, delta):
+    return sum(precisions)
+
+
+# %% 12.1 no prior is left?
+def merged(precisions, delta):
+    return sum(A - delta * np.eye(len(A)) for A in precisions)
+
+
+# %% 12.1 a mean in place of the sum?
+def merged(precisions, delta):
+    return np.mean(precisions, axis=0)
+
+
+# %% 12.1 delta taken off all entries, not off the diagonal?
+def merged(precisions, delta):
+    return sum(precisions) - (len(precisions) - 1) * delta
+
+
+# %% 12.1 covariances added in place of precisions?
+def merged(precisions, delta):
+    return np.linalg.inv(sum(np.linalg.inv(A) for A in precisions))
+
+
+# %% 12.1 that of the text
+def merged(precisions, delta):
+    return whole.posterior.precision()
+
+
+# %% 12.1 right, one after the other
+def merged(precisions, delta):
+    total = delta * np.eye(len(precisions[0]))
+    for A in precisions:
+        total = total + A - delta * np.eye(len(A))
+    return total
+
+
+# %% 12.2 yesterday's mean is missing?
+def next_day(mu, Lambda, X, y, sigma):
+    Phi = np.column_stack([X, np.ones(len(X))])
+    return np.linalg.solve(Lambda + Phi.T @ Phi / sigma**2, Phi.T @ y / sigma**2)
+
+
+# %% 12.2 yesterday is forgotten?
+def next_day(mu, Lambda, X, y, sigma):
+    return np.linalg.lstsq(np.column_stack([X, np.ones(len(X))]), y, rcond=None)[0]
+
+
+# %% 12.2 the covariance, Lambda's inverse?
+def next_day(mu, Lambda, X, y, sigma):
+    Phi, Sigma = np.column_stack([X, np.ones(len(X))]), np.linalg.inv(Lambda)
+    return np.linalg.solve(Sigma + Phi.T @ Phi / sigma**2, Sigma @ mu + Phi.T @ y / sigma**2)
+
+
+# %% 12.2 sigma in place of its square?
+def next_day(mu, Lambda, X, y, sigma):
+    Phi = np.column_stack([X, np.ones(len(X))])
+    return np.linalg.solve(Lambda + Phi.T @ Phi / sigma, Lambda @ mu + Phi.T @ y / sigma)
+
+
+# %% 12.2 Lambda is not applied to mu?
+def next_day(mu, Lambda, X, y, sigma):
+    Phi = np.column_stack([X, np.ones(len(X))])
+    return np.linalg.solve(Lambda + Phi.T @ Phi / sigma**2, mu + Phi.T @ y / sigma**2)
+
+
+# %% 12.2 the ones before x
+def next_day(mu, Lambda, X, y, sigma):
+    Phi = np.column_stack([np.ones(len(X)), X])
+    return np.linalg.solve(Lambda + Phi.T @ Phi / sigma**2, Lambda @ mu + Phi.T @ y / sigma**2)
+
+
+# %% 12.2 right, by the residuals of yesterday's mean
+def next_day(mu, Lambda, X, y, sigma):
+    Phi = np.column_stack([X, np.ones(len(X))])
+    Sigma = np.linalg.inv(Lambda)
+    return mu + Sigma @ Phi.T @ np.linalg.solve(Phi @ Sigma @ Phi.T + sigma**2 * np.eye(len(X)), y - Phi @ mu)
+
+
+# %% 12.3 a high temperature makes the data count less?
+def of_copies(la, k):
+    return la.under(temperature=k).posterior.precision()
+
+
+# %% 12.3 the prior counts k times, too?
+def of_copies(la, k):
+    return k * la.posterior.precision()
+
+
+# %% 12.3 the prior is missing?
+def of_copies(la, k):
+    return k * (la.posterior.precision() - la.model.prior_precision * np.eye(len(la.theta)))
+
+
+# %% 12.3 k - 1 copies?
+def of_copies(la, k):
+    P = la.posterior.precision()
+    return P + (k - 2) * (P - la.model.prior_precision * np.eye(len(P)))
+
+
+# %% 12.3 does it use `k`?
+def of_copies(la, k):
+    return la.under(temperature=0.5).posterior.precision()
+
+
+# %% 12.3 right, without a temperature
+def of_copies(la, k):
+    return k * la.posterior.precision() - (k - 1) * la.model.prior_precision * np.eye(len(la.theta))
+
+
+# %% 12.4 weights column by column?
+def flattened(state):
+    return np.concatenate([array.T.ravel() for array in state.values()])
+
+
+# %% 12.4 all weights before all biases?
+def flattened(state):
+    arrays = sorted(state.values(), key=lambda array: -array.ndim)
+    return np.concatenate([array.ravel() for array in arrays])
+
+
+# %% 12.4 the biases are missing?
+def flattened(state):
+    return np.concatenate([array.ravel() for array in state.values() if array.ndim == 2])
+
+
+# %% 12.4 each bias before its weight?
+def flattened(state):
+    weights = [name for name in state if name.endswith("weight")]
+    return np.concatenate([np.append(state[name.replace("weight", "bias")], state[name]) for name in weights])
+
+
+# %% 12.4 from the last layer to the first?
+def flattened(state):
+    layers = sorted({name.split(".")[0] for name in state}, key=int, reverse=True)
+    return np.concatenate([state[f"{l}.{part}"].ravel() for l in layers for part in ("weight", "bias")])
+
+
+# %% 12.4 the theta of the text
+def flattened(state):
+    return theta_carried
+
+
+# %% 12.4 right, by names
+def flattened(state):
+    layers = sorted({name.split(".")[0] for name in state}, key=int)
+    return np.hstack([np.append(state[f"{l}.weight"], state[f"{l}.bias"]) for l in layers])

@@ -409,18 +409,48 @@ edges = np.linspace(0, 1, 11)[1:-1]
 in_bin = np.digitize(confidence, edges)[:, None] == np.arange(10)  # (N, 10)
 error = np.abs((right - confidence) @ in_bin).sum() / len(right)
 
+
 # %% 12.1
-merged = A + B - delta * np.eye(len(A))  # the prior is in both, and counts once
+def merged(precisions, delta):
+    """Return the precision for all data, (P, P), from those of K laboratories, (K, P, P)."""
+    K, P, _ = precisions.shape
+    return precisions.sum(axis=0) - (K - 1) * delta * np.eye(P)  # the prior is in each of them, and counts once
+
 
 # %% 12.2
-precision = Lambda + Phi.T @ Phi / sigma**2
-today_mean = np.linalg.solve(precision, Lambda @ mu + Phi.T @ y_2 / sigma**2)
+def next_day(mu, Lambda, X, y, sigma):
+    """Return today's mean (2,), from yesterday's mu (2,) and Lambda (2, 2), and X (N, 1), y (N,)."""
+    Phi = np.column_stack([X, np.ones(len(X))])  # (N, 2)
+    return np.linalg.solve(Lambda + Phi.T @ Phi / sigma**2, Lambda @ mu + Phi.T @ y / sigma**2)
+
 
 # %% 12.3
-precision_of_twice = whole.under(temperature=0.5).posterior.precision()  # curvature / T
+def of_copies(la, k):
+    """Return the posterior precision (P, P) of k copies of the data that `la` has seen."""
+    return la.under(temperature=1 / k).posterior.precision()  # curvature / T
+
 
 # %% 12.4
-by_hand = np.concatenate([array.ravel() for array in state.values()])
+def flattened(state):
+    """Return theta (P,)."""
+    return np.concatenate([array.ravel() for array in state.values()])
+
+
+# %% 12.5 [markdown]
+# With the rows $(x_n, 1)$ in $\Phi_1$, yesterday's precision is $\Lambda_1 = \delta I + \Phi_1^\top \Phi_1 / \sigma^2$,
+# and its mean solves $\Lambda_1 \mu_1 = \Phi_1^\top y_1 / \sigma^2$ (1). With $\mathcal{N}(\mu_1, \Lambda_1^{-1})$ as
+# the prior today's precision is $\Lambda_2 = \Lambda_1 + \Phi_2^\top \Phi_2 / \sigma^2$, and the gradient is zero where
+# $\Lambda_2 \mu_2 = \Lambda_1 \mu_1 + \Phi_2^\top y_2 / \sigma^2$ (1). Put in the first line: $\Lambda_2 = \delta I +
+# (\Phi_1^\top \Phi_1 + \Phi_2^\top \Phi_2) / \sigma^2$ and $\Lambda_2 \mu_2 = (\Phi_1^\top y_1 + \Phi_2^\top y_2) /
+# \sigma^2$, sums over all data, as of one fit (1). Yesterday's posterior is exactly Gaussian because the outputs are
+# linear in theta; a network's Jacobian depends on theta, so that $\Lambda_1$ belongs to yesterday's theta and is wrong
+# at today's (1).
+
+# %% 12.6 [markdown]
+# The ten precisions have the prior in them ten times (1). Curvatures add up only if all are taken at the same theta;
+# the ten thetas are different modes, and as hidden units can be exchanged their average need not be near any mode (1).
+# So let all hospitals work at one theta: each sends the gradient of its nll, the sums give a step of the training, and
+# at its end each sends its curvature without the prior, which is added once (1).
 
 # %% 13.1
 
