@@ -497,3 +497,123 @@ def flattened(state):
 def flattened(state):
     layers = sorted({name.split(".")[0] for name in state}, key=int)
     return np.hstack([np.append(state[f"{l}.weight"], state[f"{l}.bias"]) for l in layers])
+
+
+# %% 13.1 the gradient in y, or y - f in place of f - y?
+def student_gradient(f):
+    r = y_student - f
+    return (nu + 1) * r / (nu + r**2)
+
+
+# %% 13.1 the residual, as for a Gaussian?
+def student_gradient(f):
+    return f - y_student
+
+
+# %% 13.1 nu is missing below?
+def student_gradient(f):
+    r = f - y_student
+    return (nu + 1) * r / (1 + r**2)
+
+
+# %% 13.1 the inner derivative, that of r^2 / nu, is missing?
+def student_gradient(f):
+    return (nu + 1) / 2 / (1 + (f - y_student) ** 2 / nu)
+
+
+# %% 13.1 a sum over the samples?
+def student_gradient(f):
+    r = f - y_student
+    return np.sum((nu + 1) * r / (nu + r**2))
+
+
+# %% 13.1 half of it
+def student_gradient(f):
+    r = f - y_student
+    return (nu + 1) / 2 * r / (nu + r**2)
+
+
+# %% 13.1 right, as it comes from the chain rule
+def student_gradient(f):
+    r = f - y_student
+    return (nu + 1) / 2 * (2 * r / nu) / (1 + r**2 / nu)
+
+
+# %% 13.2 not weighted with the density, which gives 0?
+def student_fisher(nu):
+    return quad(lambda r: (nu + 1) * (nu - r**2) / (nu + r**2) ** 2, -np.inf, np.inf)[0]
+
+
+# %% 13.2 half of the line?
+def student_fisher(nu):
+    return quad(lambda r: (nu + 1) * (nu - r**2) / (nu + r**2) ** 2 * student(nu).pdf(r), 0, np.inf)[0]
+
+
+# %% 13.2 that of r at zero, not an average?
+def student_fisher(nu):
+    return (nu + 1) / nu
+
+
+# %% 13.2 as for a Gaussian?
+def student_fisher(nu):
+    return 1
+
+
+# %% 13.2 that of four degrees of freedom
+def student_fisher(nu):
+    return 5 / 7
+
+
+# %% 13.2 a normal density in place of Student's
+def student_fisher(nu):
+    def integrand(r):
+        return (nu + 1) * (nu - r**2) / (nu + r**2) ** 2 * np.exp(-(r**2) / 2) / np.sqrt(2 * np.pi)
+
+    return quad(integrand, -np.inf, np.inf)[0]
+
+
+# %% 13.2 right, the fraction
+def student_fisher(nu):
+    return (nu + 1) / (nu + 3)
+
+
+# %% 13.2 right, the mean square of the gradient
+def student_fisher(nu):
+    return student(nu).expect(lambda r: ((nu + 1) * r / (nu + r**2)) ** 2)
+
+
+# %% 13.3 the mean of those who saw a bus?
+def mean_wait(seen, came):
+    return np.sum(seen * came) / np.sum(came)
+
+
+# %% 13.3 the mean of all, as if all had seen one?
+def mean_wait(seen, came):
+    return np.mean(seen)
+
+
+# %% 13.3 divided by those who gave up?
+def mean_wait(seen, came):
+    return np.sum(seen) / np.sum(came == 0)
+
+
+# %% 13.3 the two means added?
+def mean_wait(seen, came):
+    return seen[came == 1].mean() + seen[came == 0].mean()
+
+
+# %% 13.3 f, the logarithm of it?
+def mean_wait(seen, came):
+    return np.log(seen.sum() / came.sum())
+
+
+# %% 13.3 of the people of the text
+def mean_wait(seen_by_them, came_to_them):
+    return by_bisection(seen, came)
+
+
+# %% 13.3 right, by the nll's minimum
+def mean_wait(seen, came):
+    from scipy.optimize import newton
+
+    return np.exp(newton(lambda f: came.sum() - seen.sum() * np.exp(-f), np.log(seen.mean()), tol=1e-14))

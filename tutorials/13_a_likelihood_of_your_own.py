@@ -29,12 +29,19 @@
 # | `factor(f)` | rows $R_n$ with $R_n^T R_n$ = the Fisher information | (N, K, C) |
 # | `mean(f)` | $\mathrm{E}[y \mid f]$ | (N, C) |
 #
-# All derivatives are *in the outputs*. The network's own (tutorial 3) do the rest, by the chain rule.
+# All derivatives are *in the outputs*. The network's own (tutorial 3) do the rest, by the chain rule. `nll` is the
+# likelihood alone, negative and in logarithms; with the prior's penalty it becomes the loss (tutorial 2). In
+# `one_page.py` the likelihood of labels is three expressions: the nll is `np.logaddexp(0, f) - y * f`, the gradient in
+# `gradient` is `plugin(theta, X, sizes) - y`, and the square of the factor in `ggn` is `p * (1 - p)`; the mean is
+# `sigmoid(f)`.
 
 # %%
+import inspect
+
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.integrate import quad
+from scipy.optimize import brentq
 from scipy.special import ndtr
 from scipy.stats import t as student
 
@@ -43,17 +50,20 @@ from minilaplace import (
     BayesianModel,
     Gaussian,
     Laplace,
-    check_equal,
+    check_function,
     check_gradient,
     check_hessian,
     fit_map,
     marglik_training,
+    one_page,
 )
 from minilaplace.curvature import hessian
-from minilaplace.model import Likelihood
+from minilaplace.model import Bernoulli, Categorical, Likelihood
 from minilaplace.model_average import exact_posterior
 
 plt.style.use("minilaplace.course")
+for line in ("np.logaddexp(0, f) - y * f", "plugin(theta, X, sizes) - y", "p * (1 - p)"):
+    assert line in inspect.getsource(one_page)
 
 # %% [markdown]
 # ## Waiting times
@@ -87,6 +97,7 @@ la_gaussian = Laplace(gaussian, theta_gaussian).fit(X, y)
 mean, variance = la_gaussian.predict([[-1.0], [1.0]])
 for place, below in zip(["x = -1", "x =  1"], ndtr(-mean / np.sqrt(variance))[:, 0], strict=True):
     print(f"{place}: probability of a negative time {below:.2f}")
+    assert below > 0.1
 
 # %% [markdown]
 # ## On paper
@@ -148,6 +159,8 @@ def gradient_of(likelihood):
 wrong = check_gradient(nll_of(Waiting()), gradient_of(Waiting()), f_try)
 print(f"agrees: {wrong.passed}; at {wrong.index} expected {wrong.expected:.4f}, received {wrong.received:.4f}")
 assert not wrong
+assert round(f_try[wrong.index[0]], 2) == 0.29
+assert np.isclose(1 - wrong.expected, wrong.received - 1, rtol=1e-6)
 
 # %% [markdown]
 # There $f = 0.29$, and the two numbers differ from 1 by the same amount, in opposite directions. Mend the sign:
@@ -169,7 +182,11 @@ assert right
 # %% [markdown]
 # A derivative says nothing about a constant that was left out. But the evidence needs a density that integrates to one
 # over $y$, so that likelihoods can be compared. And the factor has to be that of an average over $y$. Both are
-# integrals:
+# integrals.
+#
+# > **Common mistake.** An nll without its normaliser, `y * np.exp(-f)` in place of `f + y * np.exp(-f)`, or without a
+# > constant. In the first the gradient is wrong as well, and a check of one against the other passes. In the second
+# > training, curvature and predictions are right, and only the evidence is not. The integral notices both.
 
 # %%
 f_one = np.array([[0.7]])
@@ -187,14 +204,20 @@ assert np.isclose(total, 1, rtol=1e-8)
 assert np.isclose(fisher, Signed().factor(f_one)[0, 0, 0] ** 2, rtol=1e-8)
 
 # %% [markdown]
-# The mean square of the gradient is the Fisher information too, so there are two ways to check a factor.
+# The mean square of the gradient is the Fisher information too (you derive it in 13.4), so there are two ways to check
+# a factor.
 #
 # ## When the Hessian is not the Fisher information
 #
-# For the likelihoods of tutorials 2 to 10 with a fixed noise the second derivative does not depend on $y$, and equals
-# its average. Not so here. `hessian` returns the Fisher information as long as it is told nothing else:
+# For `Bernoulli`, `Categorical` and `Gaussian`, the likelihoods of most tutorials so far, the second derivative in the
+# outputs does not depend on $y$, and equals its average. Not so here. `hessian` returns the Fisher information as long
+# as it is told nothing else:
 
 # %%
+for likelihood, targets in [(Bernoulli(), (0, 1)), (Categorical(), (0, 2)), (Gaussian(), (-1.0, 3.0))]:
+    outputs = np.array([[0.7, -0.2, 0.4]]) if likelihood == Categorical() else f_one
+    one, other = (likelihood.hessian(outputs, np.array([target])) for target in targets)
+    assert np.array_equal(one, other)
 
 
 def hessian_of(likelihood):
@@ -265,20 +288,26 @@ assert la.log_marginal_likelihood() > la_gaussian.log_marginal_likelihood() + 50
 
 # %% [markdown]
 # The evidence compares likelihoods as it compares priors (tutorial 7), because both are densities of the same $y$. Here
-# it leaves no doubt, although the Gaussian could choose its noise.
+# it is more than 50 nats higher for the waiting times, although the Gaussian could choose its noise.
+#
+# > **Common mistake.** To compare evidences of different data: of minutes and of seconds, of $y$ and of $\log y$, of
+# > all samples and of those that are left when outliers are thrown out. They are densities in different units, or of
+# > different numbers of samples.
 #
 # How good is Laplace's evidence? For a single layer with two parameters, `exact_posterior` does the integral on a grid
 # (tutorial 2), for any likelihood. The GGN and the exact Hessian are now two different approximations of it, and the
-# exact Hessian, which has seen the targets, is the better one:
+# exact Hessian, which has seen the targets, is the better one here:
 
 # %%
 linear = BayesianModel(MLP(1, 1), Exponential(), prior_precision=1.0)
 theta_linear = fit_map(linear, X, y, rng=0)
 integral = exact_posterior(linear, X, y).log_marginal_likelihood
+errors = {}
 for curvature in ("ggn", "hessian"):
     by_laplace = Laplace(linear, theta_linear, curvature=curvature).fit(X, y).log_marginal_likelihood()
-    print(f"{curvature:8} {by_laplace:.2f}, the integral {integral:.2f}")
-    assert abs(by_laplace - integral) < {"ggn": 0.1, "hessian": 0.01}[curvature]
+    errors[curvature] = abs(by_laplace - integral)
+    print(f"{curvature:8} {by_laplace:.2f}, the integral {integral:.2f}, difference {errors[curvature]:.3f}")
+assert errors["hessian"] < 0.01 < errors["ggn"] < 0.1
 
 # %% [markdown]
 # ## It predicts
@@ -311,8 +340,20 @@ for link in ("exact", "mc"):
 assert np.allclose(closed.predict(places).mean, closed.predict(places, "mc", n_samples=100_000, rng=0).mean, rtol=0.02)
 
 # %% [markdown]
-# And the picture. On the left the Gaussian, on the right the waiting times. The dark band is the uncertainty of the
-# mean alone; the light one holds 90% of the times to come, by sampling $f$ and then $y$.
+# And the picture. On the left the Gaussian, on the right the waiting times. The blue band is the uncertainty of the
+# mean alone; the grey one holds 90% of the times to come, by sampling $f$ and then $y$. Both leave the picture where
+# nobody has waited.
+#
+# **Predict first.** How will the width of the grey band change with x, on the left and on the right? What will
+# the Gaussian's mean do near x = 0.7, where five people have waited for more than 25 minutes?
+#
+# <details><summary>Answer</summary>
+#
+# The Gaussian's band is about as wide everywhere among the data, so too wide where times are short, as at x = 2, where
+# a part of it is below zero. The band of the waiting times grows with the mean. The Gaussian's mean goes right through
+# the long times, up to three times the true mean, because under its noise they would be nearly impossible otherwise.
+#
+# </details>
 
 # %%
 line = np.linspace(-3, 3, 121)[:, None]
@@ -332,16 +373,34 @@ for ax, title, means, times in zip(
     ax.plot(line[:, 0], true_mean(line[:, 0]), ":", color="black", label="true mean")
     ax.plot(X[:, 0], y[:, 0], ".", color="black", markersize=4)
     ax.axhline(0, color="black", linewidth=0.8)
-    ax.set(title=title, xlabel="x", ylim=(-12, 45))
+    ax.set(title=title, xlabel="x", ylim=(-12, 55))
 axes[0].set_ylabel("minutes")
 fig.legend(*axes[0].get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=4)
 plt.show()
+
+# %%
 assert y_drawn.min() > 0 > y_normal.min()
+at = [np.abs(line[:, 0] - place).argmin() for place in (-2.0, -1.0, 1.0, 2.0)]
+short, long = [at[1], at[3]], [at[0], at[2]]
+width, width_normal = (np.ptp(np.quantile(times, [0.05, 0.95], axis=0), axis=0) for times in (y_drawn, y_normal))
+width_true = np.log(0.95 / 0.05) * true_mean(line[:, 0])  # of an exponential with the true mean
+assert np.all(width[short] < 1.6 * width_true[short])
+assert width[long].min() > 2 * width[short].max()
+assert np.ptp(width_normal[at]) < 3
+assert np.all(width_normal[short] > 2.5 * width_true[short])
+mean_normal = la_gaussian.predict(line).mean[:, 0]
+assert mean_normal.max() > 2.5 * true_mean(line).max()
+assert abs(line[mean_normal.argmax(), 0] - 0.7) < 0.1
+assert np.sum(y[np.abs(X - 0.7) < 0.1] > 25) == 5
+too_long = np.sum(y - true_mean(X) > 4.5 * gaussian.likelihood.sigma_noise)
+print(f"times more than 4.5 standard deviations of the Gaussian's noise above the true mean: {too_long}")
+assert too_long == 3
 
 # %% [markdown]
 # The waiting times' bands are narrow where times are short, wide where they are long, and never below zero. The
-# Gaussian has one noise for all hours: it is too wide where times are short, and a few long waits bend its mean,
-# because under its noise such times would be nearly impossible.
+# Gaussian has one noise for all hours: it is too wide where times are short, and a few long waits bend its mean up to
+# about three times the true mean. Under its noise such times would be nearly impossible otherwise: three of them are
+# more than 4.5 of its standard deviations above the true mean.
 #
 # ## What else there is to say
 #
@@ -367,6 +426,10 @@ assert y_drawn.min() > 0 > y_normal.min()
 # - The GGN takes the Fisher information, which is never negative; the exact Hessian may differ, and be indefinite.
 # - Then training, curvature in every structure, evidence, links and the model averages work as for any other.
 #
+# *Read on:* McCullagh and Nelder (1989), chapter 8, has models whose deviation grows with their mean, as here. Bishop
+# (2006), section 2.3.7, has Student's t. Martens (2020) relates Fisher information, Gauss-Newton matrix and Hessian.
+# All are in the [references](references.md).
+#
 # ## Exercises
 
 # %% [markdown]
@@ -378,7 +441,11 @@ assert y_drawn.min() > 0 > y_normal.min()
 # %% tags=["exercise"]
 nu = 4.0
 y_student = np.array([0.0, 1.0, -2.0, 30.0])  # the last is an outlier
-f_student = np.array([0.3, 0.5, 0.1, 0.2])
+
+
+def student_gradient(f):
+    """Return the gradient of the nll in f, (4,), for the targets y_student (4,)."""
+    return ...
 
 
 def student_nll(f):
@@ -386,12 +453,20 @@ def student_nll(f):
     return ((nu + 1) / 2 * np.log1p((f - y_student) ** 2 / nu)).sum()
 
 
-def student_gradient(f):
-    """Return its gradient in f, (4,)."""
-    return ...
-
-
-exercise_13_1 = check_gradient(student_nll, student_gradient, f_student)
+f_student = np.array([0.3, 0.5, 0.1, 0.2])
+residual = f_student - y_student
+exercise_13_1 = check_gradient(
+    student_nll,
+    student_gradient,
+    f_student,
+    mistakes={
+        "the gradient in y, or y - f in place of f - y": lambda f: (nu + 1) * -residual / (nu + residual**2),
+        "the residual, as for a Gaussian": lambda f: residual,
+        "nu is missing below": lambda f: (nu + 1) * residual / (1 + residual**2),
+        "the inner derivative, that of r^2 / nu, is missing": lambda f: (nu + 1) / 2 / (1 + residual**2 / nu),
+        "a sum over the samples": lambda f: ((nu + 1) * residual / (nu + residual**2)).sum(),
+    },
+)
 print(exercise_13_1)
 
 # %% [markdown]
@@ -399,16 +474,44 @@ print(exercise_13_1)
 #
 # Differentiate once more: $\frac{d^2}{df^2} = (\nu + 1) \frac{\nu - r^2}{(\nu + r^2)^2}$. For the outlier it is
 # *negative*: no factor R has $R^2$ below zero. Find its average over $y$, the Fisher information, by `quad` and SciPy's
-# `density` of r. (What you get is $\frac{\nu + 1}{\nu + 3}$.)
+# density of r, `student(nu).pdf`. The check takes the other way, the mean square of the gradient. Which fraction of
+# $\nu + 1$ and another whole number more than $\nu$ is it?
+
 
 # %% tags=["exercise"]
-r_outlier = f_student[-1] - y_student[-1]
-second = (nu + 1) * (nu - r_outlier**2) / (nu + r_outlier**2) ** 2
-assert second < 0
-density = student(nu).pdf  # of r
-fisher_student = ...  # a number
+def student_fisher(nu):
+    """Return the Fisher information, a number, for nu degrees of freedom."""
+    return ...
 
-exercise_13_2 = check_equal("Fisher information", fisher_student, (nu + 1) / (nu + 3))
+
+r_outlier = 0.2 - 30.0
+second = (4.0 + 1) * (4.0 - r_outlier**2) / (4.0 + r_outlier**2) ** 2
+assert second < 0
+
+
+def over_all(integrand):
+    """Return the integral over all r of a function of r and nu."""
+    return lambda nu: quad(integrand, -np.inf, np.inf, args=(nu,), epsabs=1e-12)[0]
+
+
+def second_derivative(r, nu):
+    """Return the second derivative of the nll."""
+    return (nu + 1) * (nu - r**2) / (nu + r**2) ** 2
+
+
+exercise_13_2 = check_function(
+    "Fisher information",
+    student_fisher,
+    over_all(lambda r, nu: ((nu + 1) * r / (nu + r**2)) ** 2 * student(nu).pdf(r)),
+    draw=lambda rng: rng.uniform(2, 9),
+    rtol=1e-6,
+    mistakes={
+        "not weighted with the density, which gives 0": lambda nu: 0.0,
+        "half of the line": lambda nu: quad(lambda r: second_derivative(r, nu) * student(nu).pdf(r), 0, np.inf)[0],
+        "that of r at zero, not an average": lambda nu: second_derivative(0, nu),
+        "as for a Gaussian": lambda nu: 1.0,
+    },
+)
 print(exercise_13_2)
 
 # %% [markdown]
@@ -417,13 +520,13 @@ print(exercise_13_2)
 # Some people went home before the bus came. All that is known of them is that they would have waited longer than $y$:
 # the probability of that is $e^{-y / \mu}$, so that their nll is $y e^{-f}$ without the $f$. Let `came` be 1 where the
 # bus came and 0 where it did not. For one common $f$ the summed nll is least where its derivative is zero. Find the
-# mean waiting time $e^f$ there. (It is longer than the mean of those who saw a bus, and than the mean of all.)
+# mean waiting time $e^f$ there. The check looks for the zero by bisection, of other people's times.
+
 
 # %% tags=["exercise"]
-rng = np.random.default_rng(1)
-waited, patience = rng.exponential(6.0, size=200), rng.exponential(8.0, size=200)
-came, seen = (waited < patience).astype(float), np.minimum(waited, patience)
-mean_wait = ...  # minutes
+def mean_wait(seen, came):
+    """Return the mean waiting time in minutes, from the times (N,) that were waited and whether the bus came, (N,)."""
+    return ...
 
 
 class Censored(Exponential):
@@ -442,8 +545,54 @@ class Censored(Exponential):
         return np.reshape(y, (n_samples, 2))
 
 
+def some_people(rng):
+    """Return how long they waited, and whether the bus came."""
+    waited, patience = rng.exponential(6.0, size=200), rng.exponential(8.0, size=200)
+    return np.minimum(waited, patience), (waited < patience).astype(float)
+
+
+def by_bisection(seen, came):
+    """Return e^f where the derivative of the summed nll is zero."""
+    times = np.column_stack([seen, came])
+    return np.exp(brentq(lambda f: Censored().gradient(np.full((len(seen), 1), f), times).sum(), -9, 9, xtol=1e-13))
+
+
+seen, came = some_people(np.random.default_rng(1))
 constant = BayesianModel(MLP(1, 1), Censored(), prior_precision=[1e8, 1e-8])  # the bias alone is free
 theta_constant = fit_map(constant, np.zeros((200, 1)), np.column_stack([seen, came]), rng=0)
-
-exercise_13_3 = check_equal("mean waiting time", mean_wait, np.exp(theta_constant[1]), rtol=1e-5)
+assert np.isclose(np.exp(theta_constant[1]), by_bisection(seen, came), rtol=1e-5)  # the library finds it, too
+assert by_bisection(seen, came) > max(seen[came == 1].mean(), seen.mean())  # longer than both means
+exercise_13_3 = check_function(
+    "mean waiting time",
+    mean_wait,
+    by_bisection,
+    draw=some_people,
+    mistakes={
+        "the mean of those who saw a bus": lambda seen, came: seen[came == 1].mean(),
+        "the mean of all, as if all had seen one": lambda seen, came: seen.mean(),
+        "divided by those who gave up": lambda seen, came: seen.sum() / (1 - came).sum(),
+        "the two means added": lambda seen, came: seen[came == 1].mean() + seen[came == 0].mean(),
+        "f, the logarithm of it": lambda seen, came: np.log(by_bisection(seen, came)),
+    },
+)
 print(exercise_13_3)
+
+# %% [markdown]
+# ### Derive 13.4: two ways to the Fisher information (4 marks)
+#
+# Let $\ell(f, y) = -\log p(y \mid f)$ for a density that is smooth in $f$, positive for the same y whatever $f$ is.
+# Show that the average of $d\ell / df$ over $y$ is zero, and that the average of $d^2 \ell / df^2$ is that of $(d\ell /
+# df)^2$. Why is the Fisher information never negative? Check both for the waiting times.
+
+# %% [markdown]
+# *Your answer:*
+
+# %% [markdown]
+# ### Explain 13.5: minutes and their logarithms (3 marks)
+#
+# Somebody fits a `Gaussian` to $\log y$, finds a log evidence of -170 for it, and says that it is better than the -337
+# of the waiting times. Why can the two numbers not be compared, what has to be added to which of them, and how would
+# you check the result by a score on held-out data?
+
+# %% [markdown]
+# *Your answer:*

@@ -453,18 +453,40 @@ def flattened(state):
 # at its end each sends its curvature without the prior, which is added once (1).
 
 # %% 13.1
+nu = 4.0
+y_student = np.array([0.0, 1.0, -2.0, 30.0])
 
 
 def student_gradient(f):
-    """Return its gradient in f, (4,): bounded, so that an outlier pulls no more than others."""
+    """Return the gradient of the nll in f, (4,): bounded, so that an outlier pulls no more than others."""
     r = f - y_student
     return (nu + 1) * r / (nu + r**2)
 
 
 # %% 13.2
-fisher_student = quad(lambda r: (nu + 1) * (nu - r**2) / (nu + r**2) ** 2 * density(r), -np.inf, np.inf, epsabs=1e-12)[
-    0
-]
+def student_fisher(nu):
+    """Return the Fisher information, a number, for nu degrees of freedom; it is (nu + 1) / (nu + 3)."""
+    density = student(nu).pdf  # of r
+    return quad(lambda r: (nu + 1) * (nu - r**2) / (nu + r**2) ** 2 * density(r), -np.inf, np.inf, epsabs=1e-12)[0]
+
 
 # %% 13.3
-mean_wait = seen.sum() / came.sum()  # all the time that was waited, for each bus that came
+def mean_wait(seen, came):
+    """Return the mean waiting time in minutes: all the time that was waited, for each bus that came."""
+    return seen.sum() / came.sum()
+
+
+# %% 13.4 [markdown]
+# The density integrates to one for every $f$: $\int e^{-\ell} dy = 1$. The derivative of both sides in $f$ is
+# $-\int \ell' e^{-\ell} dy = 0$, which says that $\mathrm{E}[\ell'] = 0$ (1). Differentiate again:
+# $\int (\ell'^2 - \ell'') e^{-\ell} dy = 0$, so that $\mathrm{E}[\ell''] = \mathrm{E}[\ell'^2]$ (1). The right side
+# is an average of squares, so it is not negative, and has a root (1). For the waiting times $\mathrm{E}[y] = e^f$ and
+# $\mathrm{E}[y^2] = 2 e^{2f}$, so $\mathrm{E}[1 - y e^{-f}] = 0$ and
+# $\mathrm{E}[(1 - y e^{-f})^2] = 1 - 2 + 2 = 1 = \mathrm{E}[y e^{-f}]$ (1).
+
+# %% 13.5 [markdown]
+# The evidence is a density of the targets, and the two have different targets: of $y$ in minutes, and of $\log y$ (1).
+# With $z = \log y$ the density of $y$ is $p(z)\, dz / dy = p(z) / y$, so $-\sum_n \log y_n$ has to be added to the log
+# evidence of the Gaussian of $\log y$ before it is compared (1). On held-out data the same holds for the log density of
+# each target, again with $-\log y_n$; or both are turned into predictions of minutes, and a score of these, such as the
+# CRPS, is compared (1).
