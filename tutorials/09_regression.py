@@ -167,8 +167,8 @@ assert all(3 < few / many < 4.5 for few, many in pairwise(epistemic))  # a quart
 
 # %% [markdown]
 # > **Common mistake.** To add standard deviations. Variances add up, so noise 0.3 and function 0.4 make 0.5, not 0.7.
-# > `predict` returns the variance with the noise, `uncertainty` and `glm_predictive_distribution` the function's as
-# > well, and `sigma_noise` is a standard deviation.
+# > `predict` returns variances with the noise in them, `glm_predictive_distribution` covariances of the function
+# > without it, and `sigma_noise` is a standard deviation.
 #
 # ## The noise, by the evidence
 #

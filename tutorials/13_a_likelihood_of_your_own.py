@@ -201,6 +201,7 @@ total = average(lambda y: 1.0)
 fisher = average(lambda y: Signed().gradient(f_one, y)[0, 0] ** 2)
 print(f"the density integrates to {total:.6f}, the mean square of its gradient is {fisher:.6f}")
 assert np.isclose(total, 1, rtol=1e-8)
+assert np.isclose(quad(lambda t: np.exp(-t * np.exp(-0.7)), 0, np.inf)[0], np.exp(0.7), rtol=1e-8)  # without the f
 assert np.isclose(fisher, Signed().factor(f_one)[0, 0, 0] ** 2, rtol=1e-8)
 
 # %% [markdown]
@@ -292,8 +293,15 @@ assert la.log_marginal_likelihood() > la_gaussian.log_marginal_likelihood() + 50
 #
 # > **Common mistake.** To compare evidences of different data: of minutes and of seconds, of $y$ and of $\log y$, of
 # > all samples and of those that are left when outliers are thrown out. They are densities in different units, or of
-# > different numbers of samples.
-#
+# > different numbers of samples. The next cell makes the mistake; question 13.5 is about what it prints.
+
+# %%
+of_logarithms, theta_log = marglik_training(start, X, np.log(y), optimize_noise=True, rng=0)
+la_log = Laplace(of_logarithms, theta_log).fit(X, np.log(y))
+print(f"log evidence of the Gaussian, fitted to log y: {la_log.log_marginal_likelihood():.0f}")
+assert la_log.log_marginal_likelihood() > la.log_marginal_likelihood() + 100
+
+# %% [markdown]
 # How good is Laplace's evidence? For a single layer with two parameters, `exact_posterior` does the integral on a grid
 # (tutorial 2), for any likelihood. The GGN and the exact Hessian are now two different approximations of it, and the
 # exact Hessian, which has seen the targets, is the better one here:
@@ -590,9 +598,9 @@ print(exercise_13_3)
 # %% [markdown]
 # ### Explain 13.5: minutes and their logarithms (3 marks)
 #
-# Somebody fits a `Gaussian` to $\log y$, finds a log evidence of -170 for it, and says that it is better than the -337
-# of the waiting times. Why can the two numbers not be compared, what has to be added to which of them, and how would
-# you check the result by a score on held-out data?
+# The `Gaussian` that was fitted to $\log y$ has a log evidence more than 100 nats above that of the waiting times. Why
+# can the two numbers not be compared, what has to be added to which of them, and which of the two is better then? How
+# would you check the result by a score on held-out data?
 
 # %% [markdown]
 # *Your answer:*
