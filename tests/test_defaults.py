@@ -217,6 +217,9 @@ SPENT = AGE + INCOME / 1e3 + np.random.default_rng(2).normal(0, 5, size=500)
     pytest.param(PEOPLE, id="apart"),
     pytest.param(np.column_stack([AGE, 5e3 + 0.1 * AGE]), id="far from zero"),
     pytest.param(1e4 * np.column_stack([AGE, AGE**2]), id="all large"),
+    pytest.param(2000 + AGE[:, None] / 2, id="years"),
+    pytest.param(1e-3 * (AGE[:, None] - 50), id="all small"),
+    pytest.param(3 * AGE[:, None], id="wide"),
 ])  # fmt: skip
 @pytest.mark.parametrize(("kind", "y"), [(LaplaceClassifier, YOUNG_OR_POOR), (LaplaceRegressor, SPENT)])
 def test_columns_of_unlike_scales_are_named_before_the_work(kind, y, X, monkeypatch):
@@ -361,7 +364,7 @@ def test_point_predictions_stay_where_the_docstring_says_so(y):
 
 @pytest.mark.parametrize(("kind", "said"), [
     (LaplaceClassifier, ["Iteration 1, loss = ", "Trial 1, prior_precision = 1e+08"]),
-    (LaplaceRegressor, ["Iteration 1, loss = ", "Round 1, prior_precision = 1, sigma_noise = 0.3"]),
+    (LaplaceRegressor, ["Iteration 1, loss = ", "Round 1, prior_precision = 1, sigma_noise = 0.15"]),
 ])  # fmt: skip
 def test_verbose_prints_each_step_and_nothing_else_is_printed(kind, said, capsys):
     X, y = make_moons(40, noise=0.3, random_state=0)
