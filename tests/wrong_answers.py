@@ -164,3 +164,188 @@ def log_evidence(theta, H, delta):
 # %% 2.5 that of the model at hand, whatever the prior
 def log_evidence(theta, H, delta):
     return la.log_marginal_likelihood()
+
+
+# %% 5.1 T divides the prior as well?
+def tempered_precision(T):
+    return precision / T
+
+
+# %% 5.1 the prior is missing?
+def tempered_precision(T):
+    return ggn(model, theta, X, y) / T
+
+
+# %% 5.1 the prior once inside and once outside?
+def tempered_precision(T):
+    return precision / T + model.prior_precision * np.eye(P)
+
+
+# %% 5.1 T times the curvature in place of a T-th of it?
+def tempered_precision(T):
+    return T * ggn(model, theta, X, y) + model.prior_precision * np.eye(P)
+
+
+# %% 5.1 does it use `T`?
+def tempered_precision(T):
+    return Laplace(model, theta, temperature=2.0).fit(X, y).posterior.precision()
+
+
+# %% 5.1 right, from the precision
+def tempered_precision(T):
+    prior = model.prior_precision * np.identity(P)
+    return (precision - prior) / T + prior
+
+
+# %% 5.2 that of the precision?
+def log_det_covariance(L):
+    return 2 * np.log(np.diag(L)).sum()
+
+
+# %% 5.2 that of one of the two factors?
+def log_det_covariance(L):
+    return -np.log(np.diag(L)).sum()
+
+
+# %% 5.2 a product that has left the range of floating point?
+def log_det_covariance(L):
+    with np.errstate(divide="ignore"):
+        return -2 * np.log(np.prod(np.diag(L)))
+
+
+# %% 5.2 the number that stands above
+def log_det_covariance(L):
+    return -log_det
+
+
+# %% 5.2 right, by slogdet of the factor
+def log_det_covariance(L):
+    return -2 * np.linalg.slogdet(L)[1]
+
+
+# %% 5.3 the precision for the covariance?
+def draw_one(m, A, z):
+    return m + cholesky(A, lower=True) @ z
+
+
+# %% 5.3 L^-1 z in place of L^-T z?
+def draw_one(m, A, z):
+    return m + solve_triangular(cholesky(A, lower=True), z, lower=True)
+
+
+# %% 5.3 the covariance times z?
+def draw_one(m, A, z):
+    return m + np.linalg.solve(A, z)
+
+
+# %% 5.3 the mean is missing?
+def draw_one(m, A, z):
+    return solve_triangular(cholesky(A, lower=True), z, lower=True, trans="T")
+
+
+# %% 5.3 white noise alone
+def draw_one(m, A, z):
+    return m + z
+
+
+# %% 5.3 right, with a factor of the covariance
+def draw_one(m, A, z):
+    return m + np.linalg.cholesky(np.linalg.inv(A)) @ z
+
+
+# %% 5.3 right, with the upper factor that SciPy gives
+def draw_one(m, A, z):
+    return m + solve_triangular(cholesky(A), z)
+
+
+# %% 5.3 right, with the symmetric root
+def draw_one(m, A, z):
+    values, vectors = np.linalg.eigh(A)
+    return m + vectors @ (vectors.T @ z / np.sqrt(values))
+
+
+# %% 5.4 the noise is missing?
+def target_deviation(x, L):
+    return np.sqrt((solve_triangular(L, network.jacobian(theta, x)[:, 0].T, lower=True) ** 2).sum(axis=0))
+
+
+# %% 5.4 deviations added up, not variances?
+def target_deviation(x, L):
+    v = solve_triangular(L, network.jacobian(theta, x)[:, 0].T, lower=True)
+    return np.linalg.norm(v, axis=0) + sigma
+
+
+# %% 5.4 the variance of the noise is the square of sigma?
+def target_deviation(x, L):
+    v = solve_triangular(L, network.jacobian(theta, x)[:, 0].T, lower=True)
+    return np.sqrt((v**2).sum(axis=0) + sigma)
+
+
+# %% 5.4 a variance, of which the deviation is the root?
+def target_deviation(x, L):
+    v = solve_triangular(L, network.jacobian(theta, x)[:, 0].T, lower=True)
+    return (v**2).sum(axis=0) + sigma**2
+
+
+# %% 5.4 L^T for L in the triangular system?
+def target_deviation(x, L):
+    v = solve_triangular(L, network.jacobian(theta, x)[:, 0].T, lower=True, trans=1)
+    return np.sqrt((v**2).sum(axis=0) + sigma**2)
+
+
+# %% 5.4 does it use `L`?
+def target_deviation(x, L):
+    return la.predict(x).std[:, 0]
+
+
+# %% 5.4 right, from the covariance
+def target_deviation(x, L):
+    J_x = network.jacobian(theta, x)[:, 0]
+    return np.array([np.sqrt(j @ np.linalg.solve(L @ L.T, j) + sigma**2) for j in J_x])
+
+
+# %% 5.5 as if the two were independent?
+def difference(x, x_other):
+    f_mean, f_cov = la.glm_predictive_distribution([[x], [x_other]])
+    return f_mean[1, 0] - f_mean[0, 0], f_cov.sum()
+
+
+# %% 5.5 the covariance taken off once, not twice?
+def difference(x, x_other):
+    j, j_other = network.jacobian(theta, np.array([[x], [x_other]]))[:, 0]
+    f, f_other = network.forward(theta, np.array([[x], [x_other]]))[:, 0]
+    return f_other - f, j @ Sigma @ j + j_other @ Sigma @ j_other - j @ Sigma @ j_other
+
+
+# %% 5.5 the variance of the sum?
+def difference(x, x_other):
+    j = network.jacobian(theta, np.array([[x], [x_other]]))[:, 0].sum(axis=0)
+    f, f_other = network.forward(theta, np.array([[x], [x_other]]))[:, 0]
+    return f_other - f, j @ Sigma @ j
+
+
+# %% 5.5 f(x) - f(x'), the other way round?
+def difference(x, x_other):
+    j, j_other = network.jacobian(theta, np.array([[x], [x_other]]))[:, 0]
+    f, f_other = network.forward(theta, np.array([[x], [x_other]]))[:, 0]
+    return f - f_other, (j - j_other) @ Sigma @ (j - j_other)
+
+
+# %% 5.5 the noise of two targets is in it?
+def difference(x, x_other):
+    j, j_other = network.jacobian(theta, np.array([[x], [x_other]]))[:, 0]
+    f, f_other = network.forward(theta, np.array([[x], [x_other]]))[:, 0]
+    return f_other - f, (j - j_other) @ Sigma @ (j - j_other) + 2 * sigma**2
+
+
+# %% 5.5 the difference of the variances
+def difference(x, x_other):
+    f_mean, f_cov = la.glm_predictive_distribution([[x], [x_other]])
+    return f_mean[1, 0] - f_mean[0, 0], f_cov[1, 0, 0] - f_cov[0, 0, 0]
+
+
+# %% 5.5 right, from the covariance of both
+def difference(x, x_other):
+    both = np.array([[x], [x_other]])
+    V_both = la.functional_covariance(both)[:, 0, :, 0]
+    return np.diff(network.forward(theta, both)[:, 0])[0], np.array([-1, 1]) @ V_both @ np.array([-1, 1])

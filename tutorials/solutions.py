@@ -177,32 +177,59 @@ eigenvalues = eigvalsh(hessian(model, untrained, X, y))
 
 
 # %% 5.1
-tempered_precision = ggn(model, theta, X, y) / 2 + model.prior_precision * np.eye(P)
-tempered = Laplace(model, theta, temperature=2.0).fit(X, y)
+def tempered_precision(T):
+    """Return the posterior precision at the temperature T, (P, P)."""
+    return ggn(model, theta, X, y) / T + model.prior_precision * np.eye(P)
 
 
 # %% 5.2
-log_det_covariance = -2 * np.log(np.diag(L)).sum()
+def log_det_covariance(L):
+    """Return the log-determinant of the inverse of L L^T, a number."""
+    return -2 * np.log(np.diag(L)).sum()
 
 
 # %% 5.3
-L_tempered = cholesky(tempered.posterior.precision(), lower=True)
-white = np.random.default_rng(5).standard_normal((P, 1))[:, 0]  # (P,)
-theta_sample = theta + solve_triangular(L_tempered, white, lower=True, trans="T")  # (P,)
+def draw_one(m, A, z):
+    """Return a draw of the Gaussian with mean m (P,) and precision A (P, P), made of white noise z (P,)."""
+    return m + solve_triangular(cholesky(A, lower=True), z, lower=True, trans="T")
 
 
 # %% 5.4
-x_gap = np.array([[4.3]])
-row = network.jacobian(theta, x_gap)[0, 0]  # (P,)
-target_deviation = np.sqrt((solve_triangular(L, row, lower=True) ** 2).sum() + sigma**2)  # a number
+def target_deviation(x, L):
+    """Return the standard deviations of targets at x (N, 1), as numbers (N,); L L^T is the posterior precision."""
+    J_x = network.jacobian(theta, x)[:, 0]  # (N, P)
+    return np.sqrt((solve_triangular(L, J_x.T, lower=True) ** 2).sum(axis=0) + sigma**2)
 
 
 # %% 5.5
-pair = np.array([[4.3], [4.8]])
-before, after = network.jacobian(theta, pair)[:, 0]  # (P,) each
-variance_of_difference = (solve_triangular(L, after - before, lower=True) ** 2).sum()  # a number
-curves = la.functional_samples(pair, 20_000, rng=0)[:, :, 0]  # (S, 2)
-sampled = np.var(curves[:, 1] - curves[:, 0])
+def difference(x, x_other):
+    """Return mean and variance of f(x_other) - f(x) under the posterior of `la`, (2,), for two numbers."""
+    f, f_other = network.forward(theta, np.array([[x], [x_other]]))[:, 0]
+    before, after = network.jacobian(theta, np.array([[x], [x_other]]))[:, 0]  # (P,) each
+    return np.array([f_other - f, (solve_triangular(L, after - before, lower=True) ** 2).sum()])
+
+
+fall, rise = difference(3.3, 4.3), difference(4.3, 4.8)
+assert fall[0] < -3 * np.sqrt(fall[1])  # -1.00 +- 0.27: it falls, that is decided
+assert 0 < rise[0] < np.sqrt(rise[1])  # 0.08 +- 0.16: it may rise or fall
+
+# %% 5.6 [markdown]
+# The loss is a sum of squares of $y_n - j_n^\top \theta$ and of $\theta$, so its derivatives of third order are zero,
+# and the expansion around the mode is exact: loss$(\theta_s)$ = loss$(\theta) + \frac{1}{2} d_s^\top \Sigma^{-1} d_s$
+# with $d_s = \theta_s - \theta$ (1). The numerator of a weight is $c\, e^{-\text{loss}(\theta_s)}$, with $c$ the
+# constants of likelihood and prior; the denominator is
+# $(2\pi)^{-P/2} \det(\Sigma)^{-1/2} e^{-d_s^\top \Sigma^{-1} d_s / 2}$. What depends on $\theta_s$ cancels (1). All
+# weights are one number, and their mean is the integral of the numerator, since $\int (p / q)\, q = \int p$; so the
+# number is $p(y)$ (1). With labels the nll is $\log(1 + e^{\pm f})$, whose third derivative is not zero, so the first
+# step fails (1).
+
+# %% 5.7 [markdown]
+# The GGN is the curvature of the linearised network, so the Gaussian is wide in directions that leave the linearised
+# fit alone; the true network changes there on such long steps, in second order (1). They should predict with the
+# linearised network, as the default does: the Gaussian is that network's posterior (1). A stronger prior shortens the
+# steps, so the samples come nearer to the data, but it also takes away uncertainty, in the gap as well, and changes the
+# MAP estimate: it hides the mismatch and does not mend it (1).
+
 # %% 6.1
 kappa = 1 / np.sqrt(1 + np.pi / 8 * V[:, 0, 0])
 probabilities = expit(kappa * m[:, 0])
