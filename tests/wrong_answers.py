@@ -349,3 +349,180 @@ def difference(x, x_other):
     both = np.array([[x], [x_other]])
     V_both = la.functional_covariance(both)[:, 0, :, 0]
     return np.diff(network.forward(theta, both)[:, 0])[0], np.array([-1, 1]) @ V_both @ np.array([-1, 1])
+
+
+# %% 6.1 the factor pi / 8 is missing?
+def my_probit(m, V):
+    return expit(m / np.sqrt(1 + V))
+
+
+# %% 6.1 the deviation in place of the variance?
+def my_probit(m, V):
+    return expit(m / np.sqrt(1 + np.pi / 8 * np.sqrt(V)))
+
+
+# %% 6.1 kappa without its root?
+def my_probit(m, V):
+    return expit(m / (1 + np.pi / 8 * V))
+
+
+# %% 6.1 the probability of class 0?
+def my_probit(m, V):
+    return expit(-m / np.sqrt(1 + np.pi / 8 * V))
+
+
+# %% 6.1 Phi in place of the sigmoid at the end?
+def my_probit(m, V):
+    a = np.sqrt(np.pi / 8)
+    return ndtr(a * m / np.sqrt(1 + a**2 * V))
+
+
+# %% 6.1 does it use `V`?
+def my_probit(m, V):
+    return expit(m)
+
+
+# %% 6.2 s counts as a variance?
+def probability_to_ring(m, V, t, s):
+    return ndtr((m - t) / np.sqrt(s + V))
+
+
+# %% 6.2 V counts as a deviation?
+def probability_to_ring(m, V, t, s):
+    return ndtr((m - t) / np.sqrt(s**2 + V**2))
+
+
+# %% 6.2 the probability not to ring?
+def probability_to_ring(m, V, t, s):
+    return ndtr((t - m) / np.sqrt(s**2 + V))
+
+
+# %% 6.2 t is left out?
+def probability_to_ring(m, V, t, s):
+    return ndtr(m / np.sqrt(s**2 + V))
+
+
+# %% 6.2 does it use `V`?
+def probability_to_ring(m, V, t, s):
+    return ndtr((m - t) / s)
+
+
+# %% 6.2 the formula of the text, for noise of variance 1
+def probability_to_ring(m, V, t, s):
+    return ndtr((m - t) / np.sqrt(1 + V))
+
+
+# %% 6.2 right, by the formula of the text
+def probability_to_ring(m, V, t, s):
+    a = 1 / s
+    return ndtr(a * (m - t) / np.sqrt(1 + a**2 * V))
+
+
+# %% 6.3 the variances are left out?
+def dirichlet_mean(m, v):
+    alpha = 1 - 2 / len(m) + np.exp(m) * np.exp(-m).sum() / len(m) ** 2
+    return alpha / alpha.sum()
+
+
+# %% 6.3 times v_c in place of over v_c?
+def dirichlet_mean(m, v):
+    alpha = v * (1 - 2 / len(m) + np.exp(m) * np.exp(-m).sum() / len(m) ** 2)
+    return alpha / alpha.sum()
+
+
+# %% 6.3 deviations in place of variances?
+def dirichlet_mean(m, v):
+    alpha = (1 - 2 / len(m) + np.exp(m) * np.exp(-m).sum() / len(m) ** 2) / np.sqrt(v)
+    return alpha / alpha.sum()
+
+
+# %% 6.3 the plugin?
+def dirichlet_mean(m, v):
+    return np.exp(m) / np.exp(m).sum()
+
+
+# %% 6.3 alpha, not divided by its sum
+def dirichlet_mean(m, v):
+    return (1 - 2 / len(m) + np.exp(m) * np.exp(-m).sum() / len(m) ** 2) / v
+
+
+# %% 6.3 C is three, as in the text
+def dirichlet_mean(m, v):
+    alpha = (1 - 2 / 3 + np.exp(m) * np.exp(-m).sum() / 9) / v
+    return alpha / alpha.sum()
+
+
+# %% 6.4 the limit of the integral, Phi(z)?
+def limit(w, Sigma_w, ray):
+    return ndtr(ray @ w / np.sqrt(ray @ Sigma_w @ ray))
+
+
+# %% 6.4 the variance of the logit in place of its deviation?
+def limit(w, Sigma_w, ray):
+    return expit(np.sqrt(8 / np.pi) * ray @ w / (ray @ Sigma_w @ ray))
+
+
+# %% 6.4 the factor sqrt(8 / pi) is missing?
+def limit(w, Sigma_w, ray):
+    return expit(ray @ w / np.sqrt(ray @ Sigma_w @ ray))
+
+
+# %% 6.4 the precision for the covariance?
+def limit(w, Sigma_w, ray):
+    return expit(np.sqrt(8 / np.pi) * ray @ w / np.sqrt(ray @ np.linalg.solve(Sigma_w, ray)))
+
+
+# %% 6.4 does it use `Sigma_w`?
+def limit(w, Sigma_w, ray):
+    return expit(np.sqrt(8 / np.pi) * ray @ w)
+
+
+# %% 6.4 even odds, as one hears it said
+def limit(w, Sigma_w, ray):
+    return 0.5
+
+
+# %% 6.4 right, going nearly there
+def limit(w, Sigma_w, ray):
+    far = 1e7 * ray
+    return expit(far @ w / np.sqrt(1 + np.pi / 8 * far @ Sigma_w @ far))
+
+
+# %% 6.5 the entropy of the average?
+def mutual_information(p_s):
+    p = p_s.mean(axis=0)
+    return -(p * np.log(p)).sum(axis=1)
+
+
+# %% 6.5 the average entropy?
+def mutual_information(p_s):
+    return -(p_s * np.log(p_s)).sum(axis=2).mean(axis=0)
+
+
+# %% 6.5 the sum of the two in place of the difference?
+def mutual_information(p_s):
+    p = p_s.mean(axis=0)
+    return -(p * np.log(p)).sum(axis=1) - (p_s * np.log(p_s)).sum(axis=2).mean(axis=0)
+
+
+# %% 6.5 the difference the other way round?
+def mutual_information(p_s):
+    p = p_s.mean(axis=0)
+    return (p * np.log(p)).sum(axis=1) - (p_s * np.log(p_s)).sum(axis=2).mean(axis=0)
+
+
+# %% 6.5 bits in place of nats?
+def mutual_information(p_s):
+    p = p_s.mean(axis=0)
+    return -(p * np.log2(p)).sum(axis=1) + (p_s * np.log2(p_s)).sum(axis=2).mean(axis=0)
+
+
+# %% 6.5 what the whole batch has
+def mutual_information(p_s):
+    p = p_s.mean(axis=(0, 1))
+    return np.full(p_s.shape[1], rel_entr(p_s, p).sum(axis=2).mean())
+
+
+# %% 6.5 right, as the mean divergence from the average
+def mutual_information(p_s):
+    return rel_entr(p_s, p_s.mean(axis=0)).sum(axis=2).mean(axis=0)

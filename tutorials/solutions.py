@@ -230,38 +230,36 @@ assert 0 < rise[0] < np.sqrt(rise[1])  # 0.08 +- 0.16: it may rise or fall
 # steps, so the samples come nearer to the data, but it also takes away uncertainty, in the gap as well, and changes the
 # MAP estimate: it hides the mismatch and does not mend it (1).
 
+
 # %% 6.1
-kappa = 1 / np.sqrt(1 + np.pi / 8 * V[:, 0, 0])
-probabilities = expit(kappa * m[:, 0])
+def my_probit(m, V):
+    """Return the probabilities of the probit link, (N,)."""
+    kappa = 1 / np.sqrt(1 + np.pi / 8 * V)
+    return expit(kappa * m)
+
 
 # %% 6.2
-mean_f, variance_f = 0.7, 0.4
-average = ndtr(mean_f / np.sqrt(1 + variance_f))  # e - f ~ N(-m, 1 + V)
-nodes, weights = roots_hermitenorm(64)
-expected = ndtr(mean_f + np.sqrt(variance_f) * nodes) @ weights / weights.sum()
+def probability_to_ring(m, V, t, s):
+    """Return the average of Phi((f - t) / s) over f ~ N(m, V), a number."""
+    return ndtr((m - t) / np.sqrt(s**2 + V))  # e - f ~ N(t - m, s^2 + V)
+
 
 # %% 6.3
-m_zero, C = np.array([1.0, 0.5, -1.5]), 3
-v = np.full(C, 0.8 * (1 - 1 / C))
-alpha = (1 - 2 / C + np.exp(m_zero) * np.exp(-m_zero).sum() / C**2) / v
-dirichlet_mean = alpha / alpha.sum()
-certain_sum = Logits(m_zero[None], 0.8 * (np.eye(C) - 1 / C)[None] + 1e-12)
-expected = bridge(Categorical(), certain_sum)[0]
+def dirichlet_mean(m, v):
+    """Return the mean of the Dirichlet, (C,)."""
+    C = len(m)
+    alpha = (1 - 2 / C + np.exp(m) * np.exp(-m).sum() / C**2) / v
+    return alpha / alpha.sum()
+
 
 # %% 6.4
-ray = np.array([-0.6, 0.8])
-w = la_linear.posterior.mean[:2]
-Sigma_w = la_linear.posterior.covariance()[:2, :2]
-z = ray @ w / np.sqrt(ray @ Sigma_w @ ray)
-limit = expit(np.sqrt(8 / np.pi) * z)
+def limit(w, Sigma_w, ray):
+    """Return the limit of the probit link's probability at r * ray as r grows, a number."""
+    z = ray @ w / np.sqrt(ray @ Sigma_w @ ray)
+    return expit(np.sqrt(8 / np.pi) * z)
+
 
 # %% 6.5
-X_multi, y_multi = toy_data_multi(80, rng=0)
-multi = BayesianModel(MLP(2, 8, 4), Categorical(), prior_precision=0.3)
-la_multi = Laplace(multi, fit_map(multi, X_multi, y_multi, rng=0)).fit(X_multi, y_multi)
-p_s = softmax(la_multi.functional_samples(X_multi[::10], 500, rng=1), axis=2)
-
-
 def mutual_information(p_s):
     """Return the entropy of the average less the average entropy, (N,)."""
 
@@ -271,7 +269,21 @@ def mutual_information(p_s):
     return entropy(p_s.mean(axis=0)) - entropy(p_s).mean(axis=0)
 
 
-expected = la_multi.uncertainty(X_multi[::10], n_samples=500, rng=1).epistemic
+# %% 6.6 [markdown]
+# The sum over $j$ has two terms. For $j = c$ the difference and its variance are zero, and the term is 1 (1). So $p_1
+# \propto 1 / (1 + e^{-\kappa d})$ with $\kappa = 1 / \sqrt{1 + \frac{\pi}{8} v}$, that is $\sigma(\kappa d)$; and since
+# the variance of $f_2 - f_1$ is $v$ as well, $p_2 \propto \sigma(-\kappa d)$ (1). Now $\sigma(a) + \sigma(-a) = 1$, so
+# the two add up to 1, and $p_1 = \sigma(\kappa d)$ is the probit link of a logit with mean $d$ and variance $v$ (1).
+# For $C = 3$ the differences are shrunk by three numbers $\kappa$. Shrunk differences need not add up any more, so the
+# three reciprocals are not the probabilities of one softmax, and their sum is not 1 (1).
+
+# %% 6.7 [markdown]
+# Aleatoric: patients like this one turn out either way, and more cases of the same kind would not help; what may help
+# is another measurement (1). Epistemic: the model's parameters disagree; more labelled cases like this one would settle
+# it, and until then a doctor should decide (1). The epistemic part is what plausible parameters of this model disagree
+# about. If the data on all sides, or the prior, makes all of them go on in the same way, they agree where there is no
+# data: in a gap, or in a direction far away for which the data has decided. There the model extrapolates, and does not
+# see it (1).
 
 # %% 7.1
 sizes = np.array([50, 100, 200])
