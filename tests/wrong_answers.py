@@ -526,3 +526,178 @@ def mutual_information(p_s):
 # %% 6.5 right, as the mean divergence from the average
 def mutual_information(p_s):
     return rel_entr(p_s, p_s.mean(axis=0)).sum(axis=2).mean(axis=0)
+
+
+# %% 8.1 a number has eight bytes?
+def widest(D, C, n_bytes):
+    return int(np.sqrt((n_bytes - D**2 - C**2) / 2))
+
+
+# %% 8.1 the hidden units are outputs of one layer and inputs of the next?
+def widest(D, C, n_bytes):
+    return int(np.sqrt(n_bytes / 8 - D**2 - C**2))
+
+
+# %% 8.1 the biases have no part in A?
+def widest(D, C, n_bytes):
+    H = 1
+    while n_bytes >= 8 * ((D + 1) ** 2 + H**2 + (H + 1) ** 2 + C**2):
+        H += 1
+    return H - 1
+
+
+# %% 8.1 rounded up, which does not fit?
+def widest(D, C, n_bytes):
+    return np.ceil(np.sqrt((n_bytes / 8 - D**2 - C**2) / 2))
+
+
+# %% 8.1 the full matrix
+def widest(D, C, n_bytes):
+    return int((np.sqrt(n_bytes / 8) - C) / (D + 1 + C))
+
+
+# %% 8.1 right, by trying
+def widest(D, C, n_bytes):
+    H = 1
+    while n_bytes >= 8 * (D**2 + 2 * (H + 1) ** 2 + C**2):
+        H += 1
+    return H
+
+
+# %% 8.2 the prior is missing?
+def diagonal_variance(J, curvature, delta):
+    return (J**2 / np.diag(curvature)).sum(axis=1)
+
+
+# %% 8.2 the prior twice?
+def diagonal_variance(J, curvature, delta):
+    return (J**2 / (np.diag(curvature) + 2 * delta)).sum(axis=1)
+
+
+# %% 8.2 the full posterior's variance?
+def diagonal_variance(J, curvature, delta):
+    return np.einsum("np,pq,nq->n", J, np.linalg.inv(curvature + delta * np.eye(len(curvature))), J)
+
+
+# %% 8.2 a deviation, the root of the variance?
+def diagonal_variance(J, curvature, delta):
+    return np.sqrt((J**2 / (np.diag(curvature) + delta)).sum(axis=1))
+
+
+# %% 8.2 the diagonal of the inverse in place of the inverse of the diagonal
+def diagonal_variance(J, curvature, delta):
+    return J**2 @ np.diag(np.linalg.inv(curvature + delta * np.eye(len(curvature))))
+
+
+# %% 8.2 that of the fitted posterior, whatever the prior
+def diagonal_variance(J, curvature, delta):
+    return J**2 @ fitted["diag"].posterior.variance()
+
+
+# %% 8.2 right, with matrices
+def diagonal_variance(J, curvature, delta):
+    Sigma = np.diag(1 / np.diag(curvature + delta * np.eye(len(curvature))))
+    return np.diag(J @ Sigma @ J.T)
+
+
+# %% 8.3 the exact block, a sum of products?
+def kfac_block(D, a):
+    return sum(np.kron(np.outer(d, d), np.outer(a_n, a_n)) for d, a_n in zip(D, a, strict=True))
+
+
+# %% 8.3 A is a mean, not a sum?
+def kfac_block(D, a):
+    return np.kron(D.T @ D, a.T @ a)
+
+
+# %% 8.3 B is a sum, not a mean?
+def kfac_block(D, a):
+    return np.kron(D.T @ D / len(D), a.T @ a / len(a))
+
+
+# %% 8.3 A and B the other way round?
+def kfac_block(D, a):
+    return np.kron(a.T @ a / len(a), D.T @ D)
+
+
+# %% 8.3 covariances, with the means taken off
+def kfac_block(D, a):
+    return np.kron(len(D) * np.cov(D.T, bias=True), np.cov(a.T, bias=True))
+
+
+# %% 8.3 right, with the mean in B
+def kfac_block(D, a):
+    return np.einsum("nh,nk,mi,mj->hikj", D, D, a, a).reshape(6, 6) / len(D)
+
+
+# %% 8.4 K_** alone, the variance before the data?
+def process_variance(J_data, J_new, noise_variance, delta):
+    return (J_new**2).sum(axis=1) / delta
+
+
+# %% 8.4 delta is missing in K?
+def process_variance(J_data, J_new, noise_variance, delta):
+    K, K_star = J_data @ J_data.T, J_new @ J_data.T
+    told = np.linalg.solve(K + noise_variance * np.eye(len(K)), K_star.T)
+    return (J_new**2).sum(axis=1) - (K_star * told.T).sum(axis=1)
+
+
+# %% 8.4 the noise's deviation in place of its variance?
+def process_variance(J_data, J_new, noise_variance, delta):
+    K, K_star = J_data @ J_data.T / delta, J_new @ J_data.T / delta
+    told = np.linalg.solve(K + np.sqrt(noise_variance) * np.eye(len(K)), K_star.T)
+    return (J_new**2).sum(axis=1) / delta - (K_star * told.T).sum(axis=1)
+
+
+# %% 8.4 a new target's, with the noise on top?
+def process_variance(J_data, J_new, noise_variance, delta):
+    K, K_star = J_data @ J_data.T / delta, J_new @ J_data.T / delta
+    told = np.linalg.solve(K + noise_variance * np.eye(len(K)), K_star.T)
+    return (J_new**2).sum(axis=1) / delta - (K_star * told.T).sum(axis=1) + noise_variance
+
+
+# %% 8.4 that of the text, whatever is asked for
+def process_variance(J_data, J_new, noise_variance, delta):
+    return V_full[: len(J_new), 0, 0]
+
+
+# %% 8.4 right, from the weights
+def process_variance(J_data, J_new, noise_variance, delta):
+    precision = J_data.T @ J_data / noise_variance + delta * np.eye(J_data.shape[1])
+    return (J_new * np.linalg.solve(precision, J_new.T).T).sum(axis=1)
+
+
+# %% 8.5 the two the other way round?
+def two_covariances(precision, kept):
+    conditional = np.linalg.inv(precision[np.ix_(kept, kept)])
+    return np.stack([np.linalg.inv(precision)[np.ix_(kept, kept)], conditional])
+
+
+# %% 8.5 both with the others held fixed?
+def two_covariances(precision, kept):
+    return np.stack([np.linalg.inv(precision[np.ix_(kept, kept)])] * 2)
+
+
+# %% 8.5 both with the others varying along?
+def two_covariances(precision, kept):
+    return np.stack([np.linalg.inv(precision)[np.ix_(kept, kept)]] * 2)
+
+
+# %% 8.5 precisions, not covariances?
+def two_covariances(precision, kept):
+    marginal = np.linalg.inv(precision)[np.ix_(kept, kept)]
+    return np.stack([precision[np.ix_(kept, kept)], np.linalg.inv(marginal)])
+
+
+# %% 8.5 those of the last layer
+def two_covariances(precision, kept):
+    return np.stack([fitted["last layer"].posterior.covariance(), covariances["full"][8:, 8:]])
+
+
+# %% 8.5 right, by Schur complements
+def two_covariances(precision, kept):
+    rest = np.setdiff1d(np.arange(len(precision)), kept)
+    Sigma = np.linalg.inv(precision)
+    across = Sigma[np.ix_(kept, rest)]
+    told = across @ np.linalg.solve(Sigma[np.ix_(rest, rest)], across.T)
+    return Sigma[np.ix_(kept, kept)] - told, Sigma[np.ix_(kept, kept)]

@@ -281,11 +281,12 @@ assert p_nn < 0.6
 assert round(truth, 2) == 0.92
 
 # %% [markdown]
-# The reason. The posterior is a Gaussian whose precision is the GGN, and the GGN is the curvature of the *linearised*
-# network (tutorial 4). In that model wide steps in many directions of $\theta$ change the outputs little at the data.
-# In the true network the same wide steps break the fit (tutorial 5 shows it): its outputs there are far from what the
-# linear model says. The Gaussian and the linearised network belong together. Predicting through the network with it is
-# a known way to underfit (Immer, Korzepa and Bauer, 2021), and the reason why links here start from $m$ and $V$.
+# The reason. The Gaussian has the GGN in its precision, beside the prior, and the GGN is the curvature of the
+# *linearised* network (tutorial 4). In that model wide steps in many directions of $\theta$ change the outputs little
+# at the data. In the true network the same wide steps break the fit (tutorial 5 shows it): its outputs there are far
+# from what the linear model says. The Gaussian and the linearised network belong together. Predicting through the
+# network with it is a known way to underfit (Immer, Korzepa and Bauer, 2021), and the reason why links here start from
+# $m$ and $V$.
 #
 # ## Several classes
 #

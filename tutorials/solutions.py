@@ -321,35 +321,57 @@ L = np.linalg.cholesky(0.2**2 * np.eye(20) + features @ features.T)
 white = np.linalg.solve(L, y)
 log_density = -0.5 * white @ white - np.log(np.diag(L)).sum() - 10 * np.log(2 * np.pi)
 
+
 # %% 8.1
-numbers = sum(H**2 + I**2 for H, I in MLP(784, 256, 10).shapes)  # B is (H, H), A is (I, I)
-parts = STRUCTURES["kron"](select(MLP(784, 256, 10), "all")).parts
+def widest(D, C, n_bytes):
+    """Return the largest H for which all four factors fit in so many bytes, a whole number."""
+    left = n_bytes // 8 - D**2 - C**2  # A of the first layer is (D, D), B of the second (C, C)
+    return int(np.sqrt(left // 2))  # B of the first and A of the second are (H, H)
+
 
 # %% 8.2
-J = model.network.jacobian(theta, line)
-H = ggn(model, theta, X, y)
-variance = (J[:, 0] ** 2 / (np.diag(H) + 0.3)).sum(axis=1)
+def diagonal_variance(J, curvature, delta):
+    """Return the variance of f under the diagonal posterior, (N,)."""
+    return (J**2 / (np.diag(curvature) + delta)).sum(axis=1)
+
 
 # %% 8.3
-(W1, b1), _ = model.network.layers(theta)
-a = np.tanh(X @ W1.T + b1)
-B = np.array([[len(X) / 0.3**2]])
-A = a.T @ a / len(X)
-H_W2 = np.kron(B, A)
+def kfac_block(D, a):
+    """Return the product of the two Kronecker factors."""
+    B = D.T @ D
+    A = a.T @ a / len(a)
+    return np.kron(B, A)
+
 
 # %% 8.4
-J_data = model.network.jacobian(theta, X)[:, 0]
-J_line = model.network.jacobian(theta, line)[:, 0]
-K, K_star = J_data @ J_data.T / 0.3, J_line @ J_data.T / 0.3
-told = np.linalg.solve(K + 0.09 * np.eye(len(X)), K_star.T)  # (N, 121)
-variance_of_process = (J_line**2).sum(axis=1) / 0.3 - (K_star * told.T).sum(axis=1)
+def process_variance(J_data, J_new, noise_variance, delta):
+    """Return the variance of f at the new inputs, (M,)."""
+    K, K_star = J_data @ J_data.T / delta, J_new @ J_data.T / delta
+    told = np.linalg.solve(K + noise_variance * np.eye(len(K)), K_star.T)  # (N, M)
+    return (J_new**2).sum(axis=1) / delta - (K_star * told.T).sum(axis=1)
+
 
 # %% 8.5
-Lambda = precisions["full"]
-conditional = np.linalg.solve(Lambda[8:, 8:], np.eye(5))
-marginal = np.linalg.solve(Lambda, np.eye(13))[8:, 8:]
-both = np.stack([conditional, marginal])
-expected = np.stack([fitted["last layer"].posterior.covariance(), covariances["full"][8:, 8:]])
+def two_covariances(precision, kept):
+    """Return the covariance of some parameters, first given the others, then whatever these are, (2, k, k)."""
+    conditional = np.linalg.solve(precision[np.ix_(kept, kept)], np.eye(len(kept)))  # that of a subnetwork
+    marginal = np.linalg.solve(precision, np.eye(len(precision)))[np.ix_(kept, kept)]
+    return np.stack([conditional, marginal])
+
+
+# %% 8.6 [markdown]
+# The inverse is $\frac{1}{a c - b^2} \begin{pmatrix} c & -b \\ -b & a \end{pmatrix}$, so under the full posterior the
+# variance of the first is $c / (a c - b^2)$ (1); under `diag` it is $1 / a$ (1). The second over the first is
+# $(a c - b^2) / (a c) = 1 - b^2 / (a c)$, and the correlation is $\rho = -b / \sqrt{a c}$, so it is $1 - \rho^2$ (1).
+# Nothing is lost if $b = 0$, when the two are independent. As $|\rho|$ goes to 1 the ratio goes to zero: there is no
+# bound on how much too certain `diag` can be (1).
+
+# %% 8.7 [markdown]
+# Narrow bars are not knowledge: `diag` has the variance of each parameter as if all others were known, which is never
+# larger than its true one; all three have seen the same data (1). The evidences are not those of three models. There is
+# one model, and `kron` and `diag` approximate its number; a lower one says only that the determinant was approximated
+# worse (1). To choose, compare $V$, or the predictive, of each structure with full's on a network that is small enough,
+# or held-out log-likelihood near the data and far from it on the large one (1).
 
 # %% 9.1
 x_three = np.array([[1.0], [4.25], [9.0]])
