@@ -108,8 +108,8 @@ print(f"after: from {deviation.min():.2f} to {deviation.max():.2f}")
 
 # %%
 fig, ax = plt.subplots(figsize=(5.6, 4.2))
-colours = plt.get_cmap("RdBu_r", 20)  # a colour for each tenth
-image = ax.imshow(Sigma / np.outer(deviation, deviation), cmap=colours, vmin=-1, vmax=1)
+colours = plt.get_cmap("RdBu_r", 21)  # one for each tenth, white around zero
+image = ax.imshow(Sigma / np.outer(deviation, deviation), cmap=colours, vmin=-1.05, vmax=1.05)
 for edge in (3.5, 7.5, 11.5):
     ax.axhline(edge, color="black", linewidth=0.8)
     ax.axvline(edge, color="black", linewidth=0.8)

@@ -191,8 +191,10 @@ grid_m, grid_v = np.meshgrid(mean_axis, 10**log_variance_axis)
 grid = Logits(grid_m.reshape(-1, 1), grid_v.reshape(-1, 1, 1))
 error = (probit(Bernoulli(), grid) - quadrature(Bernoulli(), grid)).reshape(grid_m.shape)
 fig, ax = plt.subplots(figsize=(5, 3.4))
-colours = plt.get_cmap("RdBu_r", 16)  # a colour for each quarter of a point
-image = ax.pcolormesh(mean_axis, 10**log_variance_axis, 100 * error, cmap=colours, vmin=-2, vmax=2, shading="auto")
+colours = plt.get_cmap("RdBu_r", 17)  # one for each quarter of a point, white around zero
+image = ax.pcolormesh(
+    mean_axis, 10**log_variance_axis, 100 * error, cmap=colours, vmin=-2.125, vmax=2.125, shading="auto"
+)
 ax.set(yscale="log", xlabel="mean m of the logit", ylabel="variance V of the logit")
 ax.set_title("Probit minus quadrature, in percentage points")
 ax.grid(False)

@@ -88,8 +88,8 @@ def show(matrices, scale, title):
     """Draw matrices over the parameters, each entry (i, j) divided by scale_i scale_j."""
     fig, panels = plt.subplots(2, 3, figsize=(6.4, 4.6))
     for ax, (name, matrix) in zip(panels.flat, matrices.items(), strict=True):
-        colours = plt.get_cmap("RdBu_r", 20)  # a colour for each tenth
-        image = ax.imshow(matrix / np.outer(scale, scale), cmap=colours, vmin=-1, vmax=1)
+        colours = plt.get_cmap("RdBu_r", 21)  # one for each tenth, white around zero
+        image = ax.imshow(matrix / np.outer(scale, scale), cmap=colours, vmin=-1.05, vmax=1.05)
         for edge in (3.5, 7.5, 11.5):  # between W1, b1, W2, b2
             ax.axhline(edge, color="0.6", linewidth=0.5)
             ax.axvline(edge, color="0.6", linewidth=0.5)
