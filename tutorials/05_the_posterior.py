@@ -205,7 +205,6 @@ axes[0].set_ylabel("$f$")
 axes[0].legend([middle, samples_drawn[0]], ["MAP estimate", "samples"], loc="upper right", fontsize=9)
 plt.show()
 
-# %%
 # %% [markdown]
 # What a difference. Eight are few, so take 200, and measure how far a curve is from the targets, by the root of the
 # mean square. Of the networks nine in ten are further away than two standard deviations of the noise, of the linearised
@@ -325,8 +324,8 @@ print("is sin x outside? from 0 to 8:", outside[in_range].any(), "at 9:", outsid
 #
 # $J \Sigma J^\top$ could be had from `np.linalg.inv(precision)` too. What would be lost? About one digit: the appendix
 # measures it against exact arithmetic. And the inverse does not say when there is no answer. If the precision is not
-# positive definite, Cholesky stops with an error, as in tutorial 4; an inverse comes out, with negative variances on
-# its diagonal.
+# positive definite, Cholesky stops with an error, as in tutorial 4; an inverse comes out all the same, here with
+# negative variances on its diagonal.
 
 # %%
 indefinite = np.array([[1.0, 2.0], [2.0, 1.0]])
@@ -384,14 +383,13 @@ print("all weights equal: k =", sample.pareto_k)
 # Now classes. Logistic regression on the post's first data set, which a line separates, under a strong and under a very
 # weak prior; and the post's network on the four squares, its last layer alone and all of it. For logistic regression
 # `exact_posterior` has the evidence itself, by a sum over a grid.
-
-# %% [markdown]
+#
 # > **Predict first.** Which of the four posteriors is nearest to a Gaussian, and which is the furthest from one?
 #
 # <details><summary>Answer</summary>
 #
-# The nearest is logistic regression under the strong prior, where loss and quadratic are dominated by the prior, a
-# Gaussian. The furthest is that of the whole network.
+# The nearest is logistic regression under the strong prior: there the prior, which is a Gaussian, has the most to say.
+# The furthest is that of the whole network.
 #
 # </details>
 
@@ -505,7 +503,7 @@ print(f"the linearised network: k {k_linearised:.2f}, effective sample size {eff
 
 # %% [markdown]
 # Not good either, though $\hat k$ is far from the network's. The linearised network is logistic regression on 129
-# features, which separate the four squares: the case of the weak prior again. Only in a regression, as in the first
+# features, which separate the four squares, so it is as under the weak prior. Only in a regression, as in the first
 # half of this tutorial, is the Gaussian the exact posterior of the linearised network.
 
 # %% [markdown]

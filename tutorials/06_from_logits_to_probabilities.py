@@ -489,7 +489,8 @@ for where, nearer, farther in [
 # \text{while the integral itself} \to \Phi(z)$$
 #
 # because on that scale the sigmoid is a step, and $\Phi(z)$ is the probability that the logit is positive. Networks
-# with ReLU units, $\max(0, z)$, are linear far out, and behave the same (Kristiadi, Hein and Hennig, 2020).
+# with ReLU units, which are zero on one side and linear on the other, are linear far out, and behave the same
+# (Kristiadi, Hein and Hennig, 2020).
 #
 # With **sigmoid units** each hidden unit switches to 0 or 1 at some distance of its own. Beyond the last of them mean
 # and variance stand still, and so does every link.
@@ -537,19 +538,21 @@ assert abs(la_linear.predict(1e6 * u[None], "quadrature")[0] - ndtr(z)) < 1e-4
 
 # %% [markdown]
 # So the limit is not one half. It is as far from one half as $m$ is from zero in units of $s$, in that direction. A
-# direction that the data has told about stays decided for ever; one that it has not goes to even odds. That holds for
-# the network, too. Look all around: in 360 directions, how sure is each of the larger of its two probabilities?
+# direction that the data has told about stays decided for ever; one that it has not goes to even odds. The
+# network has limits in between, too. Look all around: how large is the larger of the two probabilities, in 360
+# directions?
 
 # %%
 around = np.linspace(0, 2 * np.pi, 360, endpoint=False)
 directions = np.column_stack([np.cos(around), np.sin(around)])  # (360, 2)
 for name, fitted in [("logistic", la_linear), ("32 units", la)]:
-    for r in (50, 1000):
+    for r in (50, 1000, 1_000_000):
         p, p_plugin = fitted.predict(r * directions), fitted.predict(r * directions, "plugin")
         sure, sure_plugin = np.maximum(p, 1 - p), np.maximum(p_plugin, 1 - p_plugin)
-        print(f"{name:8} r = {r:4}: mean {sure.mean():.2f}, largest {sure.max():.2f}; plugin {sure_plugin.mean():.2f}")
+        print(f"{name:8} r = {r:7}: mean {sure.mean():.2f}, largest {sure.max():.2f}; plugin {sure_plugin.mean():.2f}")
         assert sure.mean() < sure_plugin.mean() - 0.1
     assert sure.max() > 0.85
+    assert (sure.mean() < 0.6) == (name == "32 units")
 
 # %% [markdown]
 # The network is near even odds on average, and surer than 0.85 in some directions for ever: the average is more modest
@@ -644,8 +647,7 @@ assert min(of_logit[[0, 4]]) > 4
 # about, and if all of them interpolate, they agree. Whether it is right to interpolate is not asked.
 #
 # Which of the two, entropy or epistemic part, finds inputs unlike the data is then a question for data: tutorials 10
-# and
-# 11 go by the entropy, and 11 tries both.
+# and 11 go by the entropy, and 11 tries both.
 
 # %% [markdown]
 # ## Appendix: the Laplace bridge
@@ -671,6 +673,7 @@ m_sum_zero = m_three @ P_zero
 sure, unsure = (bridge(Categorical(), Logits(m_sum_zero, v * P_zero[None])) for v in (0.01, 100.0))
 print("bridge, equal variances of 0.007 and of 67:", sure[0].round(3), unsure[0].round(3))
 assert np.allclose(sure, unsure, rtol=1e-9)
+assert "bridge" not in Categorical().links_for(2)
 of_two_classes = Logits(np.array([[0.7, -0.7]]), 5 * (np.eye(2) - 1 / 2)[None])
 assert np.allclose(bridge(Categorical(), of_two_classes), plugin(Categorical(), of_two_classes), rtol=1e-9)
 
