@@ -166,6 +166,543 @@ def log_evidence(theta, H, delta):
     return la.log_marginal_likelihood()
 
 
+# %% 5.1 T divides the prior as well?
+def tempered_precision(T):
+    return precision / T
+
+
+# %% 5.1 the prior is missing?
+def tempered_precision(T):
+    return ggn(model, theta, X, y) / T
+
+
+# %% 5.1 the prior once inside and once outside?
+def tempered_precision(T):
+    return precision / T + model.prior_precision * np.eye(P)
+
+
+# %% 5.1 T times the curvature in place of a T-th of it?
+def tempered_precision(T):
+    return T * ggn(model, theta, X, y) + model.prior_precision * np.eye(P)
+
+
+# %% 5.1 does it use `T`?
+def tempered_precision(T):
+    return Laplace(model, theta, temperature=2.0).fit(X, y).posterior.precision()
+
+
+# %% 5.1 right, from the precision
+def tempered_precision(T):
+    prior = model.prior_precision * np.identity(P)
+    return (precision - prior) / T + prior
+
+
+# %% 5.2 that of the precision?
+def log_det_covariance(L):
+    return 2 * np.log(np.diag(L)).sum()
+
+
+# %% 5.2 that of one of the two factors?
+def log_det_covariance(L):
+    return -np.log(np.diag(L)).sum()
+
+
+# %% 5.2 a product that has left the range of floating point?
+def log_det_covariance(L):
+    with np.errstate(divide="ignore"):
+        return -2 * np.log(np.prod(np.diag(L)))
+
+
+# %% 5.2 the number that stands above
+def log_det_covariance(L):
+    return -log_det
+
+
+# %% 5.2 right, by slogdet of the factor
+def log_det_covariance(L):
+    return -2 * np.linalg.slogdet(L)[1]
+
+
+# %% 5.3 the precision for the covariance?
+def draw_one(m, A, z):
+    return m + cholesky(A, lower=True) @ z
+
+
+# %% 5.3 L^-1 z in place of L^-T z?
+def draw_one(m, A, z):
+    return m + solve_triangular(cholesky(A, lower=True), z, lower=True)
+
+
+# %% 5.3 the covariance times z?
+def draw_one(m, A, z):
+    return m + np.linalg.solve(A, z)
+
+
+# %% 5.3 the mean is missing?
+def draw_one(m, A, z):
+    return solve_triangular(cholesky(A, lower=True), z, lower=True, trans="T")
+
+
+# %% 5.3 white noise alone
+def draw_one(m, A, z):
+    return m + z
+
+
+# %% 5.3 right, with a factor of the covariance
+def draw_one(m, A, z):
+    return m + np.linalg.cholesky(np.linalg.inv(A)) @ z
+
+
+# %% 5.3 right, with the upper factor that SciPy gives
+def draw_one(m, A, z):
+    return m + solve_triangular(cholesky(A), z)
+
+
+# %% 5.3 right, with the symmetric root
+def draw_one(m, A, z):
+    values, vectors = np.linalg.eigh(A)
+    return m + vectors @ (vectors.T @ z / np.sqrt(values))
+
+
+# %% 5.4 the noise is missing?
+def target_deviation(x, L):
+    return np.sqrt((solve_triangular(L, network.jacobian(theta, x)[:, 0].T, lower=True) ** 2).sum(axis=0))
+
+
+# %% 5.4 deviations added up, not variances?
+def target_deviation(x, L):
+    v = solve_triangular(L, network.jacobian(theta, x)[:, 0].T, lower=True)
+    return np.linalg.norm(v, axis=0) + sigma
+
+
+# %% 5.4 the variance of the noise is the square of sigma?
+def target_deviation(x, L):
+    v = solve_triangular(L, network.jacobian(theta, x)[:, 0].T, lower=True)
+    return np.sqrt((v**2).sum(axis=0) + sigma)
+
+
+# %% 5.4 a variance, of which the deviation is the root?
+def target_deviation(x, L):
+    v = solve_triangular(L, network.jacobian(theta, x)[:, 0].T, lower=True)
+    return (v**2).sum(axis=0) + sigma**2
+
+
+# %% 5.4 L^T for L in the triangular system?
+def target_deviation(x, L):
+    v = solve_triangular(L, network.jacobian(theta, x)[:, 0].T, lower=True, trans=1)
+    return np.sqrt((v**2).sum(axis=0) + sigma**2)
+
+
+# %% 5.4 does it use `L`?
+def target_deviation(x, L):
+    return la.predict(x).std[:, 0]
+
+
+# %% 5.4 right, from the covariance
+def target_deviation(x, L):
+    J_x = network.jacobian(theta, x)[:, 0]
+    return np.array([np.sqrt(j @ np.linalg.solve(L @ L.T, j) + sigma**2) for j in J_x])
+
+
+# %% 5.5 as if the two were independent?
+def difference(x, x_other):
+    f_mean, f_cov = la.glm_predictive_distribution([[x], [x_other]])
+    return f_mean[1, 0] - f_mean[0, 0], f_cov.sum()
+
+
+# %% 5.5 the covariance taken off once, not twice?
+def difference(x, x_other):
+    j, j_other = network.jacobian(theta, np.array([[x], [x_other]]))[:, 0]
+    f, f_other = network.forward(theta, np.array([[x], [x_other]]))[:, 0]
+    return f_other - f, j @ Sigma @ j + j_other @ Sigma @ j_other - j @ Sigma @ j_other
+
+
+# %% 5.5 the variance of the sum?
+def difference(x, x_other):
+    j = network.jacobian(theta, np.array([[x], [x_other]]))[:, 0].sum(axis=0)
+    f, f_other = network.forward(theta, np.array([[x], [x_other]]))[:, 0]
+    return f_other - f, j @ Sigma @ j
+
+
+# %% 5.5 f(x) - f(x'), the other way round?
+def difference(x, x_other):
+    j, j_other = network.jacobian(theta, np.array([[x], [x_other]]))[:, 0]
+    f, f_other = network.forward(theta, np.array([[x], [x_other]]))[:, 0]
+    return f - f_other, (j - j_other) @ Sigma @ (j - j_other)
+
+
+# %% 5.5 the noise of two targets is in it?
+def difference(x, x_other):
+    j, j_other = network.jacobian(theta, np.array([[x], [x_other]]))[:, 0]
+    f, f_other = network.forward(theta, np.array([[x], [x_other]]))[:, 0]
+    return f_other - f, (j - j_other) @ Sigma @ (j - j_other) + 2 * sigma**2
+
+
+# %% 5.5 the difference of the variances
+def difference(x, x_other):
+    f_mean, f_cov = la.glm_predictive_distribution([[x], [x_other]])
+    return f_mean[1, 0] - f_mean[0, 0], f_cov[1, 0, 0] - f_cov[0, 0, 0]
+
+
+# %% 5.5 right, from the covariance of both
+def difference(x, x_other):
+    both = np.array([[x], [x_other]])
+    V_both = la.functional_covariance(both)[:, 0, :, 0]
+    return np.diff(network.forward(theta, both)[:, 0])[0], np.array([-1, 1]) @ V_both @ np.array([-1, 1])
+
+
+# %% 6.1 the factor pi / 8 is missing?
+def my_probit(m, V):
+    return expit(m / np.sqrt(1 + V))
+
+
+# %% 6.1 the deviation in place of the variance?
+def my_probit(m, V):
+    return expit(m / np.sqrt(1 + np.pi / 8 * np.sqrt(V)))
+
+
+# %% 6.1 kappa without its root?
+def my_probit(m, V):
+    return expit(m / (1 + np.pi / 8 * V))
+
+
+# %% 6.1 the probability of class 0?
+def my_probit(m, V):
+    return expit(-m / np.sqrt(1 + np.pi / 8 * V))
+
+
+# %% 6.1 Phi in place of the sigmoid at the end?
+def my_probit(m, V):
+    a = np.sqrt(np.pi / 8)
+    return ndtr(a * m / np.sqrt(1 + a**2 * V))
+
+
+# %% 6.1 does it use `V`?
+def my_probit(m, V):
+    return expit(m)
+
+
+# %% 6.2 s counts as a variance?
+def probability_to_ring(m, V, t, s):
+    return ndtr((m - t) / np.sqrt(s + V))
+
+
+# %% 6.2 V counts as a deviation?
+def probability_to_ring(m, V, t, s):
+    return ndtr((m - t) / np.sqrt(s**2 + V**2))
+
+
+# %% 6.2 the probability not to ring?
+def probability_to_ring(m, V, t, s):
+    return ndtr((t - m) / np.sqrt(s**2 + V))
+
+
+# %% 6.2 t is left out?
+def probability_to_ring(m, V, t, s):
+    return ndtr(m / np.sqrt(s**2 + V))
+
+
+# %% 6.2 does it use `V`?
+def probability_to_ring(m, V, t, s):
+    return ndtr((m - t) / s)
+
+
+# %% 6.2 the formula of the text, for noise of variance 1
+def probability_to_ring(m, V, t, s):
+    return ndtr((m - t) / np.sqrt(1 + V))
+
+
+# %% 6.2 right, by the formula of the text
+def probability_to_ring(m, V, t, s):
+    a = 1 / s
+    return ndtr(a * (m - t) / np.sqrt(1 + a**2 * V))
+
+
+# %% 6.3 the variances are left out?
+def dirichlet_mean(m, v):
+    alpha = 1 - 2 / len(m) + np.exp(m) * np.exp(-m).sum() / len(m) ** 2
+    return alpha / alpha.sum()
+
+
+# %% 6.3 times v_c in place of over v_c?
+def dirichlet_mean(m, v):
+    alpha = v * (1 - 2 / len(m) + np.exp(m) * np.exp(-m).sum() / len(m) ** 2)
+    return alpha / alpha.sum()
+
+
+# %% 6.3 deviations in place of variances?
+def dirichlet_mean(m, v):
+    alpha = (1 - 2 / len(m) + np.exp(m) * np.exp(-m).sum() / len(m) ** 2) / np.sqrt(v)
+    return alpha / alpha.sum()
+
+
+# %% 6.3 the plugin?
+def dirichlet_mean(m, v):
+    return np.exp(m) / np.exp(m).sum()
+
+
+# %% 6.3 alpha, not divided by its sum
+def dirichlet_mean(m, v):
+    return (1 - 2 / len(m) + np.exp(m) * np.exp(-m).sum() / len(m) ** 2) / v
+
+
+# %% 6.3 C is three, as in the text
+def dirichlet_mean(m, v):
+    alpha = (1 - 2 / 3 + np.exp(m) * np.exp(-m).sum() / 9) / v
+    return alpha / alpha.sum()
+
+
+# %% 6.4 the limit of the integral, Phi(z)?
+def limit(w, Sigma_w, ray):
+    return ndtr(ray @ w / np.sqrt(ray @ Sigma_w @ ray))
+
+
+# %% 6.4 the variance of the logit in place of its deviation?
+def limit(w, Sigma_w, ray):
+    return expit(np.sqrt(8 / np.pi) * ray @ w / (ray @ Sigma_w @ ray))
+
+
+# %% 6.4 the factor sqrt(8 / pi) is missing?
+def limit(w, Sigma_w, ray):
+    return expit(ray @ w / np.sqrt(ray @ Sigma_w @ ray))
+
+
+# %% 6.4 the precision for the covariance?
+def limit(w, Sigma_w, ray):
+    return expit(np.sqrt(8 / np.pi) * ray @ w / np.sqrt(ray @ np.linalg.solve(Sigma_w, ray)))
+
+
+# %% 6.4 does it use `Sigma_w`?
+def limit(w, Sigma_w, ray):
+    return expit(np.sqrt(8 / np.pi) * ray @ w)
+
+
+# %% 6.4 even odds, as one hears it said
+def limit(w, Sigma_w, ray):
+    return 0.5
+
+
+# %% 6.4 right, going nearly there
+def limit(w, Sigma_w, ray):
+    far = 1e7 * ray
+    return expit(far @ w / np.sqrt(1 + np.pi / 8 * far @ Sigma_w @ far))
+
+
+# %% 6.5 the entropy of the average?
+def mutual_information(p_s):
+    p = p_s.mean(axis=0)
+    return -(p * np.log(p)).sum(axis=1)
+
+
+# %% 6.5 the average entropy?
+def mutual_information(p_s):
+    return -(p_s * np.log(p_s)).sum(axis=2).mean(axis=0)
+
+
+# %% 6.5 the sum of the two in place of the difference?
+def mutual_information(p_s):
+    p = p_s.mean(axis=0)
+    return -(p * np.log(p)).sum(axis=1) - (p_s * np.log(p_s)).sum(axis=2).mean(axis=0)
+
+
+# %% 6.5 the difference the other way round?
+def mutual_information(p_s):
+    p = p_s.mean(axis=0)
+    return (p * np.log(p)).sum(axis=1) - (p_s * np.log(p_s)).sum(axis=2).mean(axis=0)
+
+
+# %% 6.5 bits in place of nats?
+def mutual_information(p_s):
+    p = p_s.mean(axis=0)
+    return -(p * np.log2(p)).sum(axis=1) + (p_s * np.log2(p_s)).sum(axis=2).mean(axis=0)
+
+
+# %% 6.5 what the whole batch has
+def mutual_information(p_s):
+    p = p_s.mean(axis=(0, 1))
+    return np.full(p_s.shape[1], rel_entr(p_s, p).sum(axis=2).mean())
+
+
+# %% 6.5 right, as the mean divergence from the average
+def mutual_information(p_s):
+    return rel_entr(p_s, p_s.mean(axis=0)).sum(axis=2).mean(axis=0)
+
+
+# %% 8.1 a number has eight bytes?
+def widest(D, C, n_bytes):
+    return int(np.sqrt((n_bytes - D**2 - C**2) / 2))
+
+
+# %% 8.1 the hidden units are outputs of one layer and inputs of the next?
+def widest(D, C, n_bytes):
+    return int(np.sqrt(n_bytes / 8 - D**2 - C**2))
+
+
+# %% 8.1 the biases have no part in A?
+def widest(D, C, n_bytes):
+    H = 1
+    while n_bytes >= 8 * ((D + 1) ** 2 + H**2 + (H + 1) ** 2 + C**2):
+        H += 1
+    return H - 1
+
+
+# %% 8.1 rounded up, which does not fit?
+def widest(D, C, n_bytes):
+    return np.ceil(np.sqrt((n_bytes / 8 - D**2 - C**2) / 2))
+
+
+# %% 8.1 the full matrix
+def widest(D, C, n_bytes):
+    return int((np.sqrt(n_bytes / 8) - C) / (D + 1 + C))
+
+
+# %% 8.1 right, by trying
+def widest(D, C, n_bytes):
+    H = 1
+    while n_bytes >= 8 * (D**2 + 2 * (H + 1) ** 2 + C**2):
+        H += 1
+    return H
+
+
+# %% 8.2 the prior is missing?
+def diagonal_variance(J, curvature, delta):
+    return (J**2 / np.diag(curvature)).sum(axis=1)
+
+
+# %% 8.2 the prior twice?
+def diagonal_variance(J, curvature, delta):
+    return (J**2 / (np.diag(curvature) + 2 * delta)).sum(axis=1)
+
+
+# %% 8.2 the full posterior's variance?
+def diagonal_variance(J, curvature, delta):
+    return np.einsum("np,pq,nq->n", J, np.linalg.inv(curvature + delta * np.eye(len(curvature))), J)
+
+
+# %% 8.2 a deviation, the root of the variance?
+def diagonal_variance(J, curvature, delta):
+    return np.sqrt((J**2 / (np.diag(curvature) + delta)).sum(axis=1))
+
+
+# %% 8.2 the diagonal of the inverse in place of the inverse of the diagonal
+def diagonal_variance(J, curvature, delta):
+    return J**2 @ np.diag(np.linalg.inv(curvature + delta * np.eye(len(curvature))))
+
+
+# %% 8.2 that of the fitted posterior, whatever the prior
+def diagonal_variance(J, curvature, delta):
+    return J**2 @ fitted["diag"].posterior.variance()
+
+
+# %% 8.2 right, with matrices
+def diagonal_variance(J, curvature, delta):
+    Sigma = np.diag(1 / np.diag(curvature + delta * np.eye(len(curvature))))
+    return np.diag(J @ Sigma @ J.T)
+
+
+# %% 8.3 the exact block, a sum of products?
+def kfac_block(D, a):
+    return sum(np.kron(np.outer(d, d), np.outer(a_n, a_n)) for d, a_n in zip(D, a, strict=True))
+
+
+# %% 8.3 A is a mean, not a sum?
+def kfac_block(D, a):
+    return np.kron(D.T @ D, a.T @ a)
+
+
+# %% 8.3 B is a sum, not a mean?
+def kfac_block(D, a):
+    return np.kron(D.T @ D / len(D), a.T @ a / len(a))
+
+
+# %% 8.3 A and B the other way round?
+def kfac_block(D, a):
+    return np.kron(a.T @ a / len(a), D.T @ D)
+
+
+# %% 8.3 covariances, with the means taken off
+def kfac_block(D, a):
+    return np.kron(len(D) * np.cov(D.T, bias=True), np.cov(a.T, bias=True))
+
+
+# %% 8.3 right, with the mean in B
+def kfac_block(D, a):
+    return np.einsum("nh,nk,mi,mj->hikj", D, D, a, a).reshape(6, 6) / len(D)
+
+
+# %% 8.4 K_** alone, the variance before the data?
+def process_variance(J_data, J_new, noise_variance, delta):
+    return (J_new**2).sum(axis=1) / delta
+
+
+# %% 8.4 delta is missing in K?
+def process_variance(J_data, J_new, noise_variance, delta):
+    K, K_star = J_data @ J_data.T, J_new @ J_data.T
+    told = np.linalg.solve(K + noise_variance * np.eye(len(K)), K_star.T)
+    return (J_new**2).sum(axis=1) - (K_star * told.T).sum(axis=1)
+
+
+# %% 8.4 the noise's deviation in place of its variance?
+def process_variance(J_data, J_new, noise_variance, delta):
+    K, K_star = J_data @ J_data.T / delta, J_new @ J_data.T / delta
+    told = np.linalg.solve(K + np.sqrt(noise_variance) * np.eye(len(K)), K_star.T)
+    return (J_new**2).sum(axis=1) / delta - (K_star * told.T).sum(axis=1)
+
+
+# %% 8.4 a new target's, with the noise on top?
+def process_variance(J_data, J_new, noise_variance, delta):
+    K, K_star = J_data @ J_data.T / delta, J_new @ J_data.T / delta
+    told = np.linalg.solve(K + noise_variance * np.eye(len(K)), K_star.T)
+    return (J_new**2).sum(axis=1) / delta - (K_star * told.T).sum(axis=1) + noise_variance
+
+
+# %% 8.4 that of the text, whatever is asked for
+def process_variance(J_data, J_new, noise_variance, delta):
+    return V_full[: len(J_new), 0, 0]
+
+
+# %% 8.4 right, from the weights
+def process_variance(J_data, J_new, noise_variance, delta):
+    precision = J_data.T @ J_data / noise_variance + delta * np.eye(J_data.shape[1])
+    return (J_new * np.linalg.solve(precision, J_new.T).T).sum(axis=1)
+
+
+# %% 8.5 the two the other way round?
+def two_covariances(precision, kept):
+    conditional = np.linalg.inv(precision[np.ix_(kept, kept)])
+    return np.stack([np.linalg.inv(precision)[np.ix_(kept, kept)], conditional])
+
+
+# %% 8.5 both with the others held fixed?
+def two_covariances(precision, kept):
+    return np.stack([np.linalg.inv(precision[np.ix_(kept, kept)])] * 2)
+
+
+# %% 8.5 both with the others varying along?
+def two_covariances(precision, kept):
+    return np.stack([np.linalg.inv(precision)[np.ix_(kept, kept)]] * 2)
+
+
+# %% 8.5 precisions, not covariances?
+def two_covariances(precision, kept):
+    marginal = np.linalg.inv(precision)[np.ix_(kept, kept)]
+    return np.stack([precision[np.ix_(kept, kept)], np.linalg.inv(marginal)])
+
+
+# %% 8.5 those of the last layer
+def two_covariances(precision, kept):
+    return np.stack([fitted["last layer"].posterior.covariance(), covariances["full"][8:, 8:]])
+
+
+# %% 8.5 right, by Schur complements
+def two_covariances(precision, kept):
+    rest = np.setdiff1d(np.arange(len(precision)), kept)
+    Sigma = np.linalg.inv(precision)
+    across = Sigma[np.ix_(kept, rest)]
+    told = across @ np.linalg.solve(Sigma[np.ix_(rest, rest)], across.T)
+    return Sigma[np.ix_(kept, kept)] - told, Sigma[np.ix_(kept, kept)]
+
+
 # %% 9.1 the noise is missing?
 def predictive_variance(la, x):
     J = la.model.network.jacobian(la.theta, x)[:, 0]

@@ -19,15 +19,19 @@
 # - Passage of the post: *Laplace Approximation*, a possibly large Hessian computation.
 # - Modules: `structures`, `network` (`select`), `laplace`.
 #
-# The curvature here is the GGN, $\sum_n J_n^\top \Lambda_n J_n$ (tutorial 4), and the posterior precision is that plus
-# the prior precision $\delta$ on the diagonal. For $P$ parameters it has $P \times P$ numbers. How many is that?
+# The curvature here is the GGN, $\sum_n J_n^\top \Lambda_n J_n$ (tutorial 4), and the posterior precision $\Sigma^{-1}$
+# is that plus the prior precision $\delta$ on the diagonal. In `one_page.py` the sum stands as it is,
+# `sum(Lambda[n] * np.outer(J[n], J[n]) for n in range(len(X)))`, and makes a matrix of $P \times P$ numbers for $P$
+# parameters. How many is that?
 
 # %%
+from bisect import bisect_right
+
 import matplotlib.pyplot as plt
 import numpy as np
 
 from minilaplace import MLP, BayesianModel, Gaussian, Laplace, fit_map, toy_data_regression
-from minilaplace.checks import check_equal
+from minilaplace.checks import check_function
 from minilaplace.curvature import ggn
 from minilaplace.network import select
 from minilaplace.structures import STRUCTURES, largest_magnitude, largest_variance, random_weights
@@ -84,7 +88,8 @@ def show(matrices, scale, title):
     """Draw matrices over the parameters, each entry (i, j) divided by scale_i scale_j."""
     fig, panels = plt.subplots(2, 3, figsize=(6.4, 4.6))
     for ax, (name, matrix) in zip(panels.flat, matrices.items(), strict=True):
-        image = ax.imshow(matrix / np.outer(scale, scale), cmap="RdBu_r", vmin=-1, vmax=1)
+        colours = plt.get_cmap("RdBu_r", 21)  # one for each tenth, white around zero
+        image = ax.imshow(matrix / np.outer(scale, scale), cmap=colours, vmin=-1.05, vmax=1.05)
         for edge in (3.5, 7.5, 11.5):  # between W1, b1, W2, b2
             ax.axhline(edge, color="0.6", linewidth=0.5)
             ax.axvline(edge, color="0.6", linewidth=0.5)
@@ -104,21 +109,36 @@ def show(matrices, scale, title):
 # - **kron** (KFAC, Kronecker-factored approximate curvature) keeps for every layer two small matrices, and puts their
 #   Kronecker product in the place of the block of $W$. More on it below. The bias has a block of its own.
 # - **diag** keeps the diagonal: each parameter by itself.
-# - **lowrank** keeps the largest eigenvalues and their eigenvectors, here 4 of 13 (its *rank*), and takes the others
-#   for zero.
+# - **lowrank** keeps the largest eigenvalues of the curvature and their eigenvectors, here 4 of 13 (its *rank*), and
+#   takes the others for zero. The prior stays as it is.
 # - **last layer** is a subset: $W_2$ and $b_2$ are uncertain, the features that they combine are not. What is held
 #   fixed has no precision to draw (it would be infinite).
 #
 # First the precision. Entries are scaled by the full matrix's diagonal, so that its own diagonal is 1; all panels have
-# that one scale.
+# that one scale. What is beyond 1 is drawn as 1: in the block of $W_1$ `kron` has a diagonal entry that is 3.4 times
+# as large as full's, of which more below.
 
 # %%
 precisions = {name: whole(la, la.posterior.precision()) for name, la in fitted.items()}
+diagonal_of_full = np.diag(precisions["full"])
+assert np.allclose(np.diag(precisions["blockdiag"]), diagonal_of_full)
+assert np.allclose(np.diag(precisions["diag"]), diagonal_of_full)
+assert round((np.diag(precisions["kron"]) / diagonal_of_full).max(), 1) == 3.4
 show(precisions, np.sqrt(np.diag(precisions["full"])), "posterior precision")
 
 # %% [markdown]
 # Now its inverse, the covariance, which is what predictions see. Again one scale, the full posterior's variances. A
 # pale diagonal means: far too certain.
+#
+# > **Predict first.** The precision of `diag` has the right diagonal. What will the diagonal of its inverse look like?
+# > In which panels will there be variances larger than full's?
+#
+# <details><summary>Answer</summary>
+#
+# It is pale all along: no variance is more than a hundredth of full's. Larger variances than full's has `lowrank`
+# alone, the largest of them nearly five times as large.
+#
+# </details>
 
 # %%
 covariances = {name: whole(la, la.posterior.covariance()) for name, la in fitted.items()}
@@ -126,16 +146,20 @@ show(covariances, np.sqrt(np.diag(covariances["full"])), "posterior covariance")
 
 # %%
 full_variance = np.diag(covariances["full"])
+assert np.all(np.diag(covariances["diag"]) < 0.01 * full_variance)
+assert 4.5 < (np.diag(covariances["lowrank"]) / full_variance).max() < 5
 for name, covariance in covariances.items():
+    assert name == "lowrank" or np.all(np.diag(covariance) <= full_variance * (1 + 1e-9))
     ratio = np.diag(covariance) / full_variance
     print(f"{name:10} variance of a parameter beside full's: smallest {ratio.min():.2f}, largest {ratio.max():.2f}")
 
 # %% [markdown]
-# The precision of `diag` has the right diagonal, and its covariance does not. This is no accident. $1 / \Lambda_{pp}$
-# is the variance of parameter $p$ *if all others were known*, the **conditional** variance; $(\Lambda^{-1})_{pp}$ is
-# its variance while the others vary with it, the **marginal** variance. The second is never smaller. The same holds
-# for blocks: forgetting relations, or holding parameters fixed, makes those that are left look more certain. `lowrank`
-# errs on the other side. It leaves precision out, so its covariance is too large in every direction.
+# The precision of `diag` has the right diagonal, and its covariance does not. This is no accident.
+# $1 / (\Sigma^{-1})_{pp}$ is the variance of parameter $p$ *if all others were known*, the **conditional** variance;
+# $\Sigma_{pp}$ is its variance while the others vary with it, the **marginal** variance. The second is never smaller.
+# The same holds for blocks: forgetting relations between exact blocks, or holding parameters fixed, makes those that
+# are left look more certain. `kron` replaces blocks by others, so no rule holds for it. `lowrank` errs on the other
+# side. It leaves precision out, so its covariance is in no direction smaller than full's.
 
 # %%
 for name in ("blockdiag", "diag"):
@@ -149,6 +173,15 @@ print("blockdiag, diag, last layer: never a larger variance of a parameter than 
 #
 # Predictions need $V = J \Sigma J^\top$, one number for each input here. The band is the mean plus and minus two
 # standard deviations $\sqrt{V}$ of the function (without the noise), the dashed lines are full's band.
+#
+# > **Predict first.** All but `lowrank` are surer than full of every parameter. Are they surer of the function, too: on
+# > the data, and in the gap?
+#
+# <details><summary>Answer</summary>
+#
+# In the gap all of them are. On the data `diag` is the other way round, less sure of the function at every point.
+#
+# </details>
 
 # %%
 line = np.linspace(-2, 10, 121)[:, None]
@@ -174,11 +207,36 @@ for name, la in fitted.items():
     gap, far = (np.sqrt(la.glm_predictive_distribution(at)[1][0, 0, 0]) for at in (in_gap, far_out))
     print(f"{name:10} standard deviation of f: in the gap {gap:.2f}, at x = 10 {far:.2f}")
 
+
+def beside_full(name, at):
+    """Return the standard deviations of f at some inputs, each divided by full's."""
+    variances = [fitted[key].glm_predictive_distribution(at)[1][:, 0, 0] for key in (name, "full")]
+    return np.sqrt(variances[0] / variances[1])
+
+
+uncertain = line[band_full > 0.6]  # where full's deviation is above 0.3
+for name in list(fitted)[1:]:
+    on_data, in_doubt = beside_full(name, X), beside_full(name, uncertain)
+    print(f"{name:10} beside full's: on the data {on_data.min():.2f} to {on_data.max():.2f}", end=", ")
+    print(f"where full is uncertain {in_doubt.min():.2f} to {in_doubt.max():.2f}")
+    assert (in_doubt.max() < 1) == (name != "lowrank")
+assert np.abs(uncertain - in_gap).min() < 0.06  # the gap is among these
+for name in ("blockdiag", "kron"):
+    assert 0.7 < beside_full(name, X).min() < 1 < beside_full(name, X).max() < 1.6
+assert beside_full("diag", X).min() > 1
+assert round(beside_full("diag", X).max(), 1) == 2.2
+assert beside_full("lowrank", X).min() > 1
+assert beside_full("lowrank", X).max() > 3
+assert round(beside_full("last layer", X).min(), 2) == 0.33
+
 # %% [markdown]
-# On the data all but `lowrank` agree well enough. Where the data says little, `kron`, `diag` and `last layer` are more
-# certain than the full posterior. For functions there is no rule, though: a smaller variance of each parameter need
-# not make a smaller variance of $f$, because correlations between parameters may cancel in $J \Sigma J^\top$. There is
-# one for subsets: holding parameters fixed never makes $f$ less certain.
+# On the data `blockdiag` and `kron` have bars of 0.7 to 1.6 times full's, `diag` and `lowrank` have wider ones
+# throughout, up to 2.2 times and more than three times as wide, and those of `last layer` are too narrow, down to a
+# third. Where the full posterior is uncertain, in the gap and beyond the data, all but `lowrank` are too certain.
+#
+# For functions there is no rule, then: a smaller variance of each parameter need not make a smaller variance of $f$,
+# because correlations between parameters may cancel in $J \Sigma J^\top$. There is one for subsets: holding parameters
+# fixed never makes $f$ less certain.
 
 # %%
 V_last = fitted["last layer"].glm_predictive_distribution(line)[1]
@@ -199,18 +257,22 @@ print(np.kron([[1, 2], [0, 1]], [[1, 1], [1, 3]]))
 # %% [markdown]
 # Take one layer, $z = W a + b$, with inputs $a_n$. The chain rule gives the derivative of a weight $W_{hi}$ as the
 # derivative by $z_h$ times $a_i$. With $D_n$ the rows of the likelihood's factor $R_n$ (tutorial 4), back-propagated
-# to $z$, as columns of $H$ numbers, the layer's curvature is
+# to $z$, as columns of $H$ numbers, the curvature of $W$ is
 #
-# $$H_W = \sum_n D_n D_n^\top \otimes a_n a_n^\top$$
+# $$\sum_n D_n D_n^\top \otimes a_n a_n^\top ,$$
 #
 # a *sum of products*. KFAC (Martens and Grosse, 2015) replaces it by a *product of sums*:
 #
-# $$H_W \approx B \otimes A, \qquad B = \sum_n D_n D_n^\top, \qquad A = \frac{1}{N} \sum_n a_n a_n^\top$$
+# $$B \otimes A, \qquad B = \sum_n D_n D_n^\top, \qquad A = \frac{1}{N} \sum_n a_n a_n^\top$$
 #
 # That is exact if $D_n$ and $a_n$ have nothing to do with each other across the data. $B$ is $H \times H$, $A$ is
 # $I \times I$ for a layer with $I$ inputs. And everything that is needed of $B \otimes A$ can be had from its factors:
 # its eigenvalues are the products of theirs. So the prior is added exactly, and determinants, samples and predictions
 # never see a matrix of size $P$.
+#
+# > **Common mistake.** To add up in both factors. A product of two sums over $N$ samples has $N^2$ terms, and the
+# > curvature comes out $N$ times too large. One of the two is a mean. (To take two means is no better: then the
+# > curvature does not grow with the data.)
 
 # %%
 B, A = np.array([[2.0, 0.5], [0.5, 1.0]]), np.array([[1.0, 0.2], [0.2, 3.0]])
@@ -231,10 +293,11 @@ def relative_error(la, exact):
     return np.abs(la.posterior.precision() - exact).max() / np.abs(exact).max()
 
 
-W2 = np.arange(8, 12)
 one = Laplace(model, theta, hessian_structure="kron").fit(X[:1], y[:1]).posterior.precision()
 one_exact = ggn(model, theta, X[:1], y[:1]) + 0.3 * np.eye(13)
-print("one sample, block of W2: equal to rounding:", bool(np.abs(one - one_exact)[np.ix_(W2, W2)].max() < 1e-9))
+for block in np.split(np.arange(13), [4, 8, 12]):  # W1, b1, W2, b2
+    assert np.abs(one - one_exact)[np.ix_(block, block)].max() < 1e-9
+print("one sample: the blocks of W1, b1, W2 and b2 are equal to rounding")
 
 linear = BayesianModel(MLP(3, 2), Gaussian(sigma_noise=0.5), prior_precision=1.0)
 X_linear = np.random.default_rng(0).standard_normal((50, 3))
@@ -245,16 +308,15 @@ for name, inputs in [("not centred", X_linear + 1), ("centred", X_linear - X_lin
     error = relative_error(la, ggn(linear, theta_linear, inputs, y_linear) + np.eye(8))
     print(f"linear model, {name:17}", f"{error:.0e}" if error > 1e-12 else "exact to rounding")
     assert (error < 1e-12) == (name == "centred")
-assert np.abs(one - one_exact)[np.ix_(W2, W2)].max() < 1e-9
 
 # %% [markdown]
 # ## Function space: nothing lost
 #
-# The structure `gp` goes another way. The curvature is $G^\top G$ with one row of $G$ for each sample and output,
-# $N C$ rows of $P$ numbers. If $N C < P$, it is cheaper to keep $G$ and to work with $G G^\top$, which is
-# $N C \times N C$. This is algebra, not an approximation. What comes out is a *Gaussian process*, a Gaussian
-# distribution over functions, whose covariance of $f(x)$ and $f(x')$ is $J(x)\, J(x')^\top / \delta$ before any data:
-# the same posterior, seen from the functions instead of the parameters.
+# The structure `gp` goes another way. Put the rows $R_n J_n$ of all samples into one matrix $Q$, a row for each sample
+# and output, $N C$ rows of $P$ numbers. Then the curvature is $Q^\top Q$. If $N C < P$, it is cheaper to keep $Q$ and
+# to work with $Q Q^\top$, which is $N C \times N C$. This is algebra, not an approximation. What comes out is a
+# *Gaussian process*, a Gaussian distribution over functions, whose covariance of $f(x)$ and $f(x')$ is
+# $J(x)\, J(x')^\top / \delta$ before any data: the same posterior, seen from the functions instead of the parameters.
 
 # %%
 gp = Laplace(model, theta, hessian_structure="gp").fit(X[:8], y[:8])  # 8 rows instead of 13 x 13
@@ -269,8 +331,10 @@ assert abs(gp.log_marginal_likelihood() - full.log_marginal_likelihood()) < 1e-8
 # More such identities: `lowrank` with all $P$ eigenvalues is `full`; `blockdiag` of a network with one layer is
 # `full`; the last layer's precision is a block of full's. And one inequality: of positive definite matrices with the
 # same diagonal blocks, the block-diagonal one has the largest determinant. So at the same $\theta$ the log evidence
-# can only fall from `full` to `blockdiag` to `diag`. The last two approximate the number of the first; they are not the
-# evidences of other models, and a larger value does not make `full` a better one.
+# can only fall from `full` to `blockdiag` to `diag`.
+#
+# > **Common mistake.** To compare these numbers as if they were evidences of different models. There is one model. The
+# > last two numbers approximate the first, and a larger one does not make a structure the better one.
 
 # %%
 of_rank_13 = Laplace(model, theta, hessian_structure="lowrank", rank=13).fit(X, y)
@@ -316,6 +380,21 @@ def count(network, N):
     }
 
 
+# %% [markdown]
+# > **Predict first.** A 64-$H$-10 network has $75 H + 10$ parameters, and the data has 1797 samples. From which width
+# > on is `gp` cheaper than `full`?
+#
+# <details><summary>Answer</summary>
+#
+# $P$ numbers for each of $N C = 17970$ rows are fewer than $P^2$ if $N C < P$, so from $H = 240$ on.
+#
+# </details>
+
+# %%
+in_order = [count(MLP(64, H, 10), 1797) for H in (239, 240)]
+assert in_order[0]["gp"] > in_order[0]["full, lowrank"]
+assert in_order[1]["gp"] < in_order[1]["full, lowrank"]
+assert MLP(64, 240, 10).n_params == 75 * 240 + 10
 assert count(post_network, 200)["kron"] == sum(p.size for p in STRUCTURES["kron"](select(post_network, "all")).parts)
 widths = 2 ** np.arange(2, 12)
 counts = [count(MLP(64, H, 10), 1797) for H in widths]
@@ -354,30 +433,41 @@ def share_of_variance(indices):
     return la.glm_predictive_distribution(line)[1].mean() / V_full.mean()
 
 
+recovered = {}
 fig, ax = plt.subplots(figsize=(5, 3.4))
 for style, (name, choose) in zip(("o-", "^-", "s--"), choices.items(), strict=True):
     shares = [np.mean([share_of_variance(indices) for indices in choose(n)]) for n in sizes]
     ax.plot(sizes, shares, style, label=name)
     print(f"{name:19} 4 of 13: {shares[2]:.2f}, 10 of 13: {shares[5]:.2f} of full's mean variance")
+    assert max(shares[:3]) < 0.2
+    if name.startswith("largest"):
+        assert max(shares[:6]) < 0.6
+        assert shares[6] > 0.95
+    recovered[name] = np.array(shares)
 ax.set(xlabel="uncertain parameters, of 13", ylabel="share of full's mean V")
 ax.legend()
 plt.show()
+at_random = recovered.pop("random (mean of 20)")
+for shares in recovered.values():
+    assert np.all(shares[1:6] < at_random[1:6])  # from 2 to 10 parameters
+    assert shares[6] > at_random[6]
 
 # %% [markdown]
-# Two lessons. No choice recovers much before nearly all parameters are in: the wide error bars come from parameters
-# that vary *together*, and one that is held fixed holds the others. And the baseline is not beaten here. A large
-# variance under `diag` says that the data does not determine a parameter by itself, not that predictions depend on it.
-# On large networks with many superfluous parameters the picture is reported to be brighter (Daxberger et al., 2021b).
-# Measure it on yours, against random choices.
+# Two lessons. Few parameters recover little: four of 13 less than a fifth of the variance, and the ten of largest size
+# or variance less than six tenths. The wide error bars come from parameters that vary *together*, and one that is held
+# fixed holds the others. And from two parameters to ten no proposal beats the baseline; they do when a single one is
+# left out. A large variance under `diag` says that the data does not determine a parameter by itself, not that
+# predictions depend on it. On large networks with many superfluous parameters the picture is reported to be brighter
+# (Daxberger et al., 2021b). Measure it on yours, against random choices.
 #
 # ## Summary
 #
 # | | keeps | numbers | beside full |
 # |---|---|---|---|
-# | `blockdiag` | each layer's block | $\sum_l P_l^2$ | parameters too certain |
-# | `kron` | two factors for each layer | $\sum_l H_l^2 + I_l^2$ | no rule; here too certain far from the data |
-# | `diag` | the diagonal | $P$ | parameters too certain |
-# | `lowrank` | the largest eigenvalues | $P^2$ to find them | never too certain |
+# | `blockdiag` | each layer's block | $\sum_l P_l^2$ | parameters never less certain |
+# | `kron` | two factors for each layer | $1 + \sum_l (H_l^2 + I_l^2)$ | no rule; here too certain far from the data |
+# | `diag` | the diagonal | $P$ | parameters never less certain |
+# | `lowrank` | the largest eigenvalues | $P^2$ to find them | never more certain, in $f$ too |
 # | `gp` | everything | $N C P$ | equal |
 # | last layer, subnetwork | a block | $P_s^2$ | never less certain, in $f$ too |
 #
@@ -385,69 +475,252 @@ plt.show()
 # - KFAC takes a sum of products for a product of sums; it is exact for one sample, and for centred linear regression.
 # - If $N C < P$, function space is free of loss and cheaper.
 #
+# *Read on* (entries in the [references](references.md)): Martens and Grosse (2015), section 3, for the Kronecker
+# factors with all their assumptions, and Ritter, Botev and Barber (2018) for a Laplace approximation that is made of
+# them; Daxberger et al. (2021a), section 2, for subsets and structures side by side; Rasmussen and Williams (2006),
+# sections 2.1 and 2.2, for the two views of one posterior, weights and functions.
+#
 # ## Exercises
+#
+# Replace each `...` and run the cell: the check at its end says what is right and what is not.
 
 # %% [markdown]
 # ### Exercise 8.1: count before you build
 #
-# How many numbers are in the factors $A$ and $B$ of all layers of a 784-256-10 network? The check counts the arrays
-# that the library would make.
+# The factors $A$ and $B$ of both layers of a $D$-$H$-$C$ network are to fit in a given number of bytes, eight for each
+# number. How many hidden units may the network have at most?
+
 
 # %% tags=["exercise"]
-numbers = ...
-parts = STRUCTURES["kron"](select(MLP(784, 256, 10), "all")).parts
-exercise_8_1 = check_equal("numbers in the factors", numbers, sum(part.size for part in parts[1:]))
+def widest(D, C, n_bytes):
+    """Return the largest H for which all four factors fit in so many bytes, a whole number."""
+    return ...
+
+
+def widest_by(numbers):
+    """Return the largest H, by counting the numbers of factors for one H after the other."""
+    return lambda D, C, n_bytes: bisect_right(range(1, 10_000), n_bytes, key=lambda H: 8 * numbers(D, H, C))
+
+
+def of_factors(D, H, C):
+    """Return how many numbers are in the factors."""
+    return count(MLP(D, H, C), 1)["kron"] - 1
+
+
+exercise_8_1 = check_function(
+    "hidden units",
+    widest,
+    widest_by(of_factors),
+    draw=lambda rng: (int(rng.integers(10, 300)), int(rng.integers(2, 20)), int(rng.integers(1_000_000, 40_000_000))),
+    mistakes={
+        "a number has eight bytes": lambda D, C, n_bytes: widest_by(of_factors)(D, C, 8 * n_bytes),
+        "the hidden units are outputs of one layer and inputs of the next": widest_by(
+            lambda D, H, C: of_factors(D, H, C) - H**2
+        ),
+        "the biases have no part in A": widest_by(lambda D, H, C: of_factors(D, H, C) + 2 * D + 2 * H + 2),
+        "rounded up, which does not fit": lambda D, C, n_bytes: widest_by(of_factors)(D, C, n_bytes) + 1,
+    },
+)
 print(exercise_8_1)
 
 # %% [markdown]
 # ### Exercise 8.2: the diagonal posterior's error bars
 #
-# Compute the variance of $f$ at `line` under the diagonal posterior, (121,), from the Jacobian `J` (121, 1, 13) and the
-# GGN `H` (13, 13).
+# Compute the variances of $f$ under the diagonal posterior, (N,), from the Jacobian `J` (N, P) at some inputs, the GGN
+# `curvature` (P, P) and the prior precision `delta`. The check comes with other inputs and priors.
+
 
 # %% tags=["exercise"]
-J = model.network.jacobian(theta, line)
-H = ggn(model, theta, X, y)
-variance = ...
-exercise_8_2 = check_equal("variance of f", variance, V_diag[:, 0, 0])
+def diagonal_variance(J, curvature, delta):
+    """Return the variance of f under the diagonal posterior, (N,)."""
+    return ...
+
+
+def variance_under(structure, factor=1.0):
+    """Return the variance of f by the library, as a function; the prior counts so many times."""
+
+    def variance(inputs, delta):
+        other = BayesianModel(model.network, model.likelihood, prior_precision=factor * delta)
+        la = Laplace(other, theta, hessian_structure=structure).fit(X, y)
+        return la.glm_predictive_distribution(inputs)[1][:, 0, 0]
+
+    return variance
+
+
+exercise_8_2 = check_function(
+    "variance of f",
+    lambda inputs, delta: diagonal_variance(
+        model.network.jacobian(theta, inputs)[:, 0], ggn(model, theta, X, y), delta
+    ),
+    variance_under("diag"),
+    draw=lambda rng: (rng.uniform(-2, 10, size=(4, 1)), rng.uniform(0.1, 3)),
+    rtol=1e-7,
+    mistakes={
+        "the prior is missing": variance_under("diag", 1e-12),
+        "the prior twice": variance_under("diag", 2),
+        "the full posterior's variance": variance_under("full"),
+        "a deviation, the root of the variance": lambda inputs, delta: np.sqrt(variance_under("diag")(inputs, delta)),
+    },
+)
 print(exercise_8_2)
 
 # %% [markdown]
-# ### Exercise 8.3: KFAC of the last layer
+# ### Exercise 8.3: the Kronecker factors of a layer
 #
-# `a` (N, 4) are the hidden activations. The output is $z$ itself and the noise 0.3, so $D_n = 1 / 0.3$ for all $n$.
-# Build $B \otimes A$ for $W_2$, (4, 4), without the prior.
+# `a` (N, I) are the inputs of a layer, and `D` (N, H) has for each sample the one column $D_n$. Build $B \otimes A$,
+# (H I, H I), without the prior. The check takes the hidden layer of a small network at other parameters and inputs.
+# There $D_n$ varies with the sample, so that the product of sums is not the exact block.
+
 
 # %% tags=["exercise"]
-(W1, b1), _ = model.network.layers(theta)
-a = np.tanh(X @ W1.T + b1)
-H_W2 = ...
-exercise_8_3 = check_equal("KFAC block of W2", H_W2, precisions["kron"][8:12, 8:12] - 0.3 * np.eye(4))
+def kfac_block(D, a):
+    """Return the product of the two Kronecker factors."""
+    return ...
+
+
+small = BayesianModel(MLP(2, 3, 1), Gaussian(sigma_noise=0.5), prior_precision=1.0)
+
+
+def of_hidden_layer(theta, inputs):
+    """Return D and a of the hidden layer of `small`, of three tanh units."""
+    (W1, b1), (W2, _) = small.network.layers(theta)
+    return W2 * (1 - np.tanh(inputs @ W1.T + b1) ** 2) / 0.5, inputs
+
+
+def by_the_library(theta, inputs, structure="kron"):
+    """Return the curvature of the hidden layer's weights, (6, 6)."""
+    la = Laplace(small, theta, hessian_structure=structure).fit(inputs, np.zeros(len(inputs)))
+    return la.posterior.precision()[:6, :6] - np.eye(6)
+
+
+def swapped(theta, inputs):
+    """Return it with the two factors in the other order."""
+    return by_the_library(theta, inputs).reshape(3, 2, 3, 2).transpose(1, 0, 3, 2).reshape(6, 6)
+
+
+exercise_8_3 = check_function(
+    "Kronecker product of the factors",
+    lambda theta, inputs: kfac_block(*of_hidden_layer(theta, inputs)),
+    by_the_library,
+    draw=lambda rng: (rng.normal(size=13), rng.normal(size=(20, 2))),
+    rtol=1e-7,
+    mistakes={
+        "the exact block, a sum of products": lambda theta, inputs: by_the_library(theta, inputs, "full"),
+        "A is a mean, not a sum": lambda theta, inputs: len(inputs) * by_the_library(theta, inputs),
+        "B is a sum, not a mean": lambda theta, inputs: by_the_library(theta, inputs) / len(inputs),
+        "A and B the other way round": swapped,
+    },
+)
 print(exercise_8_3)
 
 # %% [markdown]
 # ### Exercise 8.4: the same posterior as a Gaussian process
 #
-# Before any data, $f$ has covariance $K = J J^\top / \delta$. With `J_data` (N, P) and `J_line` (121, P), noise
-# variance $0.09$ and $\delta = 0.3$, the rule of Gaussian processes is
-# $V = K_{**} - K_{*} (K + 0.09 I)^{-1} K_{*}^\top$. Compute its diagonal, (121,).
+# Before any data, $f$ has covariance $K = J J^\top / \delta$. With `J_data` (N, P) and `J_new` (M, P), a noise of
+# variance $\sigma^2$ and the prior precision $\delta$, the rule of Gaussian processes is
+# $V = K_{**} - K_{*} (K + \sigma^2 I)^{-1} K_{*}^\top$. Compute its diagonal, (M,). The check comes with other inputs,
+# noises and priors.
+
 
 # %% tags=["exercise"]
-J_data = model.network.jacobian(theta, X)[:, 0]
-J_line = model.network.jacobian(theta, line)[:, 0]
-variance_of_process = ...
-exercise_8_4 = check_equal("variance of f", variance_of_process, V_full[:, 0, 0], rtol=1e-6)
+def process_variance(J_data, J_new, noise_variance, delta):
+    """Return the variance of f at the new inputs, (M,)."""
+    return ...
+
+
+def by_weights(inputs, noise_variance, delta):
+    """Return the variance of f from the posterior over parameters."""
+    other = BayesianModel(model.network, Gaussian(np.sqrt(noise_variance)), prior_precision=delta)
+    return Laplace(other, theta).fit(X, y).glm_predictive_distribution(inputs)[1][:, 0, 0]
+
+
+def before_data(inputs, noise_variance, delta):
+    """Return the variance of f under the prior alone."""
+    return by_weights(inputs, 1e14, delta)
+
+
+exercise_8_4 = check_function(
+    "variance of f",
+    lambda inputs, noise_variance, delta: process_variance(
+        model.network.jacobian(theta, X)[:, 0], model.network.jacobian(theta, inputs)[:, 0], noise_variance, delta
+    ),
+    by_weights,
+    draw=lambda rng: (rng.uniform(-2, 10, size=(4, 1)), rng.uniform(0.05, 1), rng.uniform(0.1, 3)),
+    rtol=1e-6,
+    mistakes={
+        "K_** alone, the variance before the data": before_data,
+        "delta is missing in K": lambda inputs, noise_variance, delta: by_weights(inputs, noise_variance, 1),
+        "the noise's deviation in place of its variance": lambda inputs, noise_variance, delta: by_weights(
+            inputs, np.sqrt(noise_variance), delta
+        ),
+        "a new target's, with the noise on top": lambda inputs, noise_variance, delta: (
+            by_weights(inputs, noise_variance, delta) + noise_variance
+        ),
+    },
+)
 print(exercise_8_4)
 
 # %% [markdown]
 # ### Exercise 8.5: held fixed, or averaged over
 #
-# From the full precision `Lambda` (13, 13) compute two covariances of the last layer's five parameters, stacked to (2,
-# 5, 5): first with the other parameters held fixed, then with them varying along. Which is `last_layer`'s?
+# From the full posterior's `precision` (P, P) compute two covariances of the k parameters at the positions `kept`,
+# stacked to (2, k, k): first with the other parameters held fixed, then with them varying along. Which of the two is
+# that of a subnetwork?
+
 
 # %% tags=["exercise"]
-Lambda = precisions["full"]
-both = ...
-expected = np.stack([fitted["last layer"].posterior.covariance(), covariances["full"][8:, 8:]])
-exercise_8_5 = check_equal("covariances of the last layer", both, expected, rtol=1e-6)
+def two_covariances(precision, kept):
+    """Return the covariance of some parameters, first given the others, then whatever these are, (2, k, k)."""
+    return ...
+
+
+def a_subset(rng):
+    """Return a prior precision, and the positions of five parameters."""
+    return rng.uniform(0.3, 3), np.sort(rng.choice(13, size=5, replace=False))
+
+
+def posterior_of(delta, **options):
+    """Return the posterior under a prior precision."""
+    return Laplace(BayesianModel(model.network, model.likelihood, delta), theta, **options).fit(X, y).posterior
+
+
+def known(delta, kept):
+    """Return both covariances from Laplace approximations, the one of a subnetwork and the one of all parameters."""
+    subnetwork = posterior_of(delta, subset_of_weights="subnetwork", subnetwork_indices=kept)
+    return np.stack([subnetwork.covariance(), posterior_of(delta).covariance()[np.ix_(kept, kept)]])
+
+
+exercise_8_5 = check_function(
+    "the two covariances",
+    lambda delta, kept: two_covariances(posterior_of(delta).precision(), kept),
+    known,
+    draw=a_subset,
+    rtol=1e-6,
+    mistakes={
+        "the two the other way round": lambda delta, kept: known(delta, kept)[::-1],
+        "both with the others held fixed": lambda delta, kept: known(delta, kept)[[0, 0]],
+        "both with the others varying along": lambda delta, kept: known(delta, kept)[[1, 1]],
+        "precisions, not covariances": lambda delta, kept: np.linalg.inv(known(delta, kept)),
+    },
+)
 print(exercise_8_5)
+
+# %% [markdown]
+# ### Derive 8.6: what a diagonal forgets (4 marks)
+#
+# Two parameters have the posterior precision $\begin{pmatrix} a & b \\ b & c \end{pmatrix}$. Find the variance of the
+# first under the full posterior and under `diag`. Show that the second over the first is $1 - \rho^2$, with $\rho$ the
+# correlation of the two, and say when nothing is lost, and how much can be.
+
+# %% [markdown]
+# *Your answer:*
+
+# %% [markdown]
+# ### Explain 8.7: narrow bars and a large number (3 marks)
+#
+# A colleague has fitted `full`, `kron` and `diag` to one trained network and reports: "`diag` has the narrowest error
+# bars in the gap, so it has learnt most. Its log evidence is lower than that of `full`, so it is the worse model."
+# Judge both sentences, and say how one could find out which of the cheap structures to use for a larger network.
+
+# %% [markdown]
+# *Your answer:*

@@ -146,23 +146,19 @@ a_1 = np.tanh(X @ W_1.T + b_1)
 dot_a_1 = (1 - a_1**2) * (X @ W_1_dot.T + b_1_dot)
 motion = a_1 @ W_2_dot.T + dot_a_1 @ W_2.T + b_2_dot  # (N, C)
 
-
 # %% 4.1
 rows = np.einsum("ncp,nc->np", J, g)  # (N, P) the gradient of every sample
 my_fisher = rows.T @ rows  # (P, P)
-
 
 # %% 4.2
 f_three = np.array([[2.0, -1.0, 0.5]])  # (1, C) logits of one sample
 p_three = Categorical().mean(f_three)[0]  # (C,)
 my_lambda = np.diag(p_three) - np.outer(p_three, p_three)  # (C, C)
 
-
 # %% 4.3
 factors = [4, 16]  # 1 / sigma^2, and 1 / sigma^4: a gradient has 1 / sigma^2, and it is squared
 noisy = [replace(regression, likelihood=Gaussian(sigma_noise=sigma)) for sigma in (1.0, 0.5)]
 traces = np.array([[np.trace(c(m, theta, X, X[:, 0])) for c in (ggn, empirical_fisher)] for m in noisy])
-
 
 # %% 4.4
 v = np.random.default_rng(3).normal(size=P)
@@ -170,71 +166,95 @@ h = 1e-4
 difference = model.gradient(theta + h * v, X, y) - model.gradient(theta - h * v, X, y)
 hessian_times_v = difference / (2 * h) - model.prior_precision * v  # (P,) without the prior's part
 
-
 # %% 4.5
 threshold = -np.linalg.eigvalsh(hessian(model, untrained, X, y))[0]
 eigenvalues = eigvalsh(hessian(model, untrained, X, y))
 
 
 # %% 5.1
-tempered_precision = ggn(model, theta, X, y) / 2 + model.prior_precision * np.eye(P)
-tempered = Laplace(model, theta, temperature=2.0).fit(X, y)
+def tempered_precision(T):
+    """Return the posterior precision at the temperature T, (P, P)."""
+    return ggn(model, theta, X, y) / T + model.prior_precision * np.eye(P)
 
 
 # %% 5.2
-log_det_covariance = -2 * np.log(np.diag(L)).sum()
+def log_det_covariance(L):
+    """Return the log-determinant of the inverse of L L^T, a number."""
+    return -2 * np.log(np.diag(L)).sum()
 
 
 # %% 5.3
-L_tempered = cholesky(tempered.posterior.precision(), lower=True)
-white = np.random.default_rng(5).standard_normal((P, 1))[:, 0]  # (P,)
-theta_sample = theta + solve_triangular(L_tempered, white, lower=True, trans="T")  # (P,)
+def draw_one(m, A, z):
+    """Return a draw of the Gaussian with mean m (P,) and precision A (P, P), made of white noise z (P,)."""
+    return m + solve_triangular(cholesky(A, lower=True), z, lower=True, trans="T")
 
 
 # %% 5.4
-x_gap = np.array([[4.3]])
-row = network.jacobian(theta, x_gap)[0, 0]  # (P,)
-target_deviation = np.sqrt((solve_triangular(L, row, lower=True) ** 2).sum() + sigma**2)  # a number
+def target_deviation(x, L):
+    """Return the standard deviations of targets at x (N, 1), as numbers (N,); L L^T is the posterior precision."""
+    J_x = network.jacobian(theta, x)[:, 0]  # (N, P)
+    return np.sqrt((solve_triangular(L, J_x.T, lower=True) ** 2).sum(axis=0) + sigma**2)
 
 
 # %% 5.5
-pair = np.array([[4.3], [4.8]])
-before, after = network.jacobian(theta, pair)[:, 0]  # (P,) each
-variance_of_difference = (solve_triangular(L, after - before, lower=True) ** 2).sum()  # a number
-curves = la.functional_samples(pair, 20_000, rng=0)[:, :, 0]  # (S, 2)
-sampled = np.var(curves[:, 1] - curves[:, 0])
+def difference(x, x_other):
+    """Return mean and variance of f(x_other) - f(x) under the posterior of `la`, (2,), for two numbers."""
+    f, f_other = network.forward(theta, np.array([[x], [x_other]]))[:, 0]
+    before, after = network.jacobian(theta, np.array([[x], [x_other]]))[:, 0]  # (P,) each
+    return np.array([f_other - f, (solve_triangular(L, after - before, lower=True) ** 2).sum()])
+
+
+fall, rise = difference(3.3, 4.3), difference(4.3, 4.8)
+assert fall[0] < -3 * np.sqrt(fall[1])  # -1.00 +- 0.27: it falls, that is decided
+assert 0 < rise[0] < np.sqrt(rise[1])  # 0.08 +- 0.16: it may rise or fall
+
+# %% 5.6 [markdown]
+# The loss is a sum of squares of $y_n - j_n^\top \theta$ and of $\theta$, so its derivatives of third order are zero,
+# and the expansion around the mode is exact: loss$(\theta_s)$ = loss$(\theta) + \frac{1}{2} d_s^\top \Sigma^{-1} d_s$
+# with $d_s = \theta_s - \theta$ (1). The numerator of a weight is $c\, e^{-\text{loss}(\theta_s)}$, with $c$ the
+# constants of likelihood and prior; the denominator is
+# $(2\pi)^{-P/2} \det(\Sigma)^{-1/2} e^{-d_s^\top \Sigma^{-1} d_s / 2}$. What depends on $\theta_s$ cancels (1). All
+# weights are one number, and their mean is the integral of the numerator, since $\int (p / q)\, q = \int p$; so the
+# number is $p(y)$ (1). With labels the nll is $\log(1 + e^{\pm f})$, whose third derivative is not zero, so the first
+# step fails (1).
+
+# %% 5.7 [markdown]
+# The GGN is the curvature of the linearised network, so the Gaussian is wide in directions that leave the linearised
+# fit alone; the true network changes there on such long steps, in second order (1). They should predict with the
+# linearised network, as the default does: the Gaussian is that network's posterior (1). A stronger prior shortens the
+# steps, so the samples come nearer to the data, but it also takes away uncertainty, in the gap as well, and changes the
+# MAP estimate: it hides the mismatch and does not mend it (1).
+
+
 # %% 6.1
-kappa = 1 / np.sqrt(1 + np.pi / 8 * V[:, 0, 0])
-probabilities = expit(kappa * m[:, 0])
+def my_probit(m, V):
+    """Return the probabilities of the probit link, (N,)."""
+    kappa = 1 / np.sqrt(1 + np.pi / 8 * V)
+    return expit(kappa * m)
+
 
 # %% 6.2
-mean_f, variance_f = 0.7, 0.4
-average = ndtr(mean_f / np.sqrt(1 + variance_f))  # e - f ~ N(-m, 1 + V)
-nodes, weights = roots_hermitenorm(64)
-expected = ndtr(mean_f + np.sqrt(variance_f) * nodes) @ weights / weights.sum()
+def probability_to_ring(m, V, t, s):
+    """Return the average of Phi((f - t) / s) over f ~ N(m, V), a number."""
+    return ndtr((m - t) / np.sqrt(s**2 + V))  # e - f ~ N(t - m, s^2 + V)
+
 
 # %% 6.3
-m_zero, C = np.array([1.0, 0.5, -1.5]), 3
-v = np.full(C, 0.8 * (1 - 1 / C))
-alpha = (1 - 2 / C + np.exp(m_zero) * np.exp(-m_zero).sum() / C**2) / v
-dirichlet_mean = alpha / alpha.sum()
-certain_sum = Logits(m_zero[None], 0.8 * (np.eye(C) - 1 / C)[None] + 1e-12)
-expected = bridge(Categorical(), certain_sum)[0]
+def dirichlet_mean(m, v):
+    """Return the mean of the Dirichlet, (C,)."""
+    C = len(m)
+    alpha = (1 - 2 / C + np.exp(m) * np.exp(-m).sum() / C**2) / v
+    return alpha / alpha.sum()
+
 
 # %% 6.4
-ray = np.array([-0.6, 0.8])
-w = la_linear.posterior.mean[:2]
-Sigma_w = la_linear.posterior.covariance()[:2, :2]
-z = ray @ w / np.sqrt(ray @ Sigma_w @ ray)
-limit = expit(np.sqrt(8 / np.pi) * z)
+def limit(w, Sigma_w, ray):
+    """Return the limit of the probit link's probability at r * ray as r grows, a number."""
+    z = ray @ w / np.sqrt(ray @ Sigma_w @ ray)
+    return expit(np.sqrt(8 / np.pi) * z)
+
 
 # %% 6.5
-X_multi, y_multi = toy_data_multi(80, rng=0)
-multi = BayesianModel(MLP(2, 8, 4), Categorical(), prior_precision=0.3)
-la_multi = Laplace(multi, fit_map(multi, X_multi, y_multi, rng=0)).fit(X_multi, y_multi)
-p_s = softmax(la_multi.functional_samples(X_multi[::10], 500, rng=1), axis=2)
-
-
 def mutual_information(p_s):
     """Return the entropy of the average less the average entropy, (N,)."""
 
@@ -244,7 +264,21 @@ def mutual_information(p_s):
     return entropy(p_s.mean(axis=0)) - entropy(p_s).mean(axis=0)
 
 
-expected = la_multi.uncertainty(X_multi[::10], n_samples=500, rng=1).epistemic
+# %% 6.6 [markdown]
+# The sum over $j$ has two terms. For $j = c$ the difference and its variance are zero, and the term is 1 (1). So $p_1
+# \propto 1 / (1 + e^{-\kappa d})$ with $\kappa = 1 / \sqrt{1 + \frac{\pi}{8} v}$, that is $\sigma(\kappa d)$; and since
+# the variance of $f_2 - f_1$ is $v$ as well, $p_2 \propto \sigma(-\kappa d)$ (1). Now $\sigma(a) + \sigma(-a) = 1$, so
+# the two add up to 1, and $p_1 = \sigma(\kappa d)$ is the probit link of a logit with mean $d$ and variance $v$ (1).
+# For $C = 3$ the differences are shrunk by three numbers $\kappa$. Shrunk differences need not add up any more, so the
+# three reciprocals are not the probabilities of one softmax, and their sum is not 1 (1).
+
+# %% 6.7 [markdown]
+# Aleatoric: patients like this one turn out either way, and more cases of the same kind would not help; what may help
+# is another measurement (1). Epistemic: the model's parameters disagree; more labelled cases like this one would settle
+# it, and until then a doctor should decide (1). The epistemic part is what plausible parameters of this model disagree
+# about. If the data on all sides, or the prior, makes all of them go on in the same way, they agree where there is no
+# data: in a gap, or in a direction far away for which the data has decided. There the model extrapolates, and does not
+# see it (1).
 
 # %% 7.1
 sizes = np.array([50, 100, 200])
@@ -282,35 +316,57 @@ L = np.linalg.cholesky(0.2**2 * np.eye(20) + features @ features.T)
 white = np.linalg.solve(L, y)
 log_density = -0.5 * white @ white - np.log(np.diag(L)).sum() - 10 * np.log(2 * np.pi)
 
+
 # %% 8.1
-numbers = sum(H**2 + I**2 for H, I in MLP(784, 256, 10).shapes)  # B is (H, H), A is (I, I)
-parts = STRUCTURES["kron"](select(MLP(784, 256, 10), "all")).parts
+def widest(D, C, n_bytes):
+    """Return the largest H for which all four factors fit in so many bytes, a whole number."""
+    left = n_bytes // 8 - D**2 - C**2  # A of the first layer is (D, D), B of the second (C, C)
+    return int(np.sqrt(left // 2))  # B of the first and A of the second are (H, H)
+
 
 # %% 8.2
-J = model.network.jacobian(theta, line)
-H = ggn(model, theta, X, y)
-variance = (J[:, 0] ** 2 / (np.diag(H) + 0.3)).sum(axis=1)
+def diagonal_variance(J, curvature, delta):
+    """Return the variance of f under the diagonal posterior, (N,)."""
+    return (J**2 / (np.diag(curvature) + delta)).sum(axis=1)
+
 
 # %% 8.3
-(W1, b1), _ = model.network.layers(theta)
-a = np.tanh(X @ W1.T + b1)
-B = np.array([[len(X) / 0.3**2]])
-A = a.T @ a / len(X)
-H_W2 = np.kron(B, A)
+def kfac_block(D, a):
+    """Return the product of the two Kronecker factors."""
+    B = D.T @ D
+    A = a.T @ a / len(a)
+    return np.kron(B, A)
+
 
 # %% 8.4
-J_data = model.network.jacobian(theta, X)[:, 0]
-J_line = model.network.jacobian(theta, line)[:, 0]
-K, K_star = J_data @ J_data.T / 0.3, J_line @ J_data.T / 0.3
-told = np.linalg.solve(K + 0.09 * np.eye(len(X)), K_star.T)  # (N, 121)
-variance_of_process = (J_line**2).sum(axis=1) / 0.3 - (K_star * told.T).sum(axis=1)
+def process_variance(J_data, J_new, noise_variance, delta):
+    """Return the variance of f at the new inputs, (M,)."""
+    K, K_star = J_data @ J_data.T / delta, J_new @ J_data.T / delta
+    told = np.linalg.solve(K + noise_variance * np.eye(len(K)), K_star.T)  # (N, M)
+    return (J_new**2).sum(axis=1) / delta - (K_star * told.T).sum(axis=1)
+
 
 # %% 8.5
-Lambda = precisions["full"]
-conditional = np.linalg.solve(Lambda[8:, 8:], np.eye(5))
-marginal = np.linalg.solve(Lambda, np.eye(13))[8:, 8:]
-both = np.stack([conditional, marginal])
-expected = np.stack([fitted["last layer"].posterior.covariance(), covariances["full"][8:, 8:]])
+def two_covariances(precision, kept):
+    """Return the covariance of some parameters, first given the others, then whatever these are, (2, k, k)."""
+    conditional = np.linalg.solve(precision[np.ix_(kept, kept)], np.eye(len(kept)))  # that of a subnetwork
+    marginal = np.linalg.solve(precision, np.eye(len(precision)))[np.ix_(kept, kept)]
+    return np.stack([conditional, marginal])
+
+
+# %% 8.6 [markdown]
+# The inverse is $\frac{1}{a c - b^2} \begin{pmatrix} c & -b \\ -b & a \end{pmatrix}$, so under the full posterior the
+# variance of the first is $c / (a c - b^2)$ (1); under `diag` it is $1 / a$ (1). The second over the first is
+# $(a c - b^2) / (a c) = 1 - b^2 / (a c)$, and the correlation is $\rho = -b / \sqrt{a c}$, so it is $1 - \rho^2$ (1).
+# Nothing is lost if $b = 0$, when the two are independent. As $|\rho|$ goes to 1 the ratio goes to zero: there is no
+# bound on how much too certain `diag` can be (1).
+
+# %% 8.7 [markdown]
+# Narrow bars are not knowledge: `diag` has the variance of each parameter as if all others were known, which is never
+# larger than its true one; all three have seen the same data (1). The evidences are not those of three models. There is
+# one model, and `kron` and `diag` approximate its number; a lower one says only that the determinant was approximated
+# worse (1). To choose, compare $V$, or the predictive, of each structure with full's on a network that is small enough,
+# or held-out log-likelihood near the data and far from it on the large one (1).
 
 
 # %% 9.1
