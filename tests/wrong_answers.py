@@ -9,6 +9,169 @@
 # Answers to the exercises that a student may give. What ends with a "?" is what the check has to say of a wrong one; an
 # answer that begins with "right" is another right one.
 
+# %% 1.1 the standard deviations?
+def my_variances(X_new, delta):
+    J = model.network.jacobian(theta, X_new)[:, 0]
+    precision = ggn(model, theta, X, y) + delta * np.eye(model.network.n_params)
+    return np.sqrt((J * np.linalg.solve(precision, J.T).T).sum(axis=1))
+
+
+# %% 1.1 the prior twice?
+def my_variances(X_new, delta):
+    J = model.network.jacobian(theta, X_new)[:, 0]
+    precision = ggn(model, theta, X, y) + 2 * delta * np.eye(model.network.n_params)
+    return (J * np.linalg.solve(precision, J.T).T).sum(axis=1)
+
+
+# %% 1.1 the prior of `model`, not delta?
+def my_variances(X_new, delta):
+    return la.glm_predictive_distribution(X_new)[1][:, 0, 0]
+
+
+# %% 1.1 the covariances of all pairs?
+def my_variances(X_new, delta):
+    J = model.network.jacobian(theta, X_new)[:, 0]
+    return J @ np.linalg.solve(ggn(model, theta, X, y) + delta * np.eye(model.network.n_params), J.T)
+
+
+# %% 1.1 the precision, not the covariance
+def my_variances(X_new, delta):
+    J = model.network.jacobian(theta, X_new)[:, 0]
+    return np.einsum("mp,pq,mq->m", J, ggn(model, theta, X, y) + delta * np.eye(model.network.n_params), J)
+
+
+# %% 1.1 right, by the inverse
+def my_variances(X_new, delta):
+    J = model.network.jacobian(theta, X_new)[:, 0]
+    Sigma = np.linalg.inv(ggn(model, theta, X, y) + np.diag(np.full(J.shape[1], delta)))
+    return np.diag(J @ Sigma @ J.T)
+
+
+# %% 1.2 zero solves it, but is no prior?
+def agreeing_lambda(N):
+    return 0.0
+
+
+# %% 1.2 N lambda^2 is to be lambda, not 1?
+def agreeing_lambda(N):
+    return 1 / np.sqrt(N)
+
+
+# %% 1.2 upside down?
+def agreeing_lambda(N):
+    return N
+
+
+# %% 1.2 does it use `N`?
+def agreeing_lambda(N):
+    return lam_2
+
+
+# %% 1.3 the logit, not yet a probability?
+def p_limit(d):
+    (W_1, _), (W_2, b_2) = model.network.layers(theta)
+    return (W_2 @ (W_1 @ d > 0) + b_2)[0]
+
+
+# %% 1.3 b_2 is missing?
+def p_limit(d):
+    (W_1, _), (W_2, _) = model.network.layers(theta)
+    return expit(W_2 @ (W_1 @ d > 0))[0]
+
+
+# %% 1.3 the opposite direction?
+def p_limit(d):
+    (W_1, _), (W_2, b_2) = model.network.layers(theta)
+    return expit(W_2 @ (W_1 @ d < 0) + b_2)[0]
+
+
+# %% 1.3 p for 1 - p?
+def p_limit(d):
+    (W_1, _), (W_2, b_2) = model.network.layers(theta)
+    return expit(-(W_2 @ (W_1 @ d > 0) + b_2))[0]
+
+
+# %% 1.3 at a distance of 1
+def p_limit(d):
+    return la.predict(d[None], "plugin")[0]
+
+
+# %% 1.3 does it use `d`?
+def p_limit(d):
+    return la.predict(1e9 * np.array([[0.6, -0.8]]), "plugin")[0]
+
+
+# %% 1.3 right, by the limits of the units
+def p_limit(d):
+    (W_1, _), (W_2, b_2) = model.network.layers(theta)
+    f = b_2[0] + sum(v for w, v in zip(W_1, W_2[0], strict=True) if w @ d > 0)
+    return 1 / (1 + np.exp(-f))
+
+
+# %% 1.4 not trained again?
+def held_out_nll(prior_precision):
+    posterior = Laplace(replace(tumour_model, prior_precision=prior_precision), tumour_theta).fit(X_train, y_train)
+    return log_loss(y_test, posterior.predict(X_test))
+
+
+# %% 1.4 the new prior in training alone?
+def held_out_nll(prior_precision):
+    candidate = replace(tumour_model, prior_precision=prior_precision)
+    posterior = Laplace(tumour_model, fit_map(candidate, X_train, y_train, rng=0)).fit(X_train, y_train)
+    return log_loss(y_test, posterior.predict(X_test))
+
+
+# %% 1.4 the plugin's?
+def held_out_nll(prior_precision):
+    candidate = replace(tumour_model, prior_precision=prior_precision)
+    posterior = Laplace(candidate, fit_map(candidate, X_train, y_train, rng=0)).fit(X_train, y_train)
+    return log_loss(y_test, posterior.predict(X_test, "plugin"))
+
+
+# %% 1.4 that of the training part?
+def held_out_nll(prior_precision):
+    candidate = replace(tumour_model, prior_precision=prior_precision)
+    posterior = Laplace(candidate, fit_map(candidate, X_train, y_train, rng=0)).fit(X_train, y_train)
+    return log_loss(y_train, posterior.predict(X_train))
+
+
+# %% 1.4 does it use `prior_precision`?
+def held_out_nll(prior_precision):
+    return log_loss(y_test, tumour_la.predict(X_test))
+
+
+# %% 1.4 right, without scikit-learn
+def held_out_nll(prior_precision):
+    candidate = replace(tumour_model, prior_precision=prior_precision)
+    p = Laplace(candidate, fit_map(candidate, X_train, y_train, rng=0)).fit(X_train, y_train).predict(X_test)
+    return -np.log(np.where(y_test == 1, p, 1 - p)).mean()
+
+
+# %% 1.5 the mean, not the largest?
+def furthest(X_new):
+    return np.abs(la.predict(X_new, "quadrature") - la.predict(X_new)).mean()
+
+
+# %% 1.5 its sign, not its size?
+def furthest(X_new):
+    return -np.abs(la.predict(X_new, "quadrature") - la.predict(X_new)).max()
+
+
+# %% 1.5 from the plugin, not from the probit link?
+def furthest(X_new):
+    return np.abs(la.predict(X_new, "quadrature") - la.predict(X_new, "plugin")).max()
+
+
+# %% 1.5 does it use `X_new`?
+def furthest(X_new):
+    return np.abs(la.predict(circle, "quadrature") - la.predict(circle)).max()
+
+
+# %% 1.5 right, as a norm
+def furthest(X_new):
+    return np.linalg.norm(la.predict(X_new, "probit") - la.predict(X_new, "quadrature"), np.inf)
+
+
 # %% 2.1 the prior is missing?
 def my_loss(theta):
     return np.logaddexp(0, (1 - 2 * y) * (theta[0] * X[:, 0] + theta[1])).sum()

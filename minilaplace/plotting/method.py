@@ -80,7 +80,7 @@ def _data(ax: Axes, X: Array, y: Any, x: Array) -> None:
     for c in (0, 1):
         scatter_class(ax, c, X[y == c], 12)
     ax.plot(*x, "*", color=WHITE, markeredgecolor=BLACK, markersize=14)
-    ax.annotate("?", (x[0], x[1]), xytext=(8, 2), textcoords="offset points")
+    ax.margins(0.1)
     ax.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
 
 
