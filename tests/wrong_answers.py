@@ -327,3 +327,209 @@ def log_evidence(theta, H, delta):
 # %% 2.5 that of the model at hand, whatever the prior
 def log_evidence(theta, H, delta):
     return la.log_marginal_likelihood()
+
+
+# %% 3.1 b_1 is forgotten?
+def position(D, H, C, c, h):
+    return H * D + c * H + h
+
+
+# %% 3.1 counted from 1?
+def position(D, H, C, c, h):
+    return H * (D + 1) + c * H + h + 1
+
+
+# %% 3.1 column by column?
+def position(D, H, C, c, h):
+    return H * (D + 1) + h * C + c
+
+
+# %% 3.1 W_2 alone, not theta?
+def position(D, H, C, c, h):
+    return c * H + h
+
+
+# %% 3.1 the last one, whatever c and h are
+def position(D, H, C, c, h):
+    return H * (D + 1) + C * H - 1
+
+
+# %% 3.1 right, by a list of names
+def position(D, H, C, c, h):
+    names = [("W_1", i, j) for i in range(H) for j in range(D)] + [("b_1", i) for i in range(H)]
+    return (names + [("W_2", i, j) for i in range(C) for j in range(H)]).index(("W_2", c, h))
+
+
+# %% 3.2 an activation after the last layer?
+def my_forward(theta, X):
+    a = X
+    for W, b in deep.layers(theta):
+        a = 1 / (1 + np.exp(-(a @ W.T + b)))
+    return a
+
+
+# %% 3.2 the biases are missing?
+def my_forward(theta, X):
+    (W_1, _), (W_2, _), (W_3, _) = deep.layers(theta)
+    return 1 / (1 + np.exp(-(1 / (1 + np.exp(-X @ W_1.T))) @ W_2.T)) @ W_3.T
+
+
+# %% 3.2 tanh in place of the sigmoid?
+def my_forward(theta, X):
+    (W_1, b_1), (W_2, b_2), (W_3, b_3) = deep.layers(theta)
+    return np.tanh(np.tanh(X @ W_1.T + b_1) @ W_2.T + b_2) @ W_3.T + b_3
+
+
+# %% 3.2 does it use `theta`?
+def my_forward(theta, X):
+    return deep.forward(np.ones(deep.n_params), X)
+
+
+# %% 3.2 right, with columns for samples
+def my_forward(theta, X):
+    (W_1, b_1), (W_2, b_2), (W_3, b_3) = deep.layers(theta)
+    a_1 = 0.5 * (1 + np.tanh((W_1 @ X.T + b_1[:, None]) / 2))
+    a_2 = 0.5 * (1 + np.tanh((W_2 @ a_1 + b_2[:, None]) / 2))
+    return (W_3 @ a_2 + b_3[:, None]).T
+
+
+# %% 3.3 the activation's slope is missing?
+def my_backward(theta, X, G):
+    trace = deep.trace(theta, X)
+    delta, parts = G, []
+    for l in (2, 1, 0):
+        parts = [(delta.T @ trace.inputs[l]).ravel(), delta.sum(axis=0), *parts]
+        delta = delta @ trace.weights[l]
+    return np.concatenate(parts)
+
+
+# %% 3.3 the last layer first?
+def my_backward(theta, X, G):
+    trace = deep.trace(theta, X)
+    delta, parts = G, []
+    for l in (2, 1, 0):
+        a = trace.inputs[l]
+        parts += [(delta.T @ a).ravel(), delta.sum(axis=0)]
+        delta = (delta @ trace.weights[l]) * a * (1 - a)
+    return np.concatenate(parts)
+
+
+# %% 3.3 a mean over the samples in place of the sum?
+def my_backward(theta, X, G):
+    trace = deep.trace(theta, X)
+    delta, parts = G, []
+    for l in (2, 1, 0):
+        a = trace.inputs[l]
+        parts = [(delta.T @ a).ravel() / len(X), delta.mean(axis=0), *parts]
+        delta = (delta @ trace.weights[l]) * a * (1 - a)
+    return np.concatenate(parts)
+
+
+# %% 3.3 does it use `G`?
+def my_backward(theta, X, G):
+    return deep.backward(theta, X, np.ones((len(X), 1)))
+
+
+# %% 3.3 the matrices of weights by columns
+def my_backward(theta, X, G):
+    trace = deep.trace(theta, X)
+    delta, parts = G, []
+    for l in (2, 1, 0):
+        a = trace.inputs[l]
+        parts = [(a.T @ delta).ravel(), delta.sum(axis=0), *parts]
+        delta = (delta @ trace.weights[l]) * a * (1 - a)
+    return np.concatenate(parts)
+
+
+# %% 3.3 right, from the Jacobian
+def my_backward(theta, X, G):
+    return np.einsum("ncp,nc->p", deep.jacobian(theta, X), G)
+
+
+# %% 3.4 nothing is repaired?
+repaired = suspicious
+
+
+# %% 3.4 no slope at all?
+def repaired(t):
+    (W_1, b_1), (W_2, b_2) = soft.layers(t)
+    a_1 = np.logaddexp(0, X @ W_1.T + b_1)
+    delta_2 = a_1 @ W_2.T + b_2 - y
+    delta_1 = delta_2 @ W_2
+    parts = [delta_1.T @ X, delta_1.sum(axis=0), delta_2.T @ a_1, delta_2.sum(axis=0)]
+    return np.concatenate([part.ravel() for part in parts])
+
+
+# %% 3.4 the slope of tanh?
+def repaired(t):
+    (W_1, b_1), (W_2, b_2) = soft.layers(t)
+    a_1 = np.logaddexp(0, X @ W_1.T + b_1)
+    delta_2 = a_1 @ W_2.T + b_2 - y
+    delta_1 = (delta_2 @ W_2) * (1 - a_1**2)
+    parts = [delta_1.T @ X, delta_1.sum(axis=0), delta_2.T @ a_1, delta_2.sum(axis=0)]
+    return np.concatenate([part.ravel() for part in parts])
+
+
+# %% 3.4 does it use `t`?
+def repaired(t):
+    return soft.backward(theta, X, soft.forward(theta, X) - y)
+
+
+# %% 3.4 the slope at the activation
+def repaired(t):
+    (W_1, b_1), (W_2, b_2) = soft.layers(t)
+    a_1 = np.logaddexp(0, X @ W_1.T + b_1)
+    delta_2 = a_1 @ W_2.T + b_2 - y
+    delta_1 = (delta_2 @ W_2) / (1 + np.exp(-a_1))
+    parts = [delta_1.T @ X, delta_1.sum(axis=0), delta_2.T @ a_1, delta_2.sum(axis=0)]
+    return np.concatenate([part.ravel() for part in parts])
+
+
+# %% 3.4 right, by the slope in a
+def repaired(t):
+    (W_1, b_1), (W_2, b_2) = soft.layers(t)
+    a_1 = np.logaddexp(0, X @ W_1.T + b_1)
+    delta_2 = a_1 @ W_2.T + b_2 - y
+    delta_1 = (delta_2 @ W_2) * (1 - np.exp(-a_1))
+    parts = [delta_1.T @ X, delta_1.sum(axis=0), delta_2.T @ a_1, delta_2.sum(axis=0)]
+    return np.concatenate([part.ravel() for part in parts])
+
+
+# %% 3.5 the hidden units do not move?
+def motion(theta, X, v):
+    (W_1, b_1), _ = network.layers(theta)
+    _, (W_2_dot, b_2_dot) = network.layers(v)
+    return np.tanh(X @ W_1.T + b_1) @ W_2_dot.T + b_2_dot
+
+
+# %% 3.5 W_2 does not move?
+def motion(theta, X, v):
+    (W_1, b_1), (W_2, _) = network.layers(theta)
+    (W_1_dot, b_1_dot), (_, b_2_dot) = network.layers(v)
+    a_1 = np.tanh(X @ W_1.T + b_1)
+    return ((1 - a_1**2) * (X @ W_1_dot.T + b_1_dot)) @ W_2.T + b_2_dot
+
+
+# %% 3.5 the biases do not move?
+def motion(theta, X, v):
+    (W_1, b_1), (W_2, _) = network.layers(theta)
+    (W_1_dot, _), (W_2_dot, _) = network.layers(v)
+    a_1 = np.tanh(X @ W_1.T + b_1)
+    return a_1 @ W_2_dot.T + ((1 - a_1**2) * (X @ W_1_dot.T)) @ W_2.T
+
+
+# %% 3.5 the slope of the activation is missing
+def motion(theta, X, v):
+    (W_1, b_1), (W_2, _) = network.layers(theta)
+    (W_1_dot, b_1_dot), (W_2_dot, b_2_dot) = network.layers(v)
+    return np.tanh(X @ W_1.T + b_1) @ W_2_dot.T + (X @ W_1_dot.T + b_1_dot) @ W_2.T + b_2_dot
+
+
+# %% 3.5 right, by a central difference
+def motion(theta, X, v):
+    return (network.forward(theta + 1e-5 * v, X) - network.forward(theta - 1e-5 * v, X)) / 2e-5
+
+
+# %% 3.5 right, from the Jacobian
+def motion(theta, X, v):
+    return network.jacobian(theta, X) @ v
