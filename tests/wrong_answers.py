@@ -533,3 +533,179 @@ def motion(theta, X, v):
 # %% 3.5 right, from the Jacobian
 def motion(theta, X, v):
     return network.jacobian(theta, X) @ v
+
+
+# %% 4.1 the square of the sum, not the sum of squares?
+def my_fisher(theta, X, y):
+    g = model.likelihood.gradient(network.forward(theta, X), y)
+    total = np.einsum("ncp,nc->p", network.jacobian(theta, X), g)
+    return np.outer(total, total)
+
+
+# %% 4.1 a mean over the samples in place of the sum?
+def my_fisher(theta, X, y):
+    g = model.likelihood.gradient(network.forward(theta, X), y)
+    rows = np.einsum("ncp,nc->np", network.jacobian(theta, X), g)
+    return rows.T @ rows / len(rows)
+
+
+# %% 4.1 the GGN?
+def my_fisher(theta, X, y):
+    J, p = network.jacobian(theta, X)[:, 0], model.likelihood.mean(network.forward(theta, X))
+    return (J.T * (p * (1 - p)).ravel()) @ J
+
+
+# %% 4.1 the prior is in it?
+def my_fisher(theta, X, y):
+    g = model.likelihood.gradient(network.forward(theta, X), y)
+    rows = np.einsum("ncp,nc->np", network.jacobian(theta, X), g)
+    return rows.T @ rows + 0.1 * np.eye(P)
+
+
+# %% 4.1 does it use `theta`?
+def my_fisher(theta, X, y):
+    t = np.zeros(P)
+    rows = np.einsum("ncp,nc->np", network.jacobian(t, X), model.likelihood.gradient(network.forward(t, X), y))
+    return rows.T @ rows
+
+
+# %% 4.1 the matrix that is at hand
+def my_fisher(theta, X, y):
+    return F
+
+
+# %% 4.1 right, one sample at a time
+def my_fisher(theta, X, y):
+    total = 0
+    for n in range(len(X)):
+        g = model.likelihood.gradient(network.forward(theta, X[n : n + 1]), y[n : n + 1])
+        gradient = network.backward(theta, X[n : n + 1], g)
+        total = total + np.outer(gradient, gradient)
+    return total
+
+
+# %% 4.2 the off-diagonal entries are missing?
+def my_lambda(p):
+    return np.diag(p * (1 - p))
+
+
+# %% 4.2 plus in place of minus?
+def my_lambda(p):
+    return np.diag(p) + np.outer(p, p)
+
+
+# %% 4.2 the diagonal has -p_c^2 alone?
+def my_lambda(p):
+    return -np.outer(p, p)
+
+
+# %% 4.2 a number, p (1 - p) summed
+def my_lambda(p):
+    return p @ (1 - p)
+
+
+# %% 4.2 right, entry by entry
+def my_lambda(p):
+    return np.array([[p[c] * ((c == d) - p[d]) for d in range(len(p))] for c in range(len(p))])
+
+
+# %% 4.3 upside down?
+def factors(sigma):
+    return [sigma**2, sigma**4]
+
+
+# %% 4.3 the two swapped?
+def factors(sigma):
+    return [sigma**-4, sigma**-2]
+
+
+# %% 4.3 the gradient's sigma is squared, too?
+def factors(sigma):
+    return [sigma**-2, sigma**-2]
+
+
+# %% 4.3 sigma in place of its square?
+def factors(sigma):
+    return [1 / sigma, 1 / sigma**2]
+
+
+# %% 4.3 from 1 to 1/2, whatever sigma is
+def factors(sigma):
+    return [4, 16]
+
+
+# %% 4.3 right, as an array
+def factors(sigma):
+    return np.full(2, 1 / sigma**2) ** [1, 2]
+
+
+# %% 4.4 the prior's part is still in it?
+def hessian_times(t, v):
+    h = 1e-4
+    return (model.gradient(t + h * v, X, y) - model.gradient(t - h * v, X, y)) / (2 * h)
+
+
+# %% 4.4 divided by h, not by 2 h?
+def hessian_times(t, v):
+    h = 1e-4
+    return (model.gradient(t + h * v, X, y) - model.gradient(t - h * v, X, y)) / h - model.prior_precision * v
+
+
+# %% 4.4 the prior's part of theta, not of v?
+def hessian_times(t, v):
+    h = 1e-4
+    difference = model.gradient(t + h * v, X, y) - model.gradient(t - h * v, X, y)
+    return difference / (2 * h) - model.prior_precision * t
+
+
+# %% 4.4 at the mode, whatever t is
+def hessian_times(t, v):
+    return H @ v
+
+
+# %% 4.4 the GGN's
+def hessian_times(t, v):
+    return ggn(model, t, X, y) @ v
+
+
+# %% 4.4 right, by gradients of the nll
+def hessian_times(t, v):
+    def gradient(t):
+        return network.backward(t, X, model.likelihood.gradient(network.forward(t, X), y))
+
+    return (gradient(t + 1e-4 * v) - gradient(t - 1e-4 * v)) / 2e-4
+
+
+# %% 4.4 right, by the matrix
+def hessian_times(t, v):
+    return (network.second_order(t, X, model.likelihood.gradient(network.forward(t, X), y)) + ggn(model, t, X, y)) @ v
+
+
+# %% 4.5 the wrong sign?
+def threshold(t):
+    return eigvalsh(hessian(model, t, X, y)).min()
+
+
+# %% 4.5 the largest eigenvalue, not the smallest?
+def threshold(t):
+    return np.abs(eigvalsh(hessian(model, t, X, y))).max()
+
+
+# %% 4.5 on top of the prior that is there?
+def threshold(t):
+    return -eigvalsh(hessian(model, t, X, y) + model.prior_precision * np.eye(P)).min()
+
+
+# %% 4.5 does it use `t`?
+def threshold(t):
+    return -eigvalsh(hessian(model, untrained, X, y)).min()
+
+
+# %% 4.5 the smallest size of an eigenvalue
+def threshold(t):
+    return np.abs(eigvalsh(hessian(model, t, X, y))).min()
+
+
+# %% 4.5 right, by the largest eigenvalue of the negative
+def threshold(t):
+    return np.linalg.eigvals(-hessian(model, t, X, y)).real.max()

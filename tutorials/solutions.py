@@ -189,32 +189,54 @@ def motion(theta, X, v):
 
 
 # %% 4.1
-rows = np.einsum("ncp,nc->np", J, g)  # (N, P) the gradient of every sample
-my_fisher = rows.T @ rows  # (P, P)
+def my_fisher(theta, X, y):
+    """Return the sum of J_n^T g_n g_n^T J_n over the samples, (P, P)."""
+    g = model.likelihood.gradient(network.forward(theta, X), y)  # (N, C)
+    rows = np.einsum("ncp,nc->np", network.jacobian(theta, X), g)  # (N, P) the gradient of every sample
+    return rows.T @ rows
 
 
 # %% 4.2
-f_three = np.array([[2.0, -1.0, 0.5]])  # (1, C) logits of one sample
-p_three = Categorical().mean(f_three)[0]  # (C,)
-my_lambda = np.diag(p_three) - np.outer(p_three, p_three)  # (C, C)
+def my_lambda(p):
+    """Return the second derivative of a sample's nll in its logits, (C, C), from its probabilities p (C,)."""
+    return np.diag(p) - np.outer(p, p)
 
 
 # %% 4.3
-factors = [4, 16]  # 1 / sigma^2, and 1 / sigma^4: a gradient has 1 / sigma^2, and it is squared
-noisy = [replace(regression, likelihood=Gaussian(sigma_noise=sigma)) for sigma in (1.0, 0.5)]
-traces = np.array([[np.trace(c(m, theta, X, X[:, 0])) for c in (ggn, empirical_fisher)] for m in noisy])
+def factors(sigma):
+    """Return two numbers: the factor of the GGN, and that of the empirical Fisher."""
+    return [sigma**-2, sigma**-4]  # a gradient has 1 / sigma^2, as a curvature has, and it is squared
 
 
 # %% 4.4
-v = np.random.default_rng(3).normal(size=P)
-h = 1e-4
-difference = model.gradient(theta + h * v, X, y) - model.gradient(theta - h * v, X, y)
-hessian_times_v = difference / (2 * h) - model.prior_precision * v  # (P,) without the prior's part
+def hessian_times(t, v):
+    """Return H v at the parameters t, (P,), without the prior's part."""
+    h = 1e-4
+    difference = model.gradient(t + h * v, X, y) - model.gradient(t - h * v, X, y)
+    return difference / (2 * h) - model.prior_precision * v
 
 
 # %% 4.5
-threshold = -np.linalg.eigvalsh(hessian(model, untrained, X, y))[0]
-eigenvalues = eigvalsh(hessian(model, untrained, X, y))
+def threshold(t):
+    """Return the smallest prior precision with which the posterior precision at t has no negative eigenvalue."""
+    return -eigvalsh(hessian(model, t, X, y)).min()  # the prior adds its precision to every eigenvalue
+
+
+# %% 4.6 [markdown]
+# $\sum_y p(y \mid f) = 1$ for every $f$; its derivative is $0 = \sum_y \nabla p = \sum_y p\, \nabla \log p$, because
+# $\nabla p = p\, \nabla \log p$ (1). That is $\mathrm{E}[\nabla \log p] = -\mathrm{E}[g] = 0$ (1). Differentiate
+# $\sum_y p\, \nabla \log p = 0$ again, by the product rule: $\sum_y (\nabla p\, \nabla \log p^\top + p\, \nabla^2 \log
+# p) = \mathrm{E}[g g^\top] - \mathrm{E}[\Lambda] = 0$ (1). The Fisher information is $\sum_n J_n^\top \mathrm{E}[g_n
+# g_n^\top] J_n = \sum_n J_n^\top \mathrm{E}[\Lambda_n] J_n$; it is the GGN where $\Lambda_n$ does not depend on $y$,
+# and is its own average, as $p (1 - p)$ is (1).
+
+# %% 4.7 [markdown]
+# Training lets the gradients of the samples go to zero, those that it fits well first, and the empirical Fisher is the
+# sum of their squares: it vanishes, and the posterior falls back to the prior, the surer the network is of its data
+# (1). A squared gradient is the curvature only on average over labels that the model itself would draw, and the actual
+# labels of a good fit are the ones with the small gradients (1). The GGN needs the Jacobian of the outputs and
+# $\Lambda$, the second derivative of the nll in the outputs, still no second derivatives of the network; it counts how
+# much a motion of the outputs would bend the nll, also where the label is met (1).
 
 
 # %% 5.1
