@@ -268,6 +268,14 @@ def test_its_pictures_are_few_and_of_a_size_to_be_read(path):
         assert 150 <= height <= 1000  # a row of small pictures is low
 
 
+def test_the_courses_page_opens_with_the_first_picture_of_tutorial_1():
+    notebook = notebook_of(PATHS[0])
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    first = next(output.data["image/png"] for output in outputs if "image/png" in output.get("data", {}))
+    assert (FOLDER / "method.png").read_bytes() == base64.b64decode(first), "build the notebook of tutorial 1 again"
+    assert "](method.png)" in (FOLDER / "index.md").read_text(encoding="utf-8")
+
+
 def test_every_notebook_has_its_script():
     assert {path.stem for path in FOLDER.glob("*.ipynb")} == {path.stem for path in PATHS}
 

@@ -50,6 +50,7 @@ TIMEOUT = 300  # seconds that a cell may take
 LARGEST = 300_000  # bytes of a notebook with its pictures
 COLOURS = 256
 PROCESSES = 2
+LANDING = "method.png"  # the first picture of tutorial 1, with which the course's page opens
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -175,6 +176,14 @@ def text(output: NotebookNode) -> str:
     return output.text if output.output_type == "stream" else output.data.get("text/plain", "")
 
 
+def first_picture(notebook: NotebookNode) -> bytes:
+    """Return the first picture of an executed notebook, a PNG."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return base64.b64decode(
+        next(output.data["image/png"] for output in outputs if "image/png" in output.get("data", {}))
+    )
+
+
 def differences(built: NotebookNode, written: NotebookNode) -> Iterator[str]:
     """Yield where two notebooks differ, pictures aside: other versions of FreeType draw other ones."""
 
@@ -205,6 +214,8 @@ def work(script: Path, check: bool) -> str:
             return f"{path.name} is not what {script.name} gives now: {', '.join(differing)}"
     else:
         nbformat.write(notebook, path)
+        if script.parent == HERE and script.name.startswith("01_"):
+            (HERE / LANDING).write_bytes(first_picture(notebook))
     size = path.stat().st_size
     return f"{path.name} has {size} bytes, more than {LARGEST}" if size > LARGEST else ""
 
@@ -227,7 +238,7 @@ def site(target: Path) -> int:
     """Build the site from the notebooks as they were executed, the pages beside them and the docstrings."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder)
-        for pattern in ["*.md", "[0-9][0-9]_*.ipynb", "conf.py", "course.css"]:
+        for pattern in ["*.md", "[0-9][0-9]_*.ipynb", "conf.py", "course.css", LANDING]:
             for path in HERE.glob(pattern):
                 shutil.copy(path, source)
         for path in scripts(HERE, []):
