@@ -142,8 +142,8 @@ print("standard deviation", np.sqrt(np.diag(la_logistic.posterior.covariance()))
 #
 # <details><summary>Answer</summary>
 #
-# Lines of many slopes separate the two classes. Near the data they agree; in the empty corners they do not, and the
-# average is nearer to one half the farther one goes there. The contours of .25 and .75 fan out.
+# Lines of many slopes separate the two classes. Near the data they agree; in the empty corners they do not. So at the
+# same distance from the plugin's line the average is nearer to one half there, and the contours of .25 and .75 fan out.
 #
 # </details>
 #
@@ -483,8 +483,8 @@ print(exercise_1_1)
 # %% [markdown]
 # ### Exercise 1.2: one prior
 #
-# For which $\lambda > 0$ do the listing's two priors agree, if there are $N$ samples? And is the second listing right
-# by accident, with its 100 samples and $\lambda = 0.01$?
+# For which $\lambda > 0$ do the listing's two priors agree, if there are $N$ samples? And is the second listing right,
+# with its 100 samples and $\lambda = 0.01$?
 
 
 # %% tags=["exercise"]
