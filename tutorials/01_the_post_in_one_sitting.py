@@ -80,8 +80,9 @@ plot_method(la, X, y, at=[-1, -5])
 # 5. **Gaussian.** The posterior is proportional to $e^{-\text{loss}}$, and the exponential of minus a quadratic is a
 #    Gaussian. Its centre is the MAP estimate, and its precision, the inverse of its covariance, is the curvature. That
 #    is Laplace's approximation of the posterior; the picture has both along one line through $\theta$.
-# 6. **Link.** Many $\theta$, so many logits at the star: a Gaussian again. The *link* is the formula that averages the
-#    sigmoid over it. The *plugin* predicts as if the MAP estimate were the truth, and is surer than the average.
+# 6. **Link.** Many $\theta$, so many logits at the star: a Gaussian again, if $f$ is taken to be linear in $\theta$
+#    around the mode. The *link* is the formula that averages the sigmoid over it. The *plugin* predicts as if the MAP
+#    estimate were the truth, and is surer than the average.
 
 # %%
 star = np.array([[-1.0, -5.0]])
