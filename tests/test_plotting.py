@@ -108,15 +108,15 @@ def test_the_legend_is_inside_the_figure_and_names_every_class_in_its_style(n_cl
     two = plot_plugin_and_laplace(la, X * shape, y, n_grid=5)
     for figure in (one, two):
         figure.draw_without_rendering()
-        for legend in filter(None, (ax.get_legend() for ax in figure.axes)):
-            box = legend.get_window_extent()
-            assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
-            assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
-            assert [text.get_text() for text in legend.get_texts()] == [f"y = {c}" for c in range(n_classes)]
-            shown = [to_hex(handle.get_facecolor()[0]).upper() for handle in legend.legend_handles]
-            assert shown == [colour for colour, _ in CLASS_STYLES[:n_classes]]
-    left, right = (ax.get_legend().get_window_extent() for ax in two.axes[:2])
-    assert left.x1 < right.x0
+        (legend,) = filter(None, [*(ax.get_legend() for ax in figure.axes), *figure.legends])
+        box = legend.get_window_extent()
+        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+        assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
+        assert [text.get_text() for text in legend.get_texts()] == [f"y = {c}" for c in range(n_classes)]
+        shown = [to_hex(handle.get_facecolor()[0]).upper() for handle in legend.legend_handles]
+        assert shown == [colour for colour, _ in CLASS_STYLES[:n_classes]]
+    (legend,) = two.legends
+    assert all(legend.get_window_extent().y1 < ax.get_tightbbox().y0 for ax in two.axes)
     plt.close("all")
 
 

@@ -261,11 +261,19 @@ def test_its_notebook_is_what_it_says_prints_and_draws(path, run):
 def test_its_pictures_are_few_and_of_a_size_to_be_read(path):
     outputs = [output for cell in notebook_of(path).cells for output in cell.get("outputs", [])]
     pictures = [output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})]
-    assert len(pictures) <= 6
+    assert len(pictures) <= 7
     for picture in pictures:
         width, height = Image.open(io.BytesIO(base64.b64decode(picture))).size
         assert 400 <= width <= 1100
         assert 150 <= height <= 1000  # a row of small pictures is low
+
+
+def test_the_courses_page_opens_with_the_first_picture_of_tutorial_1():
+    notebook = notebook_of(PATHS[0])
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    first = next(output.data["image/png"] for output in outputs if "image/png" in output.get("data", {}))
+    assert (FOLDER / "method.png").read_bytes() == base64.b64decode(first), "build the notebook of tutorial 1 again"
+    assert "](method.png)" in (FOLDER / "index.md").read_text(encoding="utf-8")
 
 
 def test_every_notebook_has_its_script():
@@ -288,7 +296,7 @@ def test_the_post_in_one_sitting_tells_what_it_shows(run):
     assert numbers("largest gradient entry, Adam's end:")[0] > 1e3 * numbers("largest gradient entry, fit_map's:")[0]
     # Amid its squares the GGN is sure, the empirical Fisher less; far away the plugin is surer than Laplace.
     for ggn, fisher in zip(numbers("GGN, whole network"), numbers("empirical Fisher, same mode"), strict=True):
-        assert abs(ggn - 0.5) > 0.4 > abs(fisher - 0.5)
+        assert abs(ggn - 0.5) > 0.37 > 0.27 > abs(fisher - 0.5)
     far = {link: numbers(f"mean confidence 50 units away, {link}:")[0] for link in ("plugin", "probit")}
     assert far["plugin"] > far["probit"] + 0.1
     # On real data the first prior makes Laplace too modest, and the evidence's does not.

@@ -17,19 +17,23 @@
 # vector of all parameters, write down the Jacobian, and let finite differences judge a derivative of your own.
 #
 # - Passage of the post: *... to Bayesian Neural Networks*, *Build MLP*.
-# - Modules: `network`, `checks`.
+# - Modules: `network`, `checks`, `one_page`.
 #
 # Everything that Laplace needs of a network are derivatives of its outputs in its parameters. They all come from one
 # recursion, which is short enough to be done in front of your eyes.
 
 # %%
+import inspect
 import re
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from minilaplace import MLP, BayesianModel, Gaussian, check_gradient
-from minilaplace.checks import check_equal
+from minilaplace import MLP, BayesianModel, Gaussian, check_gradient, one_page
+from minilaplace.checks import check_function
+from minilaplace.network import ACTIVATIONS
+from minilaplace.plotting import plot_network
 
 plt.style.use("minilaplace.course")
 
@@ -80,7 +84,8 @@ theta = rng.normal(scale=0.8, size=P)
 # %% [markdown]
 # A layer makes $z_l = W_l a_{l-1} + b_l$ of what comes in, and the *activation*, here tanh, makes $a_l$ of it: a curve
 # applied to each number, without which all layers together would be a single linear map. The last layer has none, and
-# its $z$ are the outputs $f$. Samples are the rows of $X$, so $W$ is applied from the right.
+# its $z$ are the outputs $f$. In the formula $a_{l-1}$ is a column. In the code samples are the rows of an array, and a
+# row becomes the next one by the *transpose* of $W$ from the right: $a_{l-1}^\top W_l^\top = (W_l a_{l-1})^\top$.
 
 # %%
 a_0 = X  # (N, D)
@@ -102,17 +107,91 @@ assert np.allclose(trace.hidden[0], z_1)
 print("inputs of the layers", [a.shape for a in trace.inputs], "before the activation", [z.shape for z in trace.hidden])
 
 # %% [markdown]
+# The same in `one_page.py`, where the activation is the sigmoid:
+
+
+# %%
+def lines_of(function, start, stop):
+    """Return the lines of a function from the one that begins with `start` to the one that begins with `stop`."""
+    lines = [line.strip() for line in inspect.getsource(function).splitlines()]
+    first = next(i for i, line in enumerate(lines) if line.startswith(start))
+    last = next(i for i, line in enumerate(lines) if i >= first and line.startswith(stop))
+    return "\n".join(lines[first : last + 1])
+
+
+print(lines_of(one_page.forward, "for W, b in", "a.append"))
+
+# %% [markdown]
+# ## Backward, on one sheet of paper
+#
+# Let a number depend on the outputs. What is its derivative in each parameter? Take the smallest network that has a
+# hidden layer, with one input, one unit and one output, and parameters for which tanh is a fraction:
+#
+# - $x = 2$, $w_1 = 0.5$ and $b_1 = \log 2 - 1 = -0.307$, so $z = w_1 x + b_1 = \log 2 = 0.693$;
+# - $a = \tanh z = (e^z - e^{-z}) / (e^z + e^{-z}) = (2 - \frac{1}{2}) / (2 + \frac{1}{2}) = 0.6$;
+# - $w_2 = 2$ and $b_2 = -0.2$, so $f = w_2 a + b_2 = 1$.
+#
+# The number is half the squared distance to a target $y = 0.5$: it is $\frac{1}{2} (f - y)^2 = 0.125$. Now go back,
+# from right to left, and ask at each place how fast the number changes when *this* value does. That is the *chain
+# rule*: one factor for each connection on the way. Write $\delta_2$ for the derivative in $f$, and $\delta_1$ for that
+# in $z$.
+#
+# - In $f$: $\delta_2 = f - y = 0.5$.
+# - In $w_2$, which $f$ multiplies by $a$: $\delta_2\, a = 0.5 \cdot 0.6 = 0.3$. In $b_2$: $\delta_2 = 0.5$.
+# - In $z$: through $w_2$ and through the slope of the activation, $\tanh'(z) = 1 - \tanh(z)^2 = 1 - 0.36 = 0.64$. So
+#   $\delta_1 = \delta_2\, w_2 \tanh'(z) = 0.5 \cdot 2 \cdot 0.64 = 0.64$.
+# - In $w_1$, which $z$ multiplies by $x$: $\delta_1\, x = 1.28$. In $b_1$: $\delta_1 = 0.64$.
+#
+# That is all of it: *the derivative in a weight is the delta where it leads to times the value where it comes from.*
+
+# %%
+tiny = MLP(1, 1, 1)
+theta_tiny = np.array([0.5, np.log(2) - 1, 2.0, -0.2])  # w_1, b_1, w_2, b_2
+fig, ax = plt.subplots(figsize=(6.4, 2.4))
+texts = [
+    ["$x = 2$"],
+    ["$z = 0.693$\n$a = 0.6$\n$\\delta_1 = 0.64$"],
+    ["$f = 1$\n$y = 0.5$\n$\\delta_2 = 0.5$"],
+]
+plot_network(tiny, theta_tiny, texts=texts, ax=ax)
+for at, derivatives in [(1, "$w_1$: 1.28\n$b_1$: 0.64"), (3, "$w_2$: 0.3\n$b_2$: 0.5")]:
+    ax.text(at, -0.12, derivatives, ha="center", va="top", color="C1")
+ax.set(title="above the lines: weights; below, in orange: derivatives", ylim=(-1, 0.4))
+plt.show()
+
+# %% [markdown]
+# The same in code, number by number, and by the library:
+
+# %%
+x_1, y_1 = 2.0, 0.5
+w_1, b_1, w_2, b_2 = theta_tiny
+z = w_1 * x_1 + b_1
+a = np.tanh(z)
+f_1 = w_2 * a + b_2
+delta_2 = f_1 - y_1
+delta_1 = delta_2 * w_2 * (1 - a**2)
+on_paper = np.array([delta_1 * x_1, delta_1, delta_2 * a, delta_2])
+print("z, a, f:", np.array([z, a, f_1]).round(3), " derivatives:", on_paper.round(3))
+assert np.allclose([z, a, f_1, (f_1 - y_1) ** 2 / 2], [np.log(2), 0.6, 1, 0.125])
+assert np.allclose(on_paper, [1.28, 0.64, 0.3, 0.5])
+assert np.allclose(on_paper, tiny.backward(theta_tiny, np.array([[x_1]]), np.array([[f_1 - y_1]])))
+
+# %% [markdown]
 # ## Backward
 #
-# Let a number depend on the outputs, with derivative $G_{nc}$ in $f_{nc}$, output $c$ of sample $n$. What is its
-# derivative in each parameter? The *chain rule* answers layer by layer, from the outputs back. Write $\delta_l$ for the
-# derivative in $z_l$, of shape (N, units of layer l):
+# Wider layers have more ways back, and the ways add up; more samples add up, too. Back to the network with three units.
+# Let a number depend on the outputs, with derivative $G_{nc}$ in $f_{nc}$, output $c$ of sample $n$, and write
+# $\delta_l$ for the derivative in $z_l$, of shape (N, units of layer l):
 #
 # $$\delta_2 = G, \qquad \delta_1 = (\delta_2 W_2) \cdot \tanh'(z_1), \qquad \tanh'(z) = 1 - \tanh(z)^2 .$$
 #
-# The product with $\tanh'$ is taken entry by entry. A layer multiplies by $W$ on the way forward, and by $W$ transposed
-# on the way back. As an example of such a number take half the squared distance to the targets, summed: then
-# $G = f - y$.
+# The product with $\tanh'$ is taken entry by entry. Rows went forward by $W^\top$, and go back by $W$; columns would go
+# forward by $W$ and back by $W^\top$. As an example of such a number take again half the squared distance to the
+# targets, summed: then $G = f - y$.
+#
+# > **Common mistake.** The slope belongs to the *z* of its own layer. `1 - a_1**2` is $\tanh'(z_1)$ because
+# > $a_1 = \tanh(z_1)$; `1 - np.tanh(a_1)**2` is the slope at another place, and `a_1 * (1 - a_1)` that of another
+# > activation, the sigmoid. All three run, and have the same shape.
 
 # %%
 G = f - y  # (N, C)
@@ -132,7 +211,9 @@ assert np.allclose(by_hand, network.backward(theta, X, G), rtol=1e-12)
 print("by hand and by the library:", by_hand[:4].round(3), "...")
 
 # %% [markdown]
-# That was *back-propagation*. The library starts from the trace, makes the same deltas, and multiplies them alike.
+# That was *back-propagation* (Rumelhart, Hinton and Williams, 1986). The library starts from the trace, makes the same
+# deltas, and multiplies them alike. So does `one_page.jacobian`, which goes back from $\delta = 1$ at its one output
+# and keeps a row for each sample in place of the sum:
 
 # %%
 deltas = trace.deltas(G)
@@ -141,6 +222,7 @@ assert np.allclose(deltas[1], delta_2)
 assert np.allclose(trace.backward(G), by_hand)
 assert np.allclose(trace.slope(0), 1 - a_1**2)
 print("deltas of the layers:", [delta.shape for delta in deltas])
+print(lines_of(one_page.jacobian, "for (W, _), a_in", "delta = (delta @ W)"))
 
 # %% [markdown]
 # ## The Jacobian
@@ -170,27 +252,45 @@ delta_of_output = W_2[c] * (1 - a_1[n] ** 2)  # (H,) derivative of f_nc in z_1
 assert np.allclose(J[n, c, :6].reshape(3, 2), np.outer(delta_of_output, X[n]), rtol=1e-12)
 print("six numbers for W_1, made from", len(delta_of_output), "deltas and", len(X[n]), "inputs")
 
+# %% [markdown]
+# **Predict first.** The picture below has a row for each output of each sample, and a column for each parameter. Which
+# squares must be zero, whatever the numbers are? And which must be 1?
+#
+# <details><summary>Answer</summary>
+#
+# An output does not depend on the weights and the bias that lead to the other output: half of the columns of $W_2$ and
+# of $b_2$. In its own bias the derivative is 1.
+#
+# </details>
+
 # %%
-fig, ax = plt.subplots(figsize=(6, 3.6))
+fig, ax = plt.subplots(figsize=(7.5, 4))
 size = np.abs(J).max()
-image = ax.imshow(J.reshape(-1, P), cmap="RdBu_r", vmin=-size, vmax=size)
+rows = np.ma.masked_equal(J.reshape(-1, P), 0)
+image = ax.imshow(rows, cmap=plt.get_cmap("RdBu_r").with_extremes(bad="0.75"), vmin=-size, vmax=size)
 for edge in (5.5, 8.5, 14.5):
     ax.axvline(edge, color="black", linewidth=1)
 ax.set_xticks([2.5, 7, 11.5, 15.5], ["$W_1$", "$b_1$", "$W_2$", "$b_2$"])
-ax.set_yticks(range(2 * N), [f"n = {n}, c = {c}" for n in range(N) for c in range(2)], fontsize=8)
-ax.set(title="the rows of the Jacobian")
+ax.set_yticks(range(2 * N), [f"n = {n}, c = {c}" for n in range(N) for c in range(2)], fontsize=10)
+ax.set(title="the rows of the Jacobian; grey: exactly zero")
 ax.grid(False)
 fig.colorbar(image, label="derivative", shrink=0.8)
 plt.show()
 
+# %%
+zero = J.reshape(-1, P) == 0
+assert zero.sum() == 2 * N * 4  # three weights and a bias of the other output, for each output of each sample
+assert zero[:, :9].sum() == 0
+assert (J[:, [0, 1], [15, 16]] == 1).all()
+print(f"{zero.sum()} of {zero.size} squares are exactly zero, all of them in W_2 and b_2")
+
 # %% [markdown]
-# White squares are zeros: an output does not depend on the other output's weights. In $b_2$ the derivative is 1.
-#
 # ## Is it right?
 #
 # A `BayesianModel` puts the pieces together: its gradient is the likelihood's derivative in the outputs, pulled back
-# through the network, plus the prior's part. With `Gaussian()`, targets with noise of standard deviation 1, the
-# likelihood's derivative is the $f - y$ from above.
+# through the network, plus the prior's part. With `Gaussian()`, targets with noise of standard deviation 1, a sample's
+# *nll*, its negative log-likelihood, is half the squared distance plus a constant, and its derivative the $f - y$ from
+# above. (The *loss* is the nll of all samples and the prior's part.)
 
 # %%
 model = BayesianModel(network, Gaussian(), prior_precision=0.1)
@@ -202,8 +302,8 @@ assert np.allclose(model.gradient(theta, X, y), by_hand + 0.1 * theta, rtol=1e-1
 
 
 # %%
-def loss(t):
-    """Return the loss without its prior."""
+def nll(t):
+    """Return the summed negative log-likelihood."""
     return model.likelihood.nll(network.forward(t, X), y).sum()
 
 
@@ -212,7 +312,7 @@ def right(t):
     return network.backward(t, X, network.forward(t, X) - y)
 
 
-check = check_gradient(loss, right, theta)
+check = check_gradient(nll, right, theta)
 assert check
 print("right:", bool(check))
 
@@ -236,8 +336,8 @@ def without_slope(t):
     return np.concatenate([part for d, a in parts for part in ((d.T @ a).ravel(), d.sum(axis=0))])
 
 
-check_twice = check_gradient(loss, twice, theta)
-check_slope = check_gradient(loss, without_slope, theta)
+check_twice = check_gradient(nll, twice, theta)
+check_slope = check_gradient(nll, without_slope, theta)
 assert not check_twice
 assert not check_slope
 print("twice: received / expected =", round(check_twice.received / check_twice.expected, 6))
@@ -260,19 +360,30 @@ print(f"entry {worst} is in W_1; b_1 starts at 6, W_2 at 9")
 # %% [markdown]
 # ## The best step
 #
-# Why not simply use $(L(\theta + h) - L(\theta)) / h$ with a tiny $h$, where $L$ is the loss? Because two errors
+# Why not simply use $(L(\theta + h) - L(\theta)) / h$ with a tiny $h$, where $L$ is the nll? Because two errors
 # compete. The *truncation error*, by which the formula itself is wrong, shrinks with $h$. But the function's values are
-# only accurate to *rounding*, a relative $\epsilon \approx 2 \cdot 10^{-16}$, and the quotient divides that by $h$.
-# The *central* difference $(L(\theta + h) - L(\theta - h)) / 2h$ has a truncation error that goes like $h^2$
-# instead of $h$.
+# only accurate to *rounding*, a relative $\epsilon \approx 2 \cdot 10^{-16}$, and the quotient divides that by $h$. The
+# *central* difference $(L(\theta + h) - L(\theta - h)) / 2h$ has a truncation error that goes like $h^2$ instead of
+# $h$.
+#
+# **Predict first.** A rounding error of $\epsilon / h$ and a truncation error of about $h$, or $h^2$: where is each
+# least in total, and how small is it there?
+#
+# <details><summary>Answer</summary>
+#
+# Where the two are of one size: $h \approx \sqrt\epsilon \approx 10^{-8}$ for the forward difference, with an error of
+# that size; $h \approx \epsilon^{1/3} \approx 10^{-5}$ for the central one, with an error of $h^2 \approx 10^{-10}$. So
+# half of the digits, or two thirds of them.
+#
+# </details>
 
 # %%
 steps = np.logspace(-15, 0, 61)
 e = np.zeros(P)
 e[0] = 1  # along the first weight
 exact = right(theta)[0]
-forward = np.array([(loss(theta + h * e) - loss(theta)) / h for h in steps])
-central = np.array([(loss(theta + h * e) - loss(theta - h * e)) / (2 * h) for h in steps])
+forward = np.array([(nll(theta + h * e) - nll(theta)) / h for h in steps])
+central = np.array([(nll(theta + h * e) - nll(theta - h * e)) / (2 * h) for h in steps])
 error_forward, error_central = np.abs(forward / exact - 1), np.abs(central / exact - 1)
 
 # %%
@@ -302,6 +413,8 @@ assert 1e-9 < best_forward < 1e-5
 assert 1e-7 < best_central < 1e-3
 assert error_central.min() < 0.1 * error_forward.min()
 assert error_forward[steps < 1e-14].max() > 0.1
+near_1e12 = np.abs(np.log10(steps) + 12) < 0.6
+assert 1e-3 < np.median(error_forward[near_1e12]) < 1e-2
 print("best step, forward: between 1e-9 and 1e-5; central: between 1e-7 and 1e-3, and at least ten times as accurate")
 
 # %% [markdown]
@@ -310,8 +423,12 @@ print("best step, forward: between 1e-9 and 1e-5; central: between 1e-7 and 1e-3
 # step to the next, and the noise of narrower steps, it takes for its own error; what is wrong by less than that error
 # it does not call wrong.
 #
-# Differences are for checking. Central ones need two forward passes for each of the $P$ parameters; one forward and one
-# backward pass give all $P$ derivatives, for about the price of three forward passes.
+# Differences are for checking. Central ones need two forward passes for each of the $P$ parameters. Back-propagation
+# gives all $P$ derivatives for about the price of three: the way forward is one matrix product in each layer, and the
+# way back two, one for the deltas and one for the weights.
+#
+# > **Common mistake.** To take $h = 10^{-12}$, "to be on the safe side". The quotient then has two or three correct
+# > digits, and a right derivative looks wrong.
 #
 # ## Summary
 #
@@ -323,41 +440,76 @@ print("best step, forward: between 1e-9 and 1e-5; central: between 1e-7 and 1e-3
 #   without it.
 # - A finite difference has a best step, between truncation and rounding; `check_gradient` knows its own error.
 #
+# *Read on*: Rumelhart, Hinton and Williams (1986), three pages; Bishop (2006), section 5.3, with the Jacobian in 5.3.4;
+# Baydin et al. (2018), section 3, for the forward and the reverse mode of what frameworks do automatically. Addresses
+# are in the [references](references.md).
+#
 # ## Exercises
 #
 # Replace each `...` and run the cell: the check at its end says what is right and what is not. Some of the exercises
-# are about the following network, which has two hidden layers and the sigmoid, $1 / (1 + e^{-z})$, for its activation,
-# and one is about `suspicious`, somebody's gradient of `loss`.
+# are about `deep`, which has two hidden layers and the sigmoid, $1 / (1 + e^{-z})$, for its activation, and one is
+# about `suspicious`, somebody's gradient of `nll_soft`, the nll of a network with the activation *softplus*, $\log(1 +
+# e^z)$.
 
 # %%
 deep = MLP(2, 4, 3, 1, activation="sigmoid")
-theta_deep = np.random.default_rng(1).normal(size=deep.n_params)
-ones = np.ones((N, 1))
+soft = MLP(2, 3, 2, activation="softplus")
+
+
+def nll_soft(t):
+    """Return half the squared distance of the outputs of `soft` to the targets, summed."""
+    return 0.5 * np.sum((soft.forward(t, X) - y) ** 2)
 
 
 def suspicious(t):
-    """Return somebody's gradient of `loss`, (17,)."""
-    (W_1, b_1), (W_2, b_2) = network.layers(t)
-    a_1 = np.tanh(X @ W_1.T + b_1)
+    """Return somebody's gradient of `nll_soft`, (17,)."""
+    (W_1, b_1), (W_2, b_2) = soft.layers(t)
+    a_1 = np.logaddexp(0, X @ W_1.T + b_1)
     delta_2 = a_1 @ W_2.T + b_2 - y
     delta_1 = (delta_2 @ W_2) * a_1 * (1 - a_1)
     parts = [delta_1.T @ X, delta_1.sum(axis=0), delta_2.T @ a_1, delta_2.sum(axis=0)]
     return np.concatenate([part.ravel() for part in parts])
 
 
-assert not check_gradient(loss, suspicious, theta)
+assert not check_gradient(nll_soft, suspicious, theta)
 
 # %% [markdown]
 # ### Exercise 3.1: where is it?
 #
-# At which position of `theta` stands $W_2[1, 2]$, the weight from the last hidden unit (units count from 0) to the last
-# output? Work it out from the sizes $D$, $H$ and $C$.
+# A network has $D$ inputs, one hidden layer of $H$ units and $C$ outputs. At which position of `theta` stands
+# $W_2[c, h]$, the weight from hidden unit $h$ to output $c$, if both are counted from 0?
+
 
 # %% tags=["exercise"]
-D, H, C = network.sizes
-position = ...
+def position(D, H, C, c, h):
+    """Return the position of W_2[c, h] in theta, a whole number."""
+    return ...
 
-exercise_3_1 = check_equal("position of W_2[1, 2]", position, network.layers(np.arange(P))[1][0][1, 2])
+
+def by_its_views(D, H, C, c, h):
+    """Return the position, from the views of the positions themselves."""
+    sizes = MLP(int(D), int(H), int(C))
+    return sizes.layers(np.arange(sizes.n_params))[1][0][c, h]
+
+
+def some_weight(rng):
+    """Return sizes of a network, an output and a hidden unit."""
+    D, H, C = rng.integers(2, 7, size=3)
+    return D, H, C, rng.integers(C), rng.integers(H)
+
+
+exercise_3_1 = check_function(
+    "position",
+    position,
+    by_its_views,
+    draw=some_weight,
+    mistakes={
+        "b_1 is forgotten": lambda D, H, C, c, h: by_its_views(D, H, C, c, h) - H,
+        "counted from 1": lambda D, H, C, c, h: by_its_views(D, H, C, c, h) + 1,
+        "column by column": lambda D, H, C, c, h: by_its_views(D, H, C, 0, 0) + h * C + c,
+        "W_2 alone, not theta": lambda D, H, C, c, h: by_its_views(D, H, C, c, h) - by_its_views(D, H, C, 0, 0),
+    },
+)
 print(exercise_3_1)
 
 # %% [markdown]
@@ -372,15 +524,34 @@ def my_forward(theta, X):
     return ...
 
 
-exercise_3_2 = check_equal("outputs", my_forward(theta_deep, X), deep.forward(theta_deep, X))
+def some_inputs(rng):
+    """Return parameters of `deep` and some inputs."""
+    return rng.normal(size=deep.n_params), rng.normal(size=(rng.integers(2, 6), 2))
+
+
+def without_biases(theta):
+    """Return the parameters of `deep` with all biases zero."""
+    return np.concatenate([part.ravel() for W, b in deep.layers(theta) for part in (W, 0 * b)])
+
+
+exercise_3_2 = check_function(
+    "outputs",
+    my_forward,
+    deep.forward,
+    draw=some_inputs,
+    mistakes={
+        "an activation after the last layer": lambda theta, X: 1 / (1 + np.exp(-deep.forward(theta, X))),
+        "the biases are missing": lambda theta, X: deep.forward(without_biases(theta), X),
+        "tanh in place of the sigmoid": MLP(*deep.sizes, activation="tanh").forward,
+    },
+)
 print(exercise_3_2)
 
 # %% [markdown]
 # ### Exercise 3.3: a deeper backward pass
 #
 # The same network, backward: from the outputs to the inputs, one layer after the other. `deep.trace(theta, X)` has the
-# `inputs` $a_0, a_1, a_2$ of the layers and their `weights`; the derivative of the sigmoid is $a (1 - a)$. The check
-# differentiates the sum of all outputs, so there $G$ is all ones.
+# `inputs` $a_0, a_1, a_2$ of the layers and their `weights`; the derivative of the sigmoid is $a (1 - a)$.
 
 
 # %% tags=["exercise"]
@@ -389,38 +560,127 @@ def my_backward(theta, X, G):
     return ...
 
 
-exercise_3_3 = check_gradient(lambda t: deep.forward(t, X).sum(), lambda t: my_backward(t, X, ones), theta_deep)
+def some_derivative(rng):
+    """Return parameters of `deep`, five inputs, and a G (5, 1)."""
+    return rng.normal(size=deep.n_params), rng.normal(size=(5, 2)), rng.normal(size=(5, 1))
+
+
+def parts_of(theta, X, G):
+    """Return the derivative in the parts of theta: W_1, b_1, W_2, ..., each flat."""
+    return [part.ravel() for layer in deep.layers(deep.backward(theta, X, G)) for part in layer]
+
+
+def without_slopes(theta, X, G):
+    """Return what comes out if the activation's derivative is left away."""
+    return replace(deep.trace(theta, X), act=ACTIVATIONS["identity"]).backward(G)
+
+
+exercise_3_3 = check_function(
+    "derivative",
+    my_backward,
+    deep.backward,
+    draw=some_derivative,
+    mistakes={
+        "the activation's slope is missing": without_slopes,
+        "the last layer first": lambda theta, X, G: np.concatenate(
+            [part for l in (4, 2, 0) for part in parts_of(theta, X, G)[l : l + 2]]
+        ),
+        "a mean over the samples in place of the sum": lambda theta, X, G: deep.backward(theta, X, G) / len(X),
+    },
+)
 print(exercise_3_3)
 
 # %% [markdown]
 # ### Exercise 3.4: find the bug
 #
-# `suspicious` is meant to be the gradient of `loss` for the first network of this tutorial. It runs, its shape is
-# right, and it is wrong. Let `print(check_gradient(loss, suspicious, theta))` tell you where, then write `repaired`.
+# `suspicious` is meant to be the gradient of `nll_soft`. It runs, its shape is right, and it is wrong. Let
+# `print(check_gradient(nll_soft, suspicious, theta))` tell you where, then write `repaired`. The check here asks finite
+# differences, at other parameters, and agrees to five digits.
 
 
 # %% tags=["exercise"]
 def repaired(t):
-    """Return the gradient of `loss`, (17,)."""
+    """Return the gradient of `nll_soft`, (17,)."""
     return ...
 
 
-exercise_3_4 = check_gradient(loss, repaired, theta)
+def by_differences(t, h=1e-5):
+    """Return the gradient by central differences."""
+    return np.array([(nll_soft(t + h * e) - nll_soft(t - h * e)) / (2 * h) for e in np.eye(len(t))])
+
+
+exercise_3_4 = check_function(
+    "gradient",
+    repaired,
+    by_differences,
+    draw=lambda rng: rng.normal(size=soft.n_params),
+    rtol=1e-5,
+    mistakes={
+        "nothing is repaired": suspicious,
+        "no slope at all": lambda t: replace(soft.trace(t, X), act=ACTIVATIONS["identity"]).backward(
+            soft.forward(t, X) - y
+        ),
+        "the slope of tanh": lambda t: replace(soft.trace(t, X), act=ACTIVATIONS["tanh"]).backward(
+            soft.forward(t, X) - y
+        ),
+    },
+)
 print(exercise_3_4)
 
 # %% [markdown]
 # ### Exercise 3.5: forwards, for once
 #
 # If the parameters move in a direction $v$, how fast do the outputs move? That is $J_n v$, and it needs no Jacobian:
-# push the motion through the network together with the values. With $\dot{W}_l, \dot{b}_l$ the parts of $v$, the
-# motion of $z_l$ is $\dot{z}_l = \dot{W}_l a_{l-1} + W_l \dot{a}_{l-1} + \dot{b}_l$, and
+# push the motion through the first network of this tutorial together with the values. With $\dot{W}_l, \dot{b}_l$ the
+# parts of $v$, the motion of $z_l$ is $\dot{z}_l = \dot{W}_l a_{l-1} + W_l \dot{a}_{l-1} + \dot{b}_l$, and
 # $\dot{a}_l = \tanh'(z_l) \cdot \dot{z}_l$.
 
-# %% tags=["exercise"]
-v = np.random.default_rng(2).normal(size=P)
-(W_1, b_1), (W_2, b_2) = network.layers(theta)
-(W_1_dot, b_1_dot), (W_2_dot, b_2_dot) = network.layers(v)
-motion = ...  # (N, C)
 
-exercise_3_5 = check_equal("motion of the outputs", motion, network.jacobian(theta, X) @ v)
+# %% tags=["exercise"]
+def motion(theta, X, v):
+    """Return how fast the outputs of `network` move when theta moves by v (P,), (N, C)."""
+    return ...
+
+
+def some_motion(rng):
+    """Return parameters, some inputs, and a direction (P,)."""
+    return rng.normal(size=P), rng.normal(size=(rng.integers(2, 6), 2)), rng.normal(size=P)
+
+
+def only(*kept):
+    """Return 1 for the parameters that are kept of W_1 (0), b_1 (1), W_2 (2), b_2 (3), and 0 for the others."""
+    return np.repeat([float(k in kept) for k in range(4)], [6, 3, 6, 2])
+
+
+exercise_3_5 = check_function(
+    "motion of the outputs",
+    motion,
+    lambda theta, X, v: network.jacobian(theta, X) @ v,
+    draw=some_motion,
+    rtol=1e-6,
+    mistakes={
+        "the hidden units do not move": lambda theta, X, v: network.jacobian(theta, X) @ (v * only(2, 3)),
+        "W_2 does not move": lambda theta, X, v: network.jacobian(theta, X) @ (v * only(0, 1, 3)),
+        "the biases do not move": lambda theta, X, v: network.jacobian(theta, X) @ (v * only(0, 2)),
+    },
+)
 print(exercise_3_5)
+
+# %% [markdown]
+# ### Derive 3.6: back-propagation, with all its indices (4 marks)
+#
+# A layer $l < L$ has $z_{l,j}$, and the next one $z_{l+1,k} = \sum_j W_{l+1,kj}\, \mathrm{act}(z_{l,j}) + b_{l+1,k}$.
+# With $\delta_{l,j}$ for the derivative of a number in $z_{l,j}$, one sample at a time, derive
+# $\delta_l = (\delta_{l+1} W_{l+1}) \cdot \mathrm{act}'(z_l)$ and, for all samples, the matrix of derivatives in $W_l$.
+
+# %% [markdown]
+# *Your answer:*
+
+# %% [markdown]
+# ### Explain 3.7: training by differences (3 marks)
+#
+# A friend trains a network of a thousand parameters by gradients from forward differences with $h = 10^{-12}$: "no
+# formulas, no bugs". What do you say of the time, of the digits, and of what differences are good for?
+
+# %% [markdown]
+# *Your answer:*

@@ -48,8 +48,9 @@ SYMBOLS = "| symbol | shape | meaning | module |\n|---|---|---|---|\n"  # of all
 NEEDED = {"site": ["sphinx", "myst_nb", "furo"], "lite": ["jupyterlite_core"]}  # by the extra of the same name
 TIMEOUT = 300  # seconds that a cell may take
 LARGEST = 300_000  # bytes of a notebook with its pictures
-COLOURS = 128
+COLOURS = 256
 PROCESSES = 2
+LANDING = "method.png"  # the first picture of tutorial 1, with which the course's page opens
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -159,16 +160,28 @@ def refuse(place: str, outputs: list[NotebookNode]) -> None:
 
 
 def smaller(png: str) -> str:
-    """Return a picture with its colours reduced to a palette, which takes a quarter of the bytes."""
+    """Return a picture with its colours reduced to a palette, which takes a third of the bytes.
+
+    The palette covers the colours that there are: one that takes the frequent ones loses those of small markers.
+    """
     picture = Image.open(BytesIO(base64.b64decode(png))).convert("RGB")
     reduced = BytesIO()
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(reduced, "PNG", optimize=True)
+    palette = {"method": Image.Quantize.MAXCOVERAGE, "kmeans": 1, "dither": Image.Dither.NONE}
+    picture.quantize(COLOURS, **palette).save(reduced, "PNG", optimize=True)
     return base64.b64encode(reduced.getvalue()).decode()
 
 
 def text(output: NotebookNode) -> str:
     """Return what an output says in words."""
     return output.text if output.output_type == "stream" else output.data.get("text/plain", "")
+
+
+def first_picture(notebook: NotebookNode) -> bytes:
+    """Return the first picture of an executed notebook, a PNG."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return base64.b64decode(
+        next(output.data["image/png"] for output in outputs if "image/png" in output.get("data", {}))
+    )
 
 
 def differences(built: NotebookNode, written: NotebookNode) -> Iterator[str]:
@@ -201,6 +214,8 @@ def work(script: Path, check: bool) -> str:
             return f"{path.name} is not what {script.name} gives now: {', '.join(differing)}"
     else:
         nbformat.write(notebook, path)
+        if script.parent == HERE and script.name.startswith("01_"):
+            (HERE / LANDING).write_bytes(first_picture(notebook))
     size = path.stat().st_size
     return f"{path.name} has {size} bytes, more than {LARGEST}" if size > LARGEST else ""
 
@@ -223,7 +238,7 @@ def site(target: Path) -> int:
     """Build the site from the notebooks as they were executed, the pages beside them and the docstrings."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder)
-        for pattern in ["*.md", "[0-9][0-9]_*.ipynb", "conf.py", "course.css"]:
+        for pattern in ["*.md", "[0-9][0-9]_*.ipynb", "conf.py", "course.css", LANDING]:
             for path in HERE.glob(pattern):
                 shutil.copy(path, source)
         for path in scripts(HERE, []):

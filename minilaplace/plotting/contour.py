@@ -23,6 +23,7 @@ from .style import CLASS_STYLES, panel, style_of
 
 LEVELS = np.linspace(0, 1, 21)
 LABELLED = [0.25, 0.5, 0.75]
+A_ROW = 7  # the classes in a row of a legend below two panels
 MARKER = 20.0  # the area of a sample's marker in points^2, if the view is as wide as the data
 CLOSE = {"handlelength": 1.0, "handletextpad": 0.4, "columnspacing": 1.2}  # a legend of several rows, in font sizes
 
@@ -95,7 +96,7 @@ def plot_contour(
     on.grid(visible=False)
     filled = fill_contours(on, x1, x2, p)
     lines = on.contour(x1, x2, p, levels=LABELLED, colors="white", linewidths=0.8)
-    on.clabel(lines, fmt="%.2f", fontsize=0.7 * plt.rcParams["font.size"])
+    on.clabel(lines, fmt="%.2f", fontsize=0.8 * plt.rcParams["font.size"])
     _draw_data(on, X, y, n_classes)
     on.set(aspect="equal", xlabel="$x_1$", ylabel="$x_2$", title=title)
     if colorbar:
@@ -118,9 +119,9 @@ def plot_plugin_and_laplace(
     """Draw the plugin's panel beside Laplace's with one colour scale, as in the post's Figures 1-3; return the figure.
 
     The parameters are those of `plot_contour`, but `ax` holds two panels. By default they are those of a new figure,
-    which `figure.savefig` writes, and which pyplot does not show.
+    which has one legend for both, which `figure.savefig` writes, and which pyplot does not show.
     """
-    panels: Any = Figure(figsize=(10, 4.8), layout="constrained").subplots(1, 2) if ax is None else ax
+    panels: Any = Figure(figsize=(8.6, 4.4), layout="constrained").subplots(1, 2) if ax is None else ax
     if np.shape(panels) != (2,):
         raise ValueError(refusal("ax", "two panels", f"shape {np.shape(panels)}"))
     figure: Figure = panels[0].figure
@@ -132,7 +133,7 @@ def plot_plugin_and_laplace(
     if title is not None:
         figure.suptitle(title)
     if ax is None:
-        _make_room(panels[0], max(2, la.model.network.n_outputs))
+        _share_legend(panels)
     return figure
 
 
@@ -165,6 +166,19 @@ def scatter_class(ax: Axes, c: int, points: Array, size: float) -> PathCollectio
     """Draw the samples (M, 2) of class c in its colour and with its marker, each of size points^2."""
     (colour, marker), (x1, x2) = style_of(c, CLASS_STYLES), points.T
     return ax.scatter(x1, x2, s=size, c=colour, marker=marker, edgecolors="black", linewidths=0.5, label=f"y = {c}")
+
+
+def _share_legend(panels: Sequence[Axes]) -> None:
+    """Replace the legends of two panels, which are the same, by one below both."""
+    legends: list[Any] = [each.get_legend() for each in panels]
+    handles, labels = panels[0].get_legend_handles_labels()
+    rows = -(-len(labels) // A_ROW)
+    panels[0].figure.legend(
+        handles, labels, loc="outside lower center", ncols=-(-len(labels) // rows), frameon=False,
+        markerscale=legends[0].markerscale,
+    )  # fmt: skip
+    for legend in legends:
+        legend.remove()
 
 
 def _make_room(ax: Axes, n_classes: int) -> None:
