@@ -9,8 +9,9 @@
     python tutorials/build.py glossary            the symbols of all modules, from their docstrings into the glossary
     python tutorials/build.py lite                the notebooks to run in a browser, in build/site/lite
 
-The scripts `NN_title.py`, and those in `gallery/`, are the source of truth. A notebook holds nothing of the machine or the day: the same cells
-and the same printed text everywhere, and the same pictures where matplotlib and FreeType are the same.
+The scripts `NN_title.py`, and those in `gallery/`, are the source of truth. A notebook holds nothing of the machine or
+the day: the same cells and the same printed text everywhere, and the same pictures where matplotlib and FreeType are
+the same.
 """
 
 import argparse
@@ -115,7 +116,7 @@ def read(script: Path) -> NotebookNode:
     cells = [
         nbformat.from_dict(
             {"id": f"cell-{position:03}", "cell_type": cell.cell_type, "source": cell.source}
-            | {"metadata": {"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {}}
+            | {"metadata": {key: cell.metadata[key] for key in ("tags", "mystnb") if key in cell.metadata}}
             | ({"execution_count": None, "outputs": []} if cell.cell_type == "code" else {})
         )
         for position, cell in enumerate(source.cells, 1)

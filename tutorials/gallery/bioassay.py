@@ -50,7 +50,7 @@ exact = exact_posterior(model, X, y, sample_weight=counts)
 positive = ndtr(slope / slope_error)
 print(f"mode ({intercept:.3f}, {slope:.3f}), standard errors {intercept_error:.3f}, {slope_error:.3f}")
 
-# %%
+# %% mystnb={"image": {"alt": "The posterior leans to steep slopes; Laplace's ellipse reaches below 0"}}
 a, b = np.meshgrid(np.linspace(-3, 6, 121), np.linspace(-10, 40, 121))  # intercept and slope
 z = b[..., None] * X[:, 0] + a[..., None]
 log_density = np.sum(counts * (y * z - np.logaddexp(0, z)), axis=-1)
@@ -59,6 +59,7 @@ log_gaussian = -0.5 * np.einsum("...p,pq,...q->...", off, la.posterior.precision
 fig, panels = plt.subplots(1, 2, figsize=(8, 3.8), sharex=True, sharey=True)
 for ax, title, log_p in [(panels[0], "the posterior", log_density), (panels[1], "Laplace", log_gaussian)]:
     ax.contour(a, b, np.exp(log_p - log_p.max()), levels=[0.05, 0.25, 0.5, 0.75, 0.95], cmap="viridis")
+    ax.axhline(0, color="gray", linewidth=0.8)
     ax.plot(intercept, slope, "o", color="black", label="mode")
     ax.set(title=title, xlabel="intercept")
 panels[0].plot(exact.mean[1], exact.mean[0], "D", color="C1", label="mean")

@@ -20,8 +20,8 @@
 #
 # Their figure 1 is a linear regression of 1,000 points, $y = 2 + 2x$ plus noise, on inputs with a long tail. Over the
 # plane of slope and intercept, gradients preconditioned by the GGN all point at the optimum. Those of the empirical
-# Fisher do near it, and swirl elsewhere: at (4.5, 2) the two are more than a right angle apart. Gradients have been
-# scaled to one length in the picture.
+# Fisher hardly change the slope: in most of the plane they point up or down, and not at the optimum. At (4.5, 2) the
+# two are more than a right angle apart. All steps have been scaled to one length in the picture.
 #
 # Source: Kunstner, Hennig and Balles (2019), *Limitations of the empirical Fisher approximation for natural gradient
 # descent*, NeurIPS, [arXiv:1905.12558](https://arxiv.org/abs/1905.12558), figure 1. What the figure shows has no
@@ -66,15 +66,16 @@ print(
 )
 print(f"cosine of the two steps at slope 4.5, intercept 2: {cosine:.2f}")
 
-# %%
+# %% mystnb={"image": {"alt": "GGN steps point at the optimum, empirical Fisher steps up or down"}}
 slopes, intercepts = np.meshgrid(np.linspace(-1, 5, 13), np.linspace(-1, 5, 13))
 grid = np.column_stack([slopes.ravel(), intercepts.ravel()])
-loss = np.array([model.loss(theta, X, y) for theta in grid]).reshape(slopes.shape)
+fine = np.linspace(-1, 5, 61)
+loss = np.array([[model.loss(np.array([w, b]), X, y) for w in fine] for b in fine])
 fig, panels = plt.subplots(1, 2, figsize=(8, 4), sharex=True, sharey=True)
 for ax, curvature, title in [(panels[0], ggn, "GGN"), (panels[1], empirical_fisher, "empirical Fisher")]:
     arrows = np.array([step(curvature, theta) for theta in grid])
     arrows /= np.linalg.norm(arrows, axis=1, keepdims=True)
-    ax.contour(slopes, intercepts, np.log(loss), levels=8, colors="gray", linewidths=0.6)
+    ax.contour(fine, fine, np.log(loss), levels=8, colors="gray", linewidths=0.6)
     ax.quiver(*grid.T, *arrows.T, angles="xy", color="C0", width=0.005)
     ax.plot(*optimum, "*", color="C1", markersize=14)
     ax.set(title=title, xlabel="slope", aspect="equal")

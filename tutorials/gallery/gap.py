@@ -23,8 +23,9 @@
 # Here is a problem of their kind: two inputs, 50 ReLU units, weights with a prior standard deviation of 4 over the root
 # of the number of inputs, noise .1, and ten points in each cluster. Four chains from draws of the prior agree on the
 # function, with R-hat up to 1.02. Their standard deviation is 1.1 in the middle and .04 at the clusters; that of
-# linearised Laplace, a Gaussian with all covariances around one mode, is .9 there. It is wider than the truth at the
-# sides of the gap, and beyond the clusters. A hundred random factorised Gaussians keep the bound.
+# linearised Laplace, a Gaussian with all covariances around one mode, is .9 there. It jumps at the edges of the
+# clusters, where hidden units of that one mode switch on or off, and just inside them it is far wider than the truth. A
+# hundred random factorised Gaussians keep the bound.
 #
 # Source: Foong, Burt, Li and Turner (2020), *On the expressiveness of approximate inference in Bayesian neural
 # networks*, NeurIPS, [arXiv:1909.00719](https://arxiv.org/abs/1909.00719), theorem 1 and figure 1; Foong, Li,
@@ -76,7 +77,7 @@ for name, deviation in [("HMC", truth), ("Laplace", laplace)]:
     print(f"{name:8}: in the middle {deviation[middle]:.2f}, at the clusters {deviation[[left, right]].round(2)}")
 print(f"R-hat {r_hat:.2f}; factorised Gaussians, variance in the middle over the sum: at most {max(ratios):.2f}")
 
-# %%
+# %% mystnb={"image": {"alt": "HMC and Laplace: bands that are narrow at two clusters and wide between"}}
 fig, panels = plt.subplots(1, 2, figsize=(8, 3.6), sharex=True, sharey=True)
 for ax, title, mean, deviation in [
     (panels[0], "Hamiltonian Monte Carlo", f.mean(axis=(0, 1)), truth),

@@ -52,7 +52,7 @@ la = Laplace(model, fit_map(model, L, y, theta0=np.zeros(N + 1))).fit(L, y)
 p = la.predict(L, "quadrature")
 print(f"log evidence {la.log_marginal_likelihood():.5f}")
 
-# %%
+# %% mystnb={"image": {"alt": "P(y = 1) is a smooth step at 2.5 that returns to one half away from the data"}}
 line = np.linspace(-2, 7, 181)[:, None]
 rows = solve_triangular(L, kernel(x, line), lower=True).T  # (M, N): at the training points, these are the rows of L
 fig, ax = plt.subplots()
@@ -60,7 +60,7 @@ ax.plot(line, la.predict(rows, "quadrature"), label="Laplace")
 ax.plot(x, y, ".", color="black", label="training data")
 ax.axhline(0.5, color="gray", linewidth=0.8)
 ax.set(xlabel="x", ylabel="P(y = 1)")
-ax.legend(loc="center left")
+ax.legend(loc="lower right")
 plt.show()
 
 # %%

@@ -50,7 +50,7 @@ print(f"noise {sigma:.4f}, by laplace-torch {recorded['sigma_noise']:.4f}")
 print(f"prior precision {delta:.4f}, by laplace-torch {recorded['prior_precision']:.4f}")
 print(f"log evidence {evidence:.3f}, by laplace-torch {recorded['log_marginal_likelihood']:.3f}")
 
-# %%
+# %% mystnb={"image": {"alt": "The band is narrow along the sine's data and opens wide on both sides"}}
 line = np.linspace(-5, 13, 361)[:, None]
 prediction = la.predict(line)
 mean, two = prediction.mean[:, 0], 2 * prediction.std[:, 0]
