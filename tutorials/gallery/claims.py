@@ -25,7 +25,7 @@ class Claim:
     but
         What holds in its place, for a claim that does not hold.
     recalled
-        Whether the published figure is quoted from memory, as no public copy of the source was found to read it in.
+        Whether the published figure is quoted from memory, as it could not be read again in its source.
     """
 
     result: str

