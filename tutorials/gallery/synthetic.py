@@ -64,7 +64,7 @@ one, zero = mixture([(-0.3, 0.7), (0.4, 0.7)]), mixture([(-0.7, 0.3), (0.3, 0.3)
 print(f"the prior precision that the evidence prefers: {model.prior_precision:.3f}")
 
 # %% mystnb={"image": {"alt": "A straight and a curved boundary between two classes of two clusters"}}
-fig, panels = plt.subplots(1, 2, figsize=(9, 4.2), sharex=True, sharey=True)
+fig, panels = plt.subplots(1, 2, figsize=(9, 3.6), sharex=True, sharey=True)
 for ax, fitted, title in [(panels[0], straight, "logistic regression"), (panels[1], la, "network, 2-6-1")]:
     plot_contour(fitted, X, y, ax=ax, title=title, colorbar=fitted is la)
 plt.show()
