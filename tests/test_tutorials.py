@@ -276,6 +276,47 @@ def test_the_courses_page_opens_with_the_first_picture_of_tutorial_1():
     assert "](method.png)" in (FOLDER / "index.md").read_text(encoding="utf-8")
 
 
+CITED = re.compile(  # Higham (2002); Foong et al., 2019; Lu, Ie and Sha (2020)
+    r"((?:[A-Z][\w-]+, )*[A-Z][\w-]+ and [A-Z][\w-]+|[A-Z][\w-]+)(?: et al\.)?,? \(?((?:19|20)\d\d[a-c]?)\b"
+)
+
+
+@cache
+def references():
+    """Return the entries of the bibliography by their first author and year, (surname, year): surnames."""
+    page = (FOLDER / "references.md").read_text(encoding="utf-8")
+    found = {}
+    for entry in re.findall(r"^- (.+?\((?:19|20)\d\d[a-c]?\))\.", page, flags=re.MULTILINE | re.DOTALL):
+        authors, year = " ".join(entry.split()).rsplit(" (", 1)
+        surnames = re.findall(r"([A-Z][\w-]+), (?:[A-Z]\.[ ,-]?)+", authors + ",")
+        found[surnames[0], year.rstrip(")")] = surnames
+    return found
+
+
+def citations(path):
+    """Return what a tutorial cites: the surnames that it names, the first one first, and the year."""
+    prose = " ".join(" ".join(cell.source.split()) for cell in cells_of(path) if cell.cell_type == "markdown")
+    return [(re.split(r", | and ", names), year) for names, year in CITED.findall(prose)]
+
+
+@every_tutorial
+def test_its_citations_are_in_the_references(path):
+    for names, year in citations(path):
+        assert (names[0], year) in references(), (names, year)
+        assert set(names) <= set(references()[names[0], year])
+
+
+def test_every_reference_is_cited_and_they_are_in_order_with_links():
+    page = (FOLDER / "references.md").read_text(encoding="utf-8")
+    entries = re.findall(r"^- .+?(?=^- |\Z)", page, flags=re.MULTILINE | re.DOTALL)
+    assert len(entries) == len(references())
+    assert all("](https://" in entry for entry in entries)
+    assert entries[1:] == sorted(entries[1:], key=str.lower)
+    assert "*Truly effortless Bayesian Deep Learning in Julia.*" in " ".join(entries[0].split())
+    cited = {(names[0], year) for path in PATHS for names, year in citations(path)}
+    assert set(references()) - cited == set()
+
+
 def test_every_notebook_has_its_script():
     assert {path.stem for path in FOLDER.glob("*.ipynb")} == {path.stem for path in PATHS}
 

@@ -433,7 +433,7 @@ assert abs(log_loss(y_test, chosen_laplace) - log_loss(y_test, chosen_plugin)) <
 # - The published figures rest on two priors, another data set than the listing's, the empirical Fisher of the last
 #   layer in place of the Hessian, and a training that stops short of a mode.
 #
-# *Read on*: the post itself (Altmeyer, 2022); Daxberger et al. (2021), section 2, for the method and its variants;
+# *Read on*: the post itself (Altmeyer, 2022); Daxberger et al. (2021a), section 2, for the method and its variants;
 # Bishop (2006), sections 4.4 and 4.5, for Laplace's approximation and logistic regression. The
 # [references](references.md) have the addresses.
 #

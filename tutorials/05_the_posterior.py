@@ -598,7 +598,7 @@ plt.show()
 # - Importance weights tell whether the posterior is a Gaussian: $\hat k$ above 0.7 says that it is not.
 #
 # *Read on* (entries in the [references](references.md)): Higham (2002), chapter 10 on the Cholesky factor and chapter
-# 14 on why one does not invert; Immer, Korzepa and Bauer (2021), section 3, on the linearised network to which the GGN
+# 14 on why one does not invert; Immer, Korzepa and Bauer (2021b), section 3, on the linearised network to which the GGN
 # belongs; Vehtari et al. (2024) on $\hat k$ and what it does not see.
 #
 # ## Exercises

@@ -156,7 +156,7 @@ assert abs(by_scipy - quadrature(Bernoulli(), wide)[0]) < 1e-9
 #
 # $$p(y = 1 \mid x) \approx \sigma(\kappa m), \qquad \kappa = \frac{1}{\sqrt{1 + \frac{\pi}{8} V}}$$
 #
-# It shrinks the logit by a factor $\kappa$ below 1, the more so the more uncertain the logit is (MacKay, 1992).
+# It shrinks the logit by a factor $\kappa$ below 1, the more so the more uncertain the logit is (MacKay, 1992c).
 # ($\Phi^{-1}$ is called the probit function, hence the name.) It is the default for one logit here and for all classes
 # in the post. In `one_page.py` the function `probit` ends with it: `return sigmoid(f / np.sqrt(1 + np.pi / 8 * v))`.
 
@@ -287,7 +287,7 @@ assert round(truth, 2) == 0.92
 # *linearised* network (tutorial 4). In that model wide steps in many directions of $\theta$ change the outputs little
 # at the data. In the true network the same wide steps break the fit (tutorial 5 shows it): its outputs there are far
 # from what the linear model says. The Gaussian and the linearised network belong together. Predicting through the
-# network with it is a known way to underfit (Immer, Korzepa and Bauer, 2021), and the reason why links here start from
+# network with it is a known way to underfit (Immer, Korzepa and Bauer, 2021b), and the reason why links here start from
 # $m$ and $V$.
 #
 # ## Several classes

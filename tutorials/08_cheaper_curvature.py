@@ -476,7 +476,7 @@ for shares in recovered.values():
 # - If $N C < P$, function space is free of loss and cheaper.
 #
 # *Read on* (entries in the [references](references.md)): Martens and Grosse (2015), section 3, for the Kronecker
-# factors with all their assumptions, and Ritter, Botev and Barber (2018) for a Laplace approximation that is made of
+# factors with all their assumptions, and Ritter, Botev and Barber (2018a) for a Laplace approximation that is made of
 # them; Daxberger et al. (2021a), section 2, for subsets and structures side by side; Rasmussen and Williams (2006),
 # sections 2.1 and 2.2, for the two views of one posterior, weights and functions.
 #

@@ -421,7 +421,7 @@ for structure, (p_torch, evidence_torch) in RECORDED.items():
 #
 # *Read on:* Bishop (2006), section 3.3.1, has a linear model to which samples come one by one. Kirkpatrick et al.
 # (2017) carry a diagonal over from task to task, which they call elastic weight consolidation, and Ritter, Botev and
-# Barber (2018) Kronecker factors. Daxberger et al. (2021), section 3, is about laplace-torch. All are in the
+# Barber (2018b) Kronecker factors. Daxberger et al. (2021a), section 3, is about laplace-torch. All are in the
 # [references](references.md).
 #
 # ## Exercises
