@@ -197,16 +197,18 @@ def test_from_fitted_costs_little_near_the_data_and_is_less_sure_far_away(solver
     assert np.mean(np.array(costs) <= 0.01) >= 0.8
     for name in problems.CLASSES:
         sure, surer = (judge.values(ROWS, "sure_far", name, method) for method in (taken, mlp))
-        assert all(sure[split] < surer[split] for split in surer)
+        assert all(sure[split] <= surer[split] for split in surer)  # of three digits, 1.00 may stay what it is
+        assert sum(sure.values()) < sum(surer.values())
 
 
+@pytest.mark.filterwarnings("ignore:Precision loss")  # of differences that are one number
 @pytest.mark.parametrize("metric", ["nll", "far_entropy"])
 @pytest.mark.parametrize("dataset", problems.PROBLEMS)
 def test_intervals_are_students_with_the_variance_of_overlapping_splits(dataset, metric):
-    a, b = (np.array(list(judge.values(ROWS, metric, dataset, m).values())) for m in ("Laplace, evidence", "MAP"))
+    a, b = (np.array(list(judge.values(ROWS, metric, dataset, m).values())) for m in ("Laplace (evidence)", "MAP"))
     sign = 1 if metric == "far_entropy" else -1
     low, high = ttest_rel(sign * a, sign * b).confidence_interval(0.95)
-    found = judge.gain(ROWS, metric, dataset, "Laplace, evidence", "MAP")
+    found = judge.gain(ROWS, metric, dataset, "Laplace (evidence)", "MAP")
     wider = 1.0 if dataset in problems.DRAWN else np.sqrt(1 + 6 / 3)  # (1/6 + 1/3) / (1/6)
     assert found.mean == pytest.approx((low + high) / 2, abs=1e-12)
     assert found.half == pytest.approx(wider * (high - low) / 2, rel=1e-9, abs=1e-12)
@@ -216,7 +218,7 @@ def test_intervals_are_students_with_the_variance_of_overlapping_splits(dataset,
 def test_a_tally_counts_every_data_set_once_and_turns_around():
     for metric in ("nll", "far_entropy"):
         one, other = (
-            judge.tally(ROWS, metric, *pair) for pair in [("Laplace, budget", "MAP"), ("MAP", "Laplace, budget")]
+            judge.tally(ROWS, metric, *pair) for pair in [("Laplace (budget)", "MAP"), ("MAP", "Laplace (budget)")]
         )
         assert sum(one) == len(problems.PROBLEMS)
         assert one == other[::-1]

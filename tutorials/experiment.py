@@ -188,8 +188,12 @@ def run_all(jobs: Sequence[Job], kept: Path | None) -> list[Row]:
 
 
 def as_text(row: Row) -> dict[str, str]:
-    """Return the words and numbers of a row as they are written, three digits of each."""
-    return {name: f"{x:.3g}".replace("0.", ".", x < 1) if isinstance(x, float) else str(x) for name, x in row.items()}
+    """Return the words and numbers of a row as they are written: three digits of each, five of R-hat, near 1."""
+    digits = {name: 5 if name == "r_hat" else 3 for name in row}
+    return {
+        name: f"{x:.{digits[name]}g}".replace("0.", ".", x < 1) if isinstance(x, float) else str(x)
+        for name, x in row.items()
+    }
 
 
 def add(rows: Iterable[Row], path: Path) -> None:
