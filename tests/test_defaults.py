@@ -1,6 +1,5 @@
 """What the estimators do without being told: the regressor's noise and error bars, units, the classifier's doubt."""
 
-import time
 import warnings
 
 import numpy as np
@@ -17,7 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from minilaplace import Laplace
-from minilaplace.model import WeightedData
+from minilaplace.model import BayesianModel, WeightedData
 from minilaplace.sklearn import LaplaceClassifier, LaplaceRegressor
 from minilaplace.sklearn.mlp import training_loss
 
@@ -77,17 +76,35 @@ def row(name, seed):
     return ratio, *(density(y_new, *each, unit) for each in (ours, of_process, one_start))
 
 
+@pytest.fixture
+def gradients(monkeypatch):
+    """Return a list that has one entry more after each evaluation of a loss and its gradient: work, on any machine."""
+    counted, evaluate = [], BayesianModel.loss_and_gradient
+
+    def counting(*arguments, **options):
+        counted.append(1)
+        return evaluate(*arguments, **options)
+
+    monkeypatch.setattr(BayesianModel, "loss_and_gradient", counting)
+    return counted
+
+
 # --- the regressor
 
 
-@pytest.mark.parametrize(("name", "seed"), [*((name, 0) for name in PROBLEMS), ("few points", 2)])
-def test_the_regressors_default_finds_the_noise_and_predicts_as_well_as_a_gaussian_process(name, seed):
-    # Over six seeds, noise of .86 to 1.12 of the truth where there are 80 points, and densities within .08 of the
-    # better of the two; of 20 points .61 to 1.09, and densities within .13, of which seed 2 is the worst.
-    ratio, ours, *others = row(name, seed)
-    if name != "few points":
-        assert np.all(np.abs(ratio - 1) < 0.2)
-    assert ours < min(others) + (0.15 if name == "few points" else 0.1)
+@pytest.mark.parametrize("name", [name for name in PROBLEMS if name != "few points"])
+def test_the_regressors_default_finds_the_noise_and_predicts_as_well_as_a_gaussian_process(name):
+    # Over six seeds, noise of .86 to 1.12 of the truth, and densities within .08 of the better of the two.
+    ratio, ours, *others = row(name, 0)
+    assert np.all(np.abs(ratio - 1) < 0.2)
+    assert ours < min(others) + 0.1
+
+
+def test_few_points_are_predicted_nearly_as_well_as_by_a_gaussian_process():
+    # Twenty points tell little of the noise, found at .61 to 1.09 of the truth. One seed differs from the next.
+    behind = [ours - min(others) for _, ours, *others in (row("few points", seed) for seed in range(6))]
+    assert np.mean(behind) < 0.1  # .07
+    assert np.max(behind) < 0.15  # .13
 
 
 @pytest.mark.parametrize("y", [0, slice(None)], ids=["one", "many"])
@@ -175,18 +192,17 @@ def test_targets_that_are_one_number_are_predicted(size):
     assert np.isfinite(std).all()
 
 
-def test_raw_targets_of_diabetes_take_seconds_and_are_predicted_as_well_as_by_an_mlp():
+def test_raw_targets_of_diabetes_take_little_work_and_are_predicted_as_well_as_by_an_mlp(gradients):
     X, y = load_diabetes(return_X_y=True)
-    errors, start = [], time.process_time()
+    errors = []
     for seed in range(3):
         X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=seed)
         pipeline = make_pipeline(StandardScaler(), LaplaceRegressor(random_state=0)).fit(X_train, y_train)
         mean, std = pipeline.predict(X_test, return_std=True)
         errors.append(np.sqrt(np.mean((y_test - mean) ** 2)))
         assert 0.7 < np.sqrt(np.mean(((y_test - mean) / std) ** 2)) < 1.3
-    taken = (time.process_time() - start) / 3
     assert np.mean(errors) < 59  # over six splits 56.7, and 56.0 of scikit-learn's MLP, of a standard deviation of 77
-    assert taken < 20  # half a second here, 87 s with raw targets; CPU time, which a busy machine does not change much
+    assert len(gradients) / 3 < 4000  # 2,000 here; targets that are not standardised take more than 10,000
 
 
 # --- the scales of the inputs
@@ -201,6 +217,9 @@ SPENT = AGE + INCOME / 1e3 + np.random.default_rng(2).normal(0, 5, size=500)
     pytest.param(PEOPLE, id="apart"),
     pytest.param(np.column_stack([AGE, 5e3 + 0.1 * AGE]), id="far from zero"),
     pytest.param(1e4 * np.column_stack([AGE, AGE**2]), id="all large"),
+    pytest.param(2000 + AGE[:, None] / 2, id="years"),
+    pytest.param(1e-3 * (AGE[:, None] - 50), id="all small"),
+    pytest.param(3 * AGE[:, None], id="wide"),
 ])  # fmt: skip
 @pytest.mark.parametrize(("kind", "y"), [(LaplaceClassifier, YOUNG_OR_POOR), (LaplaceRegressor, SPENT)])
 def test_columns_of_unlike_scales_are_named_before_the_work(kind, y, X, monkeypatch):
@@ -235,10 +254,9 @@ def test_normalize_x_is_a_scaler_before_the_estimator(kind, y):
         )
 
 
-def test_income_and_age_do_not_take_minutes_with_the_cure():
-    start = time.process_time()
+def test_income_and_age_take_little_work_with_the_cure(gradients):
     classifier = LaplaceClassifier(normalize_X=True, random_state=0).fit(PEOPLE, YOUNG_OR_POOR)
-    assert time.process_time() - start < 30  # 1 s here, 132 s without
+    assert len(gradients) < 1000
     assert classifier.score(PEOPLE, YOUNG_OR_POOR) > 0.95
 
 
@@ -346,7 +364,7 @@ def test_point_predictions_stay_where_the_docstring_says_so(y):
 
 @pytest.mark.parametrize(("kind", "said"), [
     (LaplaceClassifier, ["Iteration 1, loss = ", "Trial 1, prior_precision = 1e+08"]),
-    (LaplaceRegressor, ["Iteration 1, loss = ", "Round 1, prior_precision = 1, sigma_noise = 0.3"]),
+    (LaplaceRegressor, ["Iteration 1, loss = ", "Round 1, prior_precision = 1, sigma_noise = 0.15"]),
 ])  # fmt: skip
 def test_verbose_prints_each_step_and_nothing_else_is_printed(kind, said, capsys):
     X, y = make_moons(40, noise=0.3, random_state=0)

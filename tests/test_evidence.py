@@ -125,17 +125,6 @@ def test_a_layers_weights_and_biases_share_a_prior(subset, layers):
         assert np.ndim(la.model.prior_precision) == (0 if (prior_structure, subset) == ("scalar", "all") else 1)
 
 
-def test_a_prior_with_correlations_is_tuned_from_its_diagonal():
-    prior = np.eye(17) + np.diag(np.linspace(0, 1, 17)) + 0.1
-    tuned = []
-    for start in (prior, np.diag(prior)):
-        model, theta, X, y = random_problem("gaussian", (3,), "tanh", 2, n_samples=20, prior_precision=start)
-        la = Laplace(model, theta, subset_of_weights="last_layer").fit(X, y).optimize_prior_precision()
-        tuned.append(la.model.prior_precision)
-    np.testing.assert_array_equal(tuned[0], tuned[1])
-    np.testing.assert_array_equal(tuned[0][:9], np.diag(prior)[:9])
-
-
 def test_mackays_step_counts_what_the_data_has_determined_however_little():
     model, theta, X, y = random_problem("gaussian", (3,), "tanh", 1, n_samples=1, prior_precision=50.0)
     la = Laplace(model, theta).fit(X, y)
@@ -355,6 +344,37 @@ def test_a_budget_that_no_prior_keeps_is_said():
         model = tune_to_budget(score, np.array([0.1, 0.9]), 0.01)
     assert model.prior_precision == pytest.approx(1e8)
     assert tune_to_budget(score, np.array([0.6, 0.4]), 0.01).prior_precision == pytest.approx(1e-8)
+
+
+def test_a_budget_ends_at_a_prior_that_has_a_posterior():
+    # Rounding forbids priors below 1e-3, and one that the search between two of its grid would else end at.
+    model, forbidden = BayesianModel(MLP(1, 1), Bernoulli()), []
+
+    def predict(m):
+        if m.prior_precision < 1e-3 or (len(forbidden) < 9 and 1e-3 < m.prior_precision < 1.001e-3):
+            forbidden.append(m.prior_precision)
+            raise np.linalg.LinAlgError
+        return np.array([0.6, 0.4])
+
+    chosen = tune_to_budget(PriorScore(model, predict, np.array([1, 0])), np.array([0.6, 0.4]), 0.01).prior_precision
+    assert chosen not in forbidden
+    assert 1e-3 <= chosen < 1.1e-3
+
+
+@pytest.mark.parametrize("method", ["marglik", "mackay", "budget", "held_out"])
+def test_an_earlier_posterior_is_not_tuned_away(method):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(20, 2)), rng.integers(0, 2, size=20)
+    model = BayesianModel(MLP(2, 3, 1), Bernoulli())
+    earlier = Laplace(model, fit_map(model, X, y, rng=0)).fit(X, y).as_prior()
+    la = Laplace(earlier, fit_map(earlier, X, y, rng=0)).fit(X, y)
+    given = {"X": X, "y": y} if method in ("budget", "held_out") else {}
+    with pytest.raises(ValueError, match=r"^prior_precision: expected a number or \(P,\) to tune, .* \(13, 13\)$"):
+        la.optimize_prior_precision(method, **given)
+    assert la.model is earlier
+    assert la.under(1.0).model.prior_precision == 1.0
+    with pytest.raises(ValueError, match="prior_precision: expected a number"):
+        marglik_training(earlier, X, y, rng=0)
 
 
 def indefinite(structure):

@@ -97,15 +97,14 @@ def test_quadrature_is_that_of_each_logit_and_keeps_the_shape_of_one():
 def test_a_labels_entropy_is_its_own():
     model, theta, X, y = random_problem("labels", (4,), "tanh", 2, n_samples=20, prior_precision=2.0)
     la = Laplace(model, theta).fit(X, y)
-    p = expit(la.functional_samples(X, 200, rng=5))  # (S, N, C)
-    received = la.uncertainty(X, n_samples=200, rng=5)
+    p = expit(la.functional_samples(X, 4000, rng=5))  # (S, N, C)
+    received = la.uncertainty(X)
     for c in range(2):
         total, aleatoric, epistemic = entropies(np.stack([1 - p[:, :, c], p[:, :, c]], axis=-1))
-        assert_close(received.total[:, c], total)
-        assert_close(received.aleatoric[:, c], aleatoric)
-        assert_close(received.epistemic[:, c], epistemic)
-    entropy = stats.bernoulli(p.mean(axis=0)).entropy()
-    np.testing.assert_allclose(received.total, entropy, rtol=1e-12)
+        np.testing.assert_allclose(received.total[:, c], total, atol=0.02)  # 4,000 samples
+        np.testing.assert_allclose(received.aleatoric[:, c], aleatoric, atol=0.02)
+        np.testing.assert_allclose(received.epistemic[:, c], epistemic, atol=0.01)
+    np.testing.assert_allclose(received.total, stats.bernoulli(la.predict(X, "quadrature")).entropy(), rtol=1e-12)
     assert received.epistemic.min() > 0
 
 

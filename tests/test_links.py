@@ -3,6 +3,7 @@
 from itertools import product
 from pathlib import Path
 
+import mpmath
 import numpy as np
 import pytest
 from links import PRIORS, PROBLEMS, averages, measured
@@ -11,7 +12,8 @@ from problems import Known, random_problem
 from scipy.special import softmax
 
 from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian, HeteroscedasticGaussian, Laplace
-from minilaplace.predictive.links import LINKS, bridge, mean_field, plugin, probit, quadrature
+from minilaplace.predictive.links import LINKS, NARROW, bridge, mean_field, plugin, probit, quadrature
+from minilaplace.predictive.uncertainty import entropies_of_labels
 
 
 def fitted(name="bernoulli", **options):
@@ -295,12 +297,9 @@ def test_averages_do_not_depend_on_the_blocks_of_inputs():
 # --- where uncertainty comes from
 
 
-@pytest.mark.parametrize("name", ["bernoulli", "categorical"])
-def test_entropy_is_average_entropy_plus_mutual_information(name):
-    la, X = fitted(name)
-    f = la.functional_samples(X, 200, rng=5)
-    p = softmax(f, axis=2) if name == "categorical" else np.stack([1 / (1 + np.exp(f)), 1 / (1 + np.exp(-f))])[..., 0]
-    p = p if name == "categorical" else p.transpose(1, 2, 0)  # (S, N, C)
+def test_entropy_is_average_entropy_plus_mutual_information():
+    la, X = fitted("categorical")
+    p = softmax(la.functional_samples(X, 200, rng=5), axis=2)  # (S, N, C)
     total, aleatoric, epistemic = la.uncertainty(X, n_samples=200, rng=5)
     mean = p.mean(axis=0)
     np.testing.assert_allclose(total, -(mean * np.log(mean)).sum(axis=1), rtol=1e-12)
@@ -308,6 +307,33 @@ def test_entropy_is_average_entropy_plus_mutual_information(name):
     divergence = (p * (np.log(p) - np.log(mean))).sum(axis=2).mean(axis=0)  # the mutual information, another way
     np.testing.assert_allclose(epistemic, divergence, rtol=0, atol=1e-12)
     np.testing.assert_allclose(total, aleatoric + epistemic, rtol=1e-12)
+
+
+@pytest.mark.parametrize("m", [0.0, 0.3, -2.0, 15.0, -40.0])
+@pytest.mark.parametrize("s", [1e-4, 0.5, NARROW, 0.9001, 3.0, 40.0])
+def test_a_labels_entropies_are_integrals_over_its_logit(m, s):
+    def average(g):
+        ends = [x for x in (-60, -20, -5, 5, 20, 60) if m - 12 * s < x < m + 12 * s]
+        places = sorted([m - 12 * s, m - 3 * s, m, m + 3 * s, m + 12 * s, *ends])
+        return mpmath.quad(lambda f: g(f) * mpmath.npdf(f, m, s), places)
+
+    def entropy(p, q):
+        return -sum(x * mpmath.log(x) for x in (p, q) if x > 0)
+
+    with mpmath.workdps(40):
+        of_f = average(lambda f: entropy(1 / (1 + mpmath.exp(f)), 1 / (1 + mpmath.exp(-f))))
+        p = average(lambda f: 1 / (1 + mpmath.exp(-f)))
+        expected = entropy(p, 1 - p), of_f, entropy(p, 1 - p) - of_f
+    received = entropies_of_labels(np.array([[m]]), np.array([[s**2]]))
+    np.testing.assert_allclose(np.ravel(received), np.array(expected, dtype=float), rtol=1e-9, atol=1e-15)
+
+
+def test_labels_of_one_logit_are_asked_without_samples():
+    la, X = fitted("bernoulli")
+    m, V = la.glm_predictive_distribution(X)
+    for rng, n_samples in [(0, 1), (1, 1000)]:
+        received = la.uncertainty(X, n_samples=n_samples, rng=rng)
+        np.testing.assert_allclose(received, entropies_of_labels(m, V[:, :, 0]), rtol=1e-12, atol=1e-15)
 
 
 def test_what_is_certain_has_no_epistemic_uncertainty():

@@ -414,7 +414,7 @@ for ax, (metric, title) in zip(axes, [("nll", "NLL of test data"), ("far_entropy
     for k, name in enumerate(RANKED):
         ax.plot(ranked.mean[name], -k, STYLES[name], color=COLOURS[name], markersize=8)
     ax.set(title=title, xlabel=f"mean rank over {ranked.n} data sets", xlim=(1, 7))
-    ax.set_yticks(-np.arange(len(RANKED)), list(RANKED))
+    ax.set(yticks=-np.arange(len(RANKED)), yticklabels=list(RANKED))
     ax.grid(visible=True, alpha=0.3)
     print(title, f"Friedman's p {ranked.p:.1g}, critical difference {ranked.critical:.1f}")
     print({name: float(round(value, 1)) for name, value in ranked.mean.items()})

@@ -153,8 +153,11 @@ class OneGaussian:
         return self.laplace.predict(X)
 
     def disagreement(self, X: Array) -> Array:
-        """Return the epistemic part of the uncertainty, (N,)."""
-        return self.laplace.uncertainty(X, n_samples=100, rng=0).epistemic.reshape(len(X))
+        """Return the mutual information of label and parameters over a hundred functions, or the variance of the mean."""
+        likelihood = self.laplace.model.likelihood
+        if isinstance(likelihood, Gaussian):
+            return self.laplace.uncertainty(X).epistemic[:, 0]
+        return mutual_information_score([likelihood.mean(f) for f in self.laplace.functional_samples(X, 100, rng=0)])
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from itertools import count, takewhile
 from typing import Any
 
 import numpy as np
-from scipy.optimize import bisect, minimize_scalar
+from scipy.optimize import brentq, minimize_scalar
 
 from ..model.bayesian_model import BayesianModel
 from ..predictive.links import Prediction
@@ -94,7 +94,8 @@ def tune_to_budget(score: PriorScore, plugin: Array | Prediction, budget: float)
     """Return the model with the weakest scalar prior above which predictions cost at most `budget` nats a sample.
 
     The cost is the mean log density of `plugin`, the predictions at theta alone, minus that of the average. Priors from
-    1e-8 to 1e8 are tried; issues a ConvergenceWarning if the strongest of them costs more.
+    1e-8 to 1e8 are tried; issues a ConvergenceWarning if the strongest of them costs more. Where theta
+    explains the data no better than the average does, the weakest may cost less, and is taken.
     """
     allowed = score.of(plugin) + budget
     kept = sum(1 for _ in takewhile(lambda x: score.loss(x) <= allowed, GRID[::-1]))  # from the strongest on
@@ -107,6 +108,8 @@ def tune_to_budget(score: PriorScore, plugin: Array | Prediction, budget: float)
         best = GRID[-1]
     else:
         low, high = GRID[-kept - 1], GRID[-kept]
-        best = bisect(lambda x: min(score.loss(x) - allowed, 1.0), low, high, xtol=PRECISE)
-        best = min(best + 2 * PRECISE, high)  # on the side that is within the budget
+        best = brentq(lambda x: min(score.loss(x) - allowed, 1.0), low, high, xtol=PRECISE)
+        step = PRECISE
+        while best < high and score.loss(best) > allowed:  # beside rounding that forbids a prior, another may be, too
+            best, step = min(best + step, high), 2 * step
     return score.at(best)

@@ -137,7 +137,10 @@ class _Rounds:
             else:
                 model = evidence.model_at(x)
             theta, heard = self._trained(model, theta, few)
-        moves = f"prior and MAP still move by {moved:.2g} > {self.tol:g} after {self.max_rounds} rounds"
+        moves = (
+            f"prior and MAP still move by {moved:.2g} > {self.tol:g} after {self.max_rounds} rounds; raise tol or "
+            "max_rounds, or take a smaller network"
+        )
         if few is not None:
             theta, heard = self._trained(model, theta, None)
         return model, theta, [moves, *heard]

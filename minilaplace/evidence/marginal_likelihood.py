@@ -73,8 +73,7 @@ class EvidenceFunction:
     def start(self) -> Array:
         """The x of the model's own prior, of which each group takes the geometric mean, and of its own noise."""
         prior = self.model.prior_over(self._indices)
-        diagonal = np.diagonal(prior) if prior.ndim == 2 else prior
-        log_delta = np.bincount(self.groups, np.log(diagonal)) / np.bincount(self.groups)
+        log_delta = np.bincount(self.groups, np.log(prior)) / np.bincount(self.groups)
         return np.append(log_delta, np.log(self._sigma.mean()) if self.noise else [])
 
     def model_at(self, x: Array) -> BayesianModel:
@@ -83,8 +82,7 @@ class EvidenceFunction:
         sigma = self._sigma * np.exp(x[-1] - np.log(self._sigma.mean())) if self.noise else None
         if len(delta) == 1 and len(self._indices) == P:
             return self.model.under(float(delta[0]), sigma)
-        prior = self.model.prior_over(np.arange(P))
-        prior = np.array(np.diagonal(prior) if prior.ndim == 2 else prior)
+        prior = np.array(self.model.prior_over(np.arange(P)))
         prior[self._indices] = delta[self.groups]
         return self.model.under(prior, sigma)
 
@@ -154,9 +152,14 @@ def evidence_function(
 ) -> EvidenceFunction:
     """Return the evidence as a function of a prior of this structure and, if `noise` is set, of the noise.
 
-    Raises a ValueError if the likelihood has no such noise, or if the structure of the curvature takes no such prior; a
-    fit to no data is enough to ask.
+    Raises a ValueError if the prior is a matrix, which is what earlier data has told (`as_prior`) and would be lost, if
+    the likelihood has no such noise, or if the structure of the curvature takes no such prior; a fit to no data is
+    enough to ask.
     """
+    shape = np.shape(model.prior_precision)
+    if len(shape) == 2:
+        expected = "a number or (P,) to tune, for a matrix is an earlier posterior; under() exchanges it"
+        raise ValueError(refusal("prior_precision", expected, f"shape {shape}"))
     prior_structure = option("prior_structure", prior_structure, PRIOR_STRUCTURES)
     noise = boolean("optimize_noise", noise)
     if noise and model.likelihood.sigma_noise is None:

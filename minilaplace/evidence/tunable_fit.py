@@ -86,6 +86,8 @@ class TunableFit(PredictiveDistribution):
         averaged predictions cost at most `budget` nats a sample against the plugin's, for which the training data will
         do. `sample_weight` (N,) are weights of X, y in these averages over samples. `callback(step, model)` is called
         with each prior that is tried.
+
+        Raises a ValueError if the prior is a matrix: it is what earlier data has told (`as_prior`), and would be lost.
         """
         evidence = evidence_function(self._fitted(), self.model, self.theta, prior_structure, optimize_noise)
         link_of(self.model.likelihood, link_approx, self.model.network.n_outputs)

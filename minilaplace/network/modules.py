@@ -29,10 +29,12 @@ ADDED = ("forward", "_forward_hooks", "_forward_pre_hooks")  # attributes by whi
 PYTORCHS = "torch.nn.modules."  # where PyTorch defines its layers; a class of the same name may be another's
 STATE_DICT = "where its forward computes an MLP, pass module.state_dict() and the name of the activation"
 CURES = {  # of what is often met and no part of an MLP, or set otherwise
-    "Softmax": "leave it out, as the likelihood makes probabilities of the outputs",
+    "Softmax": "leave it out, as the likelihood makes probabilities of the outputs; beneath a CrossEntropyLoss, which "
+    "makes them too, train again without it",
     "LogSoftmax": "leave it out, as the likelihood makes probabilities of the outputs",
     "training": "call module.eval() first",
-    "weight alone": "give it a bias of zeros, layer.bias = torch.nn.Parameter(torch.zeros(layer.out_features))",
+    "weight alone": "give it a bias of zeros, layer.bias = torch.nn.Parameter(torch.zeros(layer.out_features)), and "
+    "leave its places out of subnetwork_indices, as it is certain",
 }
 Linear: TypeAlias = tuple[str, Any, Any]  # a layer's name in errors, and its W and b as they were received
 UNUSED = MLP(1, 1).activation  # of a network without a hidden layer, which does not use its activation

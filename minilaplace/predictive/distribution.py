@@ -16,7 +16,7 @@ from .information import covariance_between, gain_of_all, gain_of_each
 from .left_out import TrainingSamples, check_left_out, check_seen
 from .links import Prediction, link_of, mc
 from .outputs import NO_SAMPLES, LinearisedNetwork, Outputs, in_batches
-from .uncertainty import Uncertainty, decompose
+from .uncertainty import WITHOUT_SAMPLES, Uncertainty, decompose
 
 
 class PredictiveDistribution(ABC):
@@ -79,12 +79,16 @@ class PredictiveDistribution(ABC):
         """Return how uncertain a prediction is, total = aleatoric (noise) + epistemic (uncertain parameters).
 
         Classes: the entropy of the average, the average entropy, and their difference, the mutual information of label
-        and parameters, (N,) in nats, over `n_samples` samples of f; for several labels a sample (N, C), those of each
-        label by itself. Regression and counts: variances, (N, C), exact.
+        and parameters, (N,) in nats; for several labels a sample (N, C), those of each label by itself. For three and
+        more classes they are averages over `n_samples` samples of f, for labels of one logit they are exact, and
+        nothing is drawn. Regression and counts: variances, (N, C), exact.
         """
-        likelihood = self.model.likelihood
         X, n_samples, rng = self._checked(X, n_samples, rng)
-        thetas = NO_SAMPLES if "exact" in likelihood.links else self.sample(n_samples, rng)
+        return self._decomposed(X, n_samples, rng)
+
+    def _decomposed(self, X: Readable, n_samples: int, rng: np.random.Generator) -> Uncertainty:
+        likelihood = self.model.likelihood
+        thetas = self.sample(n_samples, rng) if WITHOUT_SAMPLES.isdisjoint(likelihood.links) else NO_SAMPLES
         return self._ask(lambda f: decompose(likelihood, f), X, thetas)
 
     def glm_predictive_distribution(self, X: Any) -> tuple[Array, Array]:
@@ -108,10 +112,10 @@ class PredictiveDistribution(ABC):
     ) -> Array | float:
         """Return how much one would learn of the parameters from a label at each of the inputs X (N, D), (N,) nats.
 
-        Classes: the mutual information of label and parameters, the epistemic part of `uncertainty`, over `n_samples`
-        samples of f (BALD); of several labels a sample, each by itself, (N, C). Others: 1/2 log det(I + R_n V_n R_n^T),
-        where R_n^T R_n is the Fisher information of a label at the MAP outputs; for a `Gaussian` that is exact, and
-        1/2 log(1 + v / sigma^2) if it has one output.
+        Classes: the mutual information of label and parameters (BALD), the epistemic part of `uncertainty`, which says
+        where `n_samples` samples of f are drawn; of several labels a sample, each by itself, (N, C). Others: 1/2 log
+        det(I + R_n V_n R_n^T), where R_n^T R_n is the Fisher information of a label at the MAP outputs; for a
+        `Gaussian` that is exact, and 1/2 log(1 + v / sigma^2) if it has one output.
 
         `joint=True` returns a float, the gain of labels at all inputs together, which does not count twice what two of
         them tell: 1/2 log det(I + R V R^T) with V = `functional_covariance(X)` and the blocks R_n on the diagonal of R.
@@ -128,7 +132,7 @@ class PredictiveDistribution(ABC):
         if boolean("joint", joint):
             return gain_of_all(likelihood, self._linearised, X)
         if likelihood.is_classifier:
-            return self._ask(lambda f: decompose(likelihood, f), X, self.sample(n_samples, rng)).epistemic
+            return self._decomposed(X, n_samples, rng).epistemic
         return gain_of_each(likelihood, self._linearised, X)
 
     def functional_samples(self, X: Any, n_samples: int, rng: Seed = None) -> Array:

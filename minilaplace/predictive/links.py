@@ -31,7 +31,7 @@ from scipy.special import expit, logsumexp, ndtr, roots_hermitenorm, softmax
 
 from ..model.classes import of_labels
 from ..model.likelihood import Likelihood
-from ..validation import Array, option, refusal
+from ..validation import Array, option, refusal, short
 from .outputs import Outputs
 
 NARROW = 0.9  # the deviation of a logit up to which Gauss-Hermite quadrature is the more accurate of the two rules
@@ -54,6 +54,9 @@ class Prediction(NamedTuple):
     def std(self) -> Array:
         """The standard deviation, the root of the variance, (N, C)."""
         return np.sqrt(self.variance)
+
+    def __repr__(self) -> str:
+        return f"Prediction(mean={short(self.mean)}, variance={short(self.variance)})"
 
 
 def plugin(likelihood: Likelihood, f: Outputs) -> Array | Prediction:

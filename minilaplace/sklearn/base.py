@@ -43,7 +43,8 @@ class LaplaceMLP(FittedMLP):
         """Train on inputs X (N, D) and targets y, and return self; data of earlier fits are forgotten.
 
         `sample_weight` (N,), each at least 0: a sample of weight 2 counts twice, one of weight 0 not at all. Issues
-        scikit-learn's EfficiencyWarning before the work if the columns of X have scales that make it long.
+        scikit-learn's EfficiencyWarning before the work if the columns of X have scales, or the posterior a size, that
+        make it long.
         """
         with as_a_whole(self):
             warm = boolean("warm_start", self.warm_start) and self.__sklearn_is_fitted__()
@@ -126,8 +127,9 @@ class LaplaceMLP(FittedMLP):
     def uncertainty(self, X: Any, n_samples: int = 1000) -> Uncertainty:
         """Return how uncertain predictions at X (N, D) are, total = aleatoric (noise) + epistemic, as `Laplace` does.
 
-        They are entropies in nats, (N,), or (N, C) for several labels a sample, over `n_samples` samples. Behind a
-        pipeline: `pipe[-1].uncertainty(pipe[:-1].transform(X))`.
+        They are entropies in nats, (N,), or (N, C) for several labels a sample; of three and more classes over
+        `n_samples` samples, of which fewer are quicker. Behind a pipeline:
+        `pipe[-1].uncertainty(pipe[:-1].transform(X))`.
         """
         X = self._new_inputs(X)
         return self.laplace_.uncertainty(X, n_samples=n_samples, rng=self._seed)

@@ -28,7 +28,7 @@ class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
     label is .198 in place of .239 nats on moons, .062 for .057 on wine, .094 for .080 on iris, .085 for .085 on breast
     cancer, .095 for .093 on digits, and the mean confidence ten standard deviations away .94, .81, .94, .84 and .54 in
     place of .96 to .99. A larger `budget`, or the evidence (`tune_prior="online"`), trades likelihood near most data
-    for more doubt far away.
+    for more doubt far away, and tells inputs apart by what is not known there, as active learning asks.
 
     Scale the inputs, as in `make_pipeline(StandardScaler(), LaplaceClassifier())`, or pass `normalize_X=True`. Training
     continues until it has found a mode, which with unscaled inputs can take ten thousand steps.

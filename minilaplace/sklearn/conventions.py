@@ -92,7 +92,8 @@ def codes(y: Any, known: Any, several: bool) -> NDArray[np.intp]:
     if y.ndim == 2:
         raise ValueError(refusal("y", f"shape ({len(y)},), one label a sample as before", f"shape {y.shape}"))
     if len(known) < 2:
-        raise ValueError(refusal("y", "at least two classes", f"one class, {known.tolist()}"))
+        expected = "at least two classes (of which partial_fit takes all that will come as `classes`)"
+        raise ValueError(refusal("y", expected, f"one class, {known.tolist()}"))
     if len(strange := np.setdiff1d(y, known)):
         raise ValueError(refusal("y", f"labels among the classes {known.tolist()}", strange.tolist()))
     return np.searchsorted(known, y)

@@ -29,6 +29,7 @@ from ..training.map_estimate import fit_map
 from ..validation import Array, boolean, option, real_number, whole_number
 from .conventions import seed_of
 from .mlp import activation_here
+from .scales import warn_of_size
 
 LIMITS = {"lbfgs": "max_iterations", "adam": "epochs"}  # the name of `max_iter` in `fit_map`, by solver
 TUNED = ("budget", *METHODS, "online")  # the values of `tune_prior` besides None
@@ -83,6 +84,9 @@ class FittedMLP(BaseEstimator):
         whole_number("n_samples", self.n_samples, least=1)
         boolean("verbose", self.verbose)
         self._seed = seed_of(self.random_state)
+        if self.tune_prior is not None:
+            n_params = len(Laplace(model, np.zeros(network.n_params), **self._options()).subset.indices)
+            warn_of_size(self.hessian_structure, n_params)
         return model
 
     def _check_tuning(self, model: BayesianModel, y: Any) -> None:
@@ -169,10 +173,14 @@ class FittedMLP(BaseEstimator):
             print(line)
 
     def _say_trial(self, step: int, model: BayesianModel) -> None:
-        self._say(f"Trial {step}, {_tuned(model)}")
+        self._say(f"Trial {step}, {_tuned(self._in_units_of_y(model))}")
 
     def _round(self, step: int, model: BayesianModel, theta: Array) -> None:
-        self._say(f"Round {step}, {_tuned(model)}")
+        self._say(f"Round {step}, {_tuned(self._in_units_of_y(model))}")
+
+    def _in_units_of_y(self, model: BayesianModel) -> BayesianModel:
+        """Return a model whose noise, if it has one, is in the units of the targets."""
+        return model
 
     def _outputs(self, y: Any) -> tuple[int, Likelihood]:
         """Return the number of outputs of the network, and the likelihood of the targets."""

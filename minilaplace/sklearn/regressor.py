@@ -36,7 +36,7 @@ KINKED = (*STARTS, (0.1, 1000))  # a ReLU network whose noise is tuned early can
 LEAST = 1e-3  # of the noise, where it is found: less is none, and would take very long
 NONE_SEEN = (
     f"the noise seems to be less than {LEAST:g} standard deviations of y, which is taken for it: y may have none, or "
-    "too few data to tell; sigma_noise sets it"
+    "be too few to tell, and then the error bars are far too small; set sigma_noise"
 )
 
 
@@ -190,7 +190,7 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
             best.attempt(self._trained, model.under(sigma_noise=share), data, theta0, few)
             if best.vanished:
                 break
-        if best.vanished:
+        if best.vanished or best.found is None:  # in rounding, where no start has led to a posterior
             best.attempt(self._noiseless, model.under(sigma_noise=LEAST), data, theta0)
         if model.network.n_outputs > 1 and best.found is not None:  # a noise of its own for each output
             la = best.found.la
@@ -205,6 +205,10 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
         trained = self._trained(model, data, theta0, FEW, optimize_noise=False)
         warn(NONE_SEEN)
         return trained
+
+    def _in_units_of_y(self, model: BayesianModel) -> BayesianModel:
+        sigma = getattr(model.likelihood, "sigma_noise", None)
+        return model if sigma is None else model.under(sigma_noise=np.asarray(sigma) * self.y_scale_)
 
     def _round(self, step: int, model: BayesianModel, theta: Array) -> None:
         super()._round(step, model, theta)

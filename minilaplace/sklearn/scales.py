@@ -1,4 +1,7 @@
-"""The units of inputs and targets: columns that are standardised inside, and a warning where they should be."""
+"""The units of inputs and targets: columns that are standardised inside, and a warning where they should be.
+
+Beside it, the other warning that comes before the work: of what takes long for the number of parameters.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,9 @@ from ..validation import Array
 from .conventions import callers_level
 
 APART = 1e3  # scales that differ by so much make L-BFGS take thousands of steps
+FAR = 10.0  # standard deviations from 0: 80 points of a sine, so far away, ended as a flat line
+WIDTHS = 0.1, 30.0  # of the widest column: outside of them such fits ended as a flat line, too, without a sign of it
+MANY = 4000  # parameters of which `"full"` takes a minute, and twice as many eight
 CONSTANT = 1e-13  # of the largest number in a column: a spread as small is rounding
 
 
@@ -62,10 +68,10 @@ def standard_targets(y: Array, weight: Array | None = None) -> Scale:
 
 
 def warn_of_scales(model: BayesianModel, X: Array) -> None:
-    """Issue scikit-learn's EfficiencyWarning if hidden units are to be trained on columns of unlike scales.
+    """Issue scikit-learn's EfficiencyWarning if hidden units are to be trained on columns that they are not made for.
 
-    That is where `fit_map` would say so, and where columns of X (N, D) are a thousand times as wide as others, or as 1,
-    or as far from 0 in units of their own width. Constant columns do not count.
+    Prior and initial weights are meant for columns of X (N, D) around 0 and about 1 wide. Elsewhere training takes very
+    long, or the prior that is chosen holds the network to a line. Constant columns do not count.
     """
     if len(model.network.shapes) == 1:
         return
@@ -75,12 +81,23 @@ def warn_of_scales(model: BayesianModel, X: Array) -> None:
     varies = np.any(X[:1] != X, axis=0)
     if not varies.any():
         return
-    mean, unit = mean[varies], unit[varies]
-    if not heard and max(unit.max(), 1 / unit.min(), unit.max() / unit.min(), np.abs(mean / unit).max()) < APART:
+    unit, far = unit[varies], np.abs(mean[varies] / unit[varies]).max()
+    apart = unit.max() / unit.min() >= APART
+    if not heard and not apart and far < FAR and WIDTHS[0] <= unit.max() <= WIDTHS[1]:
         return
     message = (
-        f"the columns of X have standard deviations from {unit.min():.3g} to {unit.max():.3g} and means up to "
-        f"{np.abs(mean / unit).max():.3g} of them; training may take very long or end early: pass normalize_X=True, or "
-        "put a StandardScaler before the estimator in a pipeline"
+        f"the columns of X have standard deviations from {unit.min():.3g} to {unit.max():.3g}, and means of up to "
+        f"{far:.3g} of them; training may take very long, or end at a flat line: pass normalize_X=True, or put a "
+        "StandardScaler before the estimator in a pipeline"
     )
     warnings.warn(message, EfficiencyWarning, stacklevel=callers_level())
+
+
+def warn_of_size(hessian_structure: str, n_params: int) -> None:
+    """Issue scikit-learn's EfficiencyWarning if a full posterior is to be factored again and again that is large."""
+    if hessian_structure == "full" and n_params >= MANY:
+        message = (
+            f"the posterior of {n_params:,} parameters is factored for each prior that is tried, which takes minutes "
+            "and more: pass hessian_structure='kron', or subset_of_weights='last_layer'"
+        )
+        warnings.warn(message, EfficiencyWarning, stacklevel=callers_level())
