@@ -384,7 +384,7 @@ for ax, dataset in zip(axes.flat, ["wine", "tumours", "pima", "digits"], strict=
     draw_dial(ax, [dataset])
     ax.set(title=dataset)
 fig.supxlabel("NLL minus MAP's, nats")
-fig.supylabel("AUROC, ten deviations away")
+_ = fig.supylabel("AUROC, ten deviations away")
 
 # %% [markdown]
 # At the weak end of the curve the average runs over networks that have little in common; at the strong end it is the

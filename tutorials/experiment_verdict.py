@@ -89,8 +89,12 @@ def read(path: Path = CSV) -> list[Row]:
 
 def values(rows: Iterable[Row], metric: str, dataset: str, name: str) -> dict[float, float]:
     """Return a metric of a method by split."""
-    wanted = (dataset, *NAMED.get(name, tuple(name.split("/"))))
-    return {r["split"]: r[metric] for r in rows if tuple(r[w] for w in WORDS) == wanted and metric in r}
+    method, prior = NAMED.get(name, tuple(name.split("/")))
+    return {
+        r["split"]: r[metric]
+        for r in rows
+        if r["dataset"] == dataset and r["method"] == method and r["prior"] == prior and metric in r
+    }
 
 
 def mean(rows: Iterable[Row], metric: str, dataset: str, name: str) -> float:

@@ -153,7 +153,7 @@ class OneGaussian:
         return self.laplace.predict(X)
 
     def disagreement(self, X: Array) -> Array:
-        """Return the mutual information of label and parameters over a hundred functions, or the variance of the mean."""
+        """Return the mutual information of label and parameters, over a hundred draws, or the variance of the mean."""
         likelihood = self.laplace.model.likelihood
         if isinstance(likelihood, Gaussian):
             return self.laplace.uncertainty(X).epistemic[:, 0]
