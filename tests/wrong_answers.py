@@ -1431,6 +1431,203 @@ def total_variance(f_mean, f_cov):
     return noises @ w / w.sum() + f_cov[:, 0, 0]
 
 
+# %% 11.1 the probability of the average logit?
+def ensemble_predicts(f):
+    return expit(f.mean(axis=0))
+
+
+# %% 11.1 the average logit, which is no probability?
+def ensemble_predicts(f):
+    return f.mean(axis=0)
+
+
+# %% 11.1 the share of members that vote for class 1?
+def ensemble_predicts(f):
+    return np.mean(expit(f) > 0.5, axis=0)
+
+
+# %% 11.1 one member alone?
+def ensemble_predicts(f):
+    return expit(f[0])
+
+
+# %% 11.1 the probability of class 0?
+def ensemble_predicts(f):
+    return expit(-f).mean(axis=0)
+
+
+# %% 11.1 that of the text
+def ensemble_predicts(f):
+    return average(model, members, X[: f.shape[1]])
+
+
+# %% 11.1 right, one after the other
+def ensemble_predicts(f):
+    p = 0
+    for member in f:
+        p = p + 1 / (1 + np.exp(-member))
+    return p / len(f)
+
+
+# %% 11.2 those that speak do not speak up?
+def with_silent_units(units, speaks, rate, W, b):
+    return units * speaks @ W.T + b
+
+
+# %% 11.2 times 1 - rate, not over it?
+def with_silent_units(units, speaks, rate, W, b):
+    return units * speaks * (1 - rate) @ W.T + b
+
+
+# %% 11.2 over the rate, not over 1 - rate?
+def with_silent_units(units, speaks, rate, W, b):
+    return units * speaks / rate @ W.T + b
+
+
+# %% 11.2 the bias speaks up, too?
+def with_silent_units(units, speaks, rate, W, b):
+    return (units * speaks @ W.T + b) / (1 - rate)
+
+
+# %% 11.2 the bias is missing?
+def with_silent_units(units, speaks, rate, W, b):
+    return units * speaks / (1 - rate) @ W.T
+
+
+# %% 11.2 the silent ones speak, and the others do not?
+def with_silent_units(units, speaks, rate, W, b):
+    return units * (1 - speaks) / (1 - rate) @ W.T + b
+
+
+# %% 11.2 right, less the silent units
+def with_silent_units(units, speaks, rate, W, b):
+    silent = speaks == 0
+    return ((units @ W.T) - units[:, silent] @ W[:, silent].T) / (1 - rate) + b
+
+
+# %% 11.2 right, by the columns of W
+def with_silent_units(units, speaks, rate, W, b):
+    return units @ (W * speaks / (1 - rate)).T + b
+
+
+# %% 11.3 with the momentum turned around?
+def start_of(position, momentum, n_steps, step):
+    return roll(position, -momentum, n_steps, step)
+
+
+# %% 11.3 rolled on, not back?
+def start_of(position, momentum, n_steps, step):
+    return roll(position, momentum, n_steps, step)
+
+
+# %% 11.3 the end, not the start?
+def start_of(position, momentum, n_steps, step):
+    return position, momentum
+
+
+# %% 11.3 steps of 0.3, whatever the step?
+def start_of(position, momentum, n_steps, step):
+    position, momentum = roll(position, -momentum, n_steps)
+    return position, -momentum
+
+
+# %% 11.3 one step back?
+def start_of(position, momentum, n_steps, step):
+    position, momentum = roll(position, -momentum, 1, step)
+    return position, -momentum
+
+
+# %% 11.3 that of the text
+def start_of(position, momentum, n_steps, step):
+    return 1.0, 0.5
+
+
+# %% 11.3 right, by steps of minus the size
+def start_of(position, momentum, n_steps, step):
+    return roll(position, momentum, n_steps, -step)
+
+
+# %% 11.4 inside larger than outside?
+def area_under_roc(inside, outside):
+    return np.mean(inside[:, None] > outside) + 0.5 * np.mean(inside[:, None] == outside)
+
+
+# %% 11.4 a tie counts nothing?
+def area_under_roc(inside, outside):
+    return np.mean(outside[:, None] > inside)
+
+
+# %% 11.4 a tie counts one?
+def area_under_roc(inside, outside):
+    return np.mean(outside[:, None] >= inside)
+
+
+# %% 11.4 a number of pairs, not a share?
+def area_under_roc(inside, outside):
+    return np.sum(outside[:, None] > inside) + 0.5 * np.sum(outside[:, None] == inside)
+
+
+# %% 11.4 whether outside is larger on average
+def area_under_roc(inside, outside):
+    return float(outside.mean() > inside.mean())
+
+
+# %% 11.4 right, by ranks
+def area_under_roc(inside, outside):
+    from scipy.stats import rankdata
+
+    n = len(outside)
+    of_outside = rankdata(np.concatenate([outside, inside]))[:n].sum()
+    return (of_outside - n * (n + 1) / 2) / (n * len(inside))
+
+
+# %% 11.4 right, by loops
+def area_under_roc(inside, outside):
+    count = sum((b > a) + (b == a) / 2 for a in inside for b in outside)
+    return count / len(inside) / len(outside)
+
+
+# %% 11.5 as if splits were independent?
+def half_width(x, test_over_train):
+    return student.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
+
+
+# %% 11.5 the sum of squares over J, not over J - 1?
+def half_width(x, test_over_train):
+    J = len(x)
+    return student.ppf(0.975, J - 1) * np.sqrt((1 / J + test_over_train) * x.var())
+
+
+# %% 11.5 the whole width?
+def half_width(x, test_over_train):
+    J = len(x)
+    return 2 * student.ppf(0.975, J - 1) * np.sqrt((1 / J + test_over_train) * x.var(ddof=1))
+
+
+# %% 11.5 J degrees of freedom, not J - 1?
+def half_width(x, test_over_train):
+    J = len(x)
+    return student.ppf(0.975, J) * np.sqrt((1 / J + test_over_train) * x.var(ddof=1))
+
+
+# %% 11.5 the variance without its root?
+def half_width(x, test_over_train):
+    J = len(x)
+    return student.ppf(0.975, J - 1) * (1 / J + test_over_train) * x.var(ddof=1)
+
+
+# %% 11.5 1.96 deviations, as of a Gaussian
+def half_width(x, test_over_train):
+    return 1.96 * np.sqrt((1 / len(x) + test_over_train) * x.var(ddof=1))
+
+
+# %% 11.5 right, written out
+def half_width(x, test_over_train):
+    J = len(x)
+    s2 = np.sum((x - np.mean(x)) ** 2) / (J - 1)
+    return student(J - 1).isf(0.025) * (s2 / J + s2 * test_over_train) ** 0.5
+
+
 # %% 12.1 the prior of each laboratory counts?
 def merged(precisions, delta):
     return sum(precisions)

@@ -509,29 +509,55 @@ k = int(np.ceil(0.95 * len(unseen)))  # so many of the unseen must ring
 threshold = np.sort(unseen)[::-1][k - 1]
 false_alarms = (inside >= threshold).mean()
 
+
 # %% 11.1
-logits = np.stack([model.network.forward(member, X) for member in members])  # (5, N, 1)
-p_ensemble = expit(logits).mean(axis=0)[:, 0]  # of the probabilities, not of the logits
+def ensemble_predicts(f):
+    """Return the ensemble's P(y = 1), (N,), from the logits (S, N) of its members."""
+    return expit(f).mean(axis=0)  # of the probabilities, not of the logits
+
 
 # %% 11.2
-(W_1, b_1), (W_2, b_2) = model.network.layers(theta)
-units = expit(X @ W_1.T + b_1)  # (N, 32)
-f_silent = units @ W_2.T + b_2 - units[:, [3]] * W_2[:, 3]
+def with_silent_units(units, speaks, rate, W, b):
+    """Return the outputs (N, C) of the layer W (C, H), b (C,) under dropout."""
+    return units * speaks / (1 - rate) @ W.T + b
 
-silent = np.ones_like(theta)
-model.network.layers(silent)[1][0][:, 3] = 0
 
 # %% 11.3
-back = roll(there[0], -there[1], 10)
+def start_of(position, momentum, n_steps, step):
+    """Return position and momentum before so many leapfrog steps of this size."""
+    position, momentum = roll(position, -momentum, n_steps, step)
+    return position, -momentum
+
 
 # %% 11.4
-area = np.mean(outside[:, None] > inside) + 0.5 * np.mean(outside[:, None] == inside)
+def area_under_roc(inside, outside):
+    """Return the AUROC, a number."""
+    return np.mean(outside[:, None] > inside) + 0.5 * np.mean(outside[:, None] == inside)
+
 
 # %% 11.5
-confidence, right = laplace_p.max(axis=1), laplace_p.argmax(axis=1) == images.y_test
-edges = np.linspace(0, 1, 11)[1:-1]
-in_bin = np.digitize(confidence, edges)[:, None] == np.arange(10)  # (N, 10)
-error = np.abs((right - confidence) @ in_bin).sum() / len(right)
+def half_width(x, test_over_train):
+    """Return half the width of the interval of the mean of x (J,)."""
+    J = len(x)
+    variance = (1 / J + test_over_train) * x.var(ddof=1)  # a ratio of 0: independent experiments
+    return student.ppf(0.975, J - 1) * np.sqrt(variance)
+
+
+# %% 11.6 [markdown]
+# $-\log$ is convex, and by Jensen's inequality $-\log \frac{1}{S} \sum_s p_s \le \frac{1}{S} \sum_s -\log p_s$ (1). The
+# Brier score of two classes is $(1 - p_s)^2$. With the mean $\bar p$ the cross terms of $(1 - \bar p + \bar p - p_s)^2$
+# add up to zero, so that $\frac{1}{S} \sum_s (1 - p_s)^2 = (1 - \bar p)^2 + \frac{1}{S} \sum_s (p_s - \bar p)^2$: the
+# members' mean score is the ensemble's plus the variance (1). That is about the members' *mean*; one of them may be
+# better than it, and than the ensemble (1). Laplace averages draws from its Gaussian, and is no worse than these are on
+# average. The MAP estimate is not one of them but the centre; under a weak prior a typical draw lies far from it and
+# predicts much worse (1).
+
+# %% 11.7 [markdown]
+# Splits of one data set overlap, so their differences are not independent, and the test takes chance for a difference:
+# ask for the corrected variance, and for more than one data set (1). The temperatures have seen the test labels, which
+# flatters every method, and most those that gain most by tuning: choose them on labels that are held out from training
+# and test (1). The ECE is not proper, and the frequencies of the classes would have won: ask for the NLL or the Brier
+# score (1).
 
 
 # %% 12.1
