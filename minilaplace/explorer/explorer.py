@@ -15,6 +15,7 @@ indefinite. They can be set on the way to others, because an error is raised onl
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,16 @@ class Explorer:
     def probabilities(self, points: Any) -> Array:
         """Return P(y = 1), (M,), at points (M, 2); links that sample draw the same samples at every call."""
         return np.asarray(self.laplace().predict(points, self.settings.link_approx, rng=0))
+
+    def save_page(self, path: str | Path, **options: Any) -> None:
+        """Write the present state to a file that any browser shows, without Python, as a picture that moves.
+
+        `options` are those of the function `save_page` of this room: `structures`, `title`. A structure or a link that
+        the page does not have is replaced by its first.
+        """
+        from .page import save_page  # which needs matplotlib
+
+        save_page(path, self.laplace(), self.X, self.y, link_approx=self.settings.link_approx, **options)
 
     def set(self, **changes: Any) -> None:
         """Change some settings; if one is unknown or out of range, raise and change nothing."""
