@@ -1,13 +1,11 @@
 """A headless Chromium, spoken to in its DevTools protocol through two pipes, without any other package."""
 
 import base64
-import fcntl
 import json
 import os
 import select
 import shutil
 import subprocess
-import time
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PATIENCE = 120  # seconds without an answer after which the browser is taken for dead
@@ -17,6 +15,8 @@ class Browser:
     """One browser with one page; `events` are all that it has told of that page, in order."""
 
     def __init__(self, profile):
+        import fcntl  # which Windows does not have
+
         pipes = [fcntl.fcntl(end, fcntl.F_DUPFD, 20) for pipe in (os.pipe(), os.pipe()) for end in pipe]
         theirs_in, self._out, self._in, theirs_out = pipes
         command = [
@@ -78,16 +78,20 @@ class Browser:
 
     def press(self, key):
         """Press a key, on what has the focus."""
+        code = {"End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}[key]
         for kind in ("rawKeyDown", "keyUp"):
-            code = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Tab": 9, "End": 35, "Home": 36}
-            self.ask("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code[key])
+            self.ask("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
 
-    def resize(self, width, height, dark=False, touch=False):
+    def settle(self):
+        """Return after the next two frames have been drawn."""
+        self.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def resize(self, width, height, dark=False):
         """Give the page another size, and another preference of colours."""
-        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=touch)
+        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.ask("Emulation.setEmulatedMedia", features=[scheme])
-        self.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        self.settle()
 
     def screenshot(self, path):
         """Write what is seen to a file, a PNG."""
@@ -109,4 +113,3 @@ class Browser:
             self._process.kill()
             os.close(self._in)
             os.close(self._out)
-            time.sleep(0)

@@ -18,20 +18,20 @@ from ..curvature import CURVATURES
 from ..laplace import Laplace
 from ..model.likelihood import Likelihood
 from ..plotting.contour import LABELLED
-from ..plotting.style import CLASS_STYLES, CURVE_STYLES, GREY, ORANGE
+from ..plotting.style import CLASS_STYLES, CURVE_STYLES, ORANGE
 from ..posterior.cholesky import DIGITS, not_positive_definite, not_resolved
 from ..predictive.links import SAMPLED, link_of
 from ..structures.fit import NOISE_POWERS
 from ..validation import Array
 
-POSTERIORS: dict[
-    str, dict[str, str]
-] = {  # what the page offers as structures, and the options of Laplace that they are
+# What the page offers as structures, and which options of `Laplace` each is.
+POSTERIORS: dict[str, dict[str, str]] = {
     "full": {"hessian_structure": "full", "subset_of_weights": "all"},
     "kron": {"hessian_structure": "kron", "subset_of_weights": "all"},
     "diag": {"hessian_structure": "diag", "subset_of_weights": "all"},
     "last_layer": {"hessian_structure": "full", "subset_of_weights": "last_layer"},
 }
+COLOURS = {"mean": CURVE_STYLES[0][0], "function": CURVE_STYLES[3][0], "noise": "#BFBFBF"}  # as in tutorial 9
 
 
 def links_of(likelihood: Likelihood) -> list[str]:
@@ -75,14 +75,13 @@ def data_of(la: Laplace, X: Array, y: NDArray[Any], offered: list[str]) -> dict[
     viridis = matplotlib.colormaps["viridis"](np.arange(256), bytes=True)[:, :3]
     spectra = {name: {c: _spectrum(la, X, y, name, c) for c in CURVATURES} for name in offered}
     network, likelihood = la.model.network, la.model.likelihood
-    curves = {"mean": CURVE_STYLES[0][0], "function": CURVE_STYLES[3][0], "noise": GREY}
     return {
         "sizes": list(network.sizes), "activation": network.activation, "theta": _text(la.theta),
         "X": _text(X, "<f4"), "y": _text(y, "<f4"), "classes": likelihood.is_classifier,
         "noise": noise_of(la), "spectra": spectra, "digits": DIGITS,
         "indefinite": str(not_positive_definite(np.nan)), "unresolved": str(not_resolved()),
         "viridis": _text(viridis, "u1"), "labelled": LABELLED, "samples": ORANGE,
-        "colours": [colour for colour, _ in CLASS_STYLES[:2]], "curves": curves,
+        "colours": [colour for colour, _ in CLASS_STYLES[:2]], "curves": COLOURS,
     }  # fmt: skip
 
 
@@ -91,9 +90,9 @@ def controls_of(la: Laplace, X: Array, offered: list[str], links: list[str], lin
     low, high = X.min(axis=0), X.max(axis=0)
     half = float(np.log10(max(np.ptp(X, axis=0).max() / 2, 1e-3)))
     sliders: list[tuple[str, str, float, float, float]] = [
-        ("prior", "prior precision", float(la.model.prior_precision), -4, 4)
+        ("prior", "prior precision", float(la.model.prior_precision), -4, 4),
+        ("temperature", "temperature", la.options.temperature, -3, 3),
     ]
-    sliders += [("temperature", "temperature", la.options.temperature, -3, 3)]
     if noise := noise_of(la):
         sliders += [("noise", "noise", noise, np.log10(noise) - 1, np.log10(noise) + 1)]
     sliders += [("view", "view", 10 ** (half + 0.04), half - 0.5, half + 1.5)]

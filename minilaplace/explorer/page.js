@@ -1,6 +1,6 @@
 // The page around the mathematics: controls, the picture on a canvas, and what is under the pointer.
 
-const FINE = 50, COARSE = 34, CURVE = 240, DRAWS = 8; // points along an axis; coarse is for a view that is moving
+const GRID = 50, CURVE = 240, DRAWS = 8;
 const D = data.sizes[0], X = new Float32Array(bytes(data.X)), y = new Float32Array(bytes(data.y));
 const viridis = new Uint8Array(bytes(data.viridis));
 const element = (name, more, ...children) => {
@@ -14,7 +14,7 @@ const refused = element("div", { id: "refused" });
 const [figure, reading] = ["figure", "reading"].map((id) => document.getElementById(id));
 const state = { samples: false };
 const decoded = {}; // posteriors by structure and curvature, decoded on first use
-let GRID = FINE, view, projections, looked, cursor = null, frame = null, took = 0;
+let view, projections, looked, cursor = null, frame = null, took = 0;
 
 // ---- White noise that is the same at every visit: Mulberry32, and Box and Muller's normals.
 let seed = 1;
@@ -55,7 +55,7 @@ function points() {
 // Return the prediction over the whole view; what does not depend on the sliders is kept.
 function grid() {
   const chosen = posterior(), variance = variances(chosen, state);
-  if (looked !== `${state.view} ${GRID}`) [view, looked, projections] = [look(points()), `${state.view} ${GRID}`, null];
+  if (looked !== state.view) [view, looked, projections] = [look(points()), state.view, null];
   if (projections?.of !== chosen) projections = { of: chosen, rows: project(view, chosen) };
   const drawn = NOISE.slice(0, state.samples ? DRAWS : 0);
   const samples = drawn.map((z) => sample(view.m, projections.rows, variance, z));
@@ -162,8 +162,8 @@ function drawRegression({ m, v, total, samples }) {
 
 function drawData() {
   const extent = X.reduce((a, x, k) => Math.max(a, Math.abs(x - data.centre[k % D])), 0);
-  const r = Math.min(Math.max(4.5 * extent / state.view, 1.6), data.classes ? 4.5 : 2.5);
-  Object.assign(pen, { strokeStyle: "#000", lineWidth: 0.7 });
+  const r = Math.min(Math.max(4.5 * extent / state.view, 1.6), data.classes ? 4.5 : 3);
+  Object.assign(pen, { strokeStyle: data.classes ? "#000" : "#fff", lineWidth: 0.7 });
   y.forEach((y_n, n) => {
     const c = data.classes ? y_n : 0;
     mark(pen, c, place(0, X[n * D]), place(1, data.classes ? X[n * D + 1] : y_n), r);
@@ -175,16 +175,16 @@ function mark(on, c, px, py, r) {
   if (c === 1) for (const [a, b] of [[0, -1.2], [1.1, 0.8], [-1.1, 0.8]]) on.lineTo(px + a * r, py + b * r);
   else on.arc(px, py, r, 0, 7);
   on.closePath();
-  on.fillStyle = data.classes ? data.colours[c] : style("--ink");
+  on.fillStyle = data.classes ? data.colours[c] : "#000";
   on.fill();
-  if (data.classes) on.stroke();
+  on.stroke();
 }
 
 function drawAxes() {
   Object.assign(pen, { strokeStyle: style("--line"), fillStyle: style("--ink"), lineWidth: 1, font: "13px system-ui" });
   pen.strokeRect(box.left, box.top, box.width, box.height);
   for (const i of [0, 1]) {
-    const [middle, half] = axis(i), rough = half / 2.2, power = 10 ** Math.floor(Math.log10(rough));
+    const [middle, half] = axis(i), rough = half / 2.8, power = 10 ** Math.floor(Math.log10(rough));
     const step = power * [1, 2, 5, 10].find((s) => s * power >= rough);
     for (let k = Math.ceil((middle - half) / step); k * step <= middle + half; k++) {
       const text = short(k * step).replace("-", "\u2212"), at = place(i, k * step);
@@ -205,6 +205,7 @@ function drawAxes() {
 function drawBar() {
   const left = box.left + box.width + 12, shades = Array.from({ length: 256 }, (_, k) => k / 255);
   pen.drawImage(image(shades, 1, 256), left, box.top, 14, box.height);
+  pen.fillText("P(y = 1)", left + 20, box.top + box.height + 24);
   for (const p of [0, ...data.labelled, 1]) {
     const at = box.top + (1 - p) * box.height;
     pen.textAlign = "left";
@@ -268,8 +269,7 @@ function slider({ key, label, value, low, high }) {
     input.setAttribute("aria-valuetext", shown.textContent);
   };
   set();
-  input.addEventListener("input", () => { set(); GRID = key === "view" ? COARSE : FINE; later(); });
-  input.addEventListener("change", () => { GRID = FINE; later(); });
+  input.addEventListener("input", () => { set(); later(); });
   return control(key, label, input, shown);
 }
 

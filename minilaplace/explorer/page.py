@@ -31,12 +31,11 @@ from ..model.classes import Bernoulli
 from ..model.gaussian import Gaussian
 from ..network.subset import select
 from ..plotting.contour import plot_contour
-from ..plotting.style import CURVE_STYLES, GREY
 from ..predictive.links import link_of
 from ..storage import written_aside
 from ..structures.fit import KEPT
 from ..validation import Array, instance, option, refusal
-from .contents import POSTERIORS, controls_of, data_of, links_of, noise_of
+from .contents import COLOURS, POSTERIORS, controls_of, data_of, links_of, noise_of
 
 LIMIT = 500_000  # bytes of a page
 TITLE = "The Laplace approximation by hand"
@@ -195,8 +194,8 @@ def _draw_bands(figure: Figure, la: Laplace, X: Array, y: NDArray[Any], link: st
     x = np.linspace(X.min() - reach, X.max() + reach, 200)
     predicted: Any = la.predict(x[:, None], link)
     mean, std, noise = predicted.mean[:, 0], predicted.std[:, 0], np.full(len(x), noise_of(la))
-    for colour, width in ((CURVE_STYLES[3][0], std), (GREY, noise)):
-        ax.fill_between(x, mean - 2 * width, mean + 2 * width, color=colour, alpha=0.5, linewidth=0)
-    ax.plot(x, mean, color=CURVE_STYLES[0][0])
+    for colour, width in ((COLOURS["function"], std), (COLOURS["noise"], noise)):
+        ax.fill_between(x, mean - 2 * width, mean + 2 * width, color=colour, linewidth=0)
+    ax.plot(x, mean, color=COLOURS["mean"])
     ax.plot(X[:, 0], y, ".", color="black", markersize=4)
     ax.set(xlabel="x", ylabel="y")

@@ -111,7 +111,7 @@ class Structure(ABC):
     def eigenvectors(self) -> list[tuple[Array, Array]]:
         """Return the eigenvectors of M as pairs (U_B, U_A): the blocks U_B (x) U_A of Q, beside `eigenvalues`.
 
-        They are in the order of theta. Structures that do not keep the whole of M have none to return.
+        They are in the order of theta, of which whole layers are uncertain. `lowrank` and `gp` have none to return.
         """
         raise NotImplementedError
 
