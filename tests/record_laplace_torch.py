@@ -8,6 +8,9 @@ laplace-torch and PyTorch are not dependencies of the tests. This script runs wh
 Two runs on one machine with the same versions write the same bytes; the file holds the versions it was made
 with. Parameters and data are seeded random numbers, not a mode: every formula has to hold there too.
 
+It also writes ``sinusoid.npz`` in ``tutorials/gallery``: what the example of laplace-torch's documentation draws and
+trains, in float32, and the noise and prior precision that its evidence then prefers.
+
 Names in the file are paths. All entries but ``versions`` are 0-d structured arrays: ``data[path]["f_mu"]``.
 
     {likelihood}/data                                     what everything is computed from
@@ -112,6 +115,36 @@ def main():
                 quantities = {"prior_precision": prior, **predictive(la, data, case), **evidence(la, data)}
                 entries["/".join((likelihood, *path, case))] = record(quantities)
     np.savez_compressed(Path(__file__).with_name("laplace_torch.npz"), **entries)
+    torch.set_default_dtype(torch.float32)
+    np.savez_compressed(Path(__file__).parents[1] / "tutorials" / "gallery" / "sinusoid.npz", **sinusoid())
+
+
+def sinusoid():
+    """The documentation's example: a regression trained by Adam, its prior and noise tuned by the evidence."""
+    torch.manual_seed(711)
+    X = torch.rand(150, 1) * 8
+    y = torch.sin(X) + torch.randn_like(X) * 0.3
+    torch.manual_seed(711)
+    network = nn.Sequential(nn.Linear(1, 50), nn.Tanh(), nn.Linear(50, 1))
+    ascend(lambda: -nn.functional.mse_loss(network(X), y), network.parameters(), 1e-2)
+    la = Laplace(network, "regression", subset_of_weights="all", hessian_structure="full")
+    la.fit(DataLoader(TensorDataset(X, y), batch_size=len(X)))
+    log_prior, log_sigma = torch.ones(1, requires_grad=True), torch.ones(1, requires_grad=True)
+    ascend(lambda: la.log_marginal_likelihood(log_prior.exp(), log_sigma.exp()), [log_prior, log_sigma], 1e-1)
+    found = {"prior_precision": log_prior.exp(), "sigma_noise": log_sigma.exp()}
+    found["log_marginal_likelihood"] = la.log_marginal_likelihood(*found.values())
+    theta = nn.utils.parameters_to_vector(network.parameters())
+    arrays = {"X": X, "y": y[:, 0], "theta": theta} | {name: value.squeeze() for name, value in found.items()}
+    return {name: value.detach().double().numpy() for name, value in arrays.items()}
+
+
+def ascend(objective, parameters, learning_rate):
+    """A thousand steps of Adam."""
+    optimizer = torch.optim.Adam(parameters, lr=learning_rate)
+    for _ in range(1000):
+        optimizer.zero_grad()
+        (-objective()).backward()
+        optimizer.step()
 
 
 def draw(likelihood):

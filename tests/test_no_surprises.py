@@ -309,12 +309,3 @@ def test_a_precision_that_is_refused_leaves_the_fit():
     np.testing.assert_array_equal(la.predict(X), before)
     weak.model = la.model
     np.testing.assert_array_equal(weak.predict(X), before)
-
-
-def test_tuning_starts_from_the_diagonal_of_a_prior_matrix():
-    model, theta, X, y = problem(Bernoulli())
-    P = len(theta)
-    matrix = BayesianModel(model.network, model.likelihood, 2 * np.eye(P) + 0.01)
-    vector = BayesianModel(model.network, model.likelihood, 2.01)
-    tuned = [Laplace(m, theta).fit(X, y).optimize_prior_precision().model.prior_precision for m in (matrix, vector)]
-    np.testing.assert_allclose(tuned[0], tuned[1], rtol=1e-6)

