@@ -81,6 +81,8 @@ INNER = {
     "explorer.panel",
     "explorer.window",  # moved by hand, in tests of their own
     "explorer.contents",
+    "explorer.controls",
+    "explorer.layout",
     "explorer.page.save_page",  # the page, at a path
     "checks.differences",
     "checks.verdict",  # what `checks` says, and why

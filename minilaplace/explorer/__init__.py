@@ -1,9 +1,10 @@
 """*Zoomed out*: Figure 2 in a window that zooms out to Figure 3; prior, network and data can be changed by hand.
 
 `explorer.py` holds the data and settings and computes the posterior, without matplotlib. `panel.py` draws the picture
-and listens to the mouse, and `window.py` has the sliders and buttons around it. `explore` opens the window. `page.py`
-writes one file for a browser, in which `laplace.js` moves prior and view without Python; `contents.py` says what is in
-that file. The names of `window.py` and `page.py` are imported on first use, because they need matplotlib.
+and listens to the mouse, `controls.py` has the sliders and buttons, `layout.py` says where all of them are, and
+`window.py` joins them: `explore` opens the window. `page.py` writes one file for a browser, in which `laplace.js` moves
+prior and view without Python; `contents.py` says what is in that file. The names of `window.py` and `page.py` are
+imported on first use, because they need matplotlib.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -86,6 +86,7 @@ class Explorer:
         self.trained_under: float | None = None
         self._theta: Array | None = None  # (P,), the next training starts from it; None: from the seed
         self._la: Laplace | None = None
+        self._earlier: list[tuple[Array, NDArray[np.intp], Array | None, float | None]] = []  # what `undo` goes back to
         self.set(**settings)
 
     @property
@@ -175,6 +176,15 @@ class Explorer:
             raise ValueError(refusal("index", "more than one sample, as one has to stay", f"index {index} of one"))
         self._set_data(np.delete(self.X, index, axis=0), np.delete(self.y, index))
 
+    def undo(self) -> None:
+        """Take back the last change of the data, with the theta from before; raise a ValueError if there is none."""
+        if not self._earlier:
+            raise ValueError(refusal("undo", "a change of the data before this call", "none"))
+        self.X, self.y, theta, trained_under = self._earlier.pop()
+        self._la = self.trained_under = None
+        if theta is not None and len(theta) == self.model.network.n_params:
+            self._theta, self.trained_under = theta, trained_under
+
     def _index(self, index: int) -> int:
         """Return the index of a sample, or raise a ValueError if there is no such sample."""
         index = whole_number("index", index, least=0)
@@ -183,5 +193,6 @@ class Explorer:
         return index
 
     def _set_data(self, X: Array, y: NDArray[np.intp]) -> None:
+        self._earlier.append((self.X, self.y, self._theta, self.trained_under))
         self.X, self.y = X, y
         self._la = self.trained_under = None
