@@ -250,6 +250,15 @@ def test_nothing_overlaps_or_is_clipped_at_any_end_of_the_controls(size, monkeyp
             assert min(overlap) < 1, (one, other, end)
         width, height = made.panel.axes.bbox.size
         assert width == pytest.approx(height)
+    made.panel.refuse(str(not_positive_definite(-0.0123)))
+    made.figure.canvas.draw()
+    box, picture = made.panel.refusal.get_bbox_patch().get_window_extent(), made.panel.axes.bbox
+    assert picture.x0 <= box.x0 < box.x1 <= picture.x1
+    made.figure.set_size_inches(8, 6)
+    made.figure.canvas.callbacks.process("resize_event", event)
+    made.figure.canvas.draw()
+    box, picture = made.panel.refusal.get_bbox_patch().get_window_extent(), made.panel.axes.bbox
+    assert picture.x0 <= box.x0 < box.x1 <= picture.x1
 
 
 def test_at_a_mode_an_eigenvalue_below_zero_is_said_to_be_of_the_training(monkeypatch):

@@ -18,7 +18,7 @@ from ..curvature import CURVATURES
 from ..laplace import Laplace
 from ..model.likelihood import Likelihood
 from ..plotting.contour import LABELLED
-from ..plotting.style import CLASS_STYLES, CURVE_STYLES, ORANGE
+from ..plotting.style import CLASS_STYLES, CURVE_STYLES, LIGHT_GREY, ORANGE
 from ..posterior.cholesky import DIGITS, not_positive_definite, not_resolved
 from ..predictive.links import SAMPLED, link_of
 from ..structures.fit import NOISE_POWERS
@@ -31,7 +31,7 @@ POSTERIORS: dict[str, dict[str, str]] = {
     "diag": {"hessian_structure": "diag", "subset_of_weights": "all"},
     "last_layer": {"hessian_structure": "full", "subset_of_weights": "last_layer"},
 }
-COLOURS = {"mean": CURVE_STYLES[0][0], "function": CURVE_STYLES[3][0], "noise": "#BFBFBF"}  # as in tutorial 9
+COLOURS = {"mean": CURVE_STYLES[0][0], "function": CURVE_STYLES[3][0], "noise": LIGHT_GREY}  # as in tutorial 9
 
 
 def links_of(likelihood: Likelihood) -> list[str]:

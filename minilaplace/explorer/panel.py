@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from ..plotting.contour import CLOSE, LABELLED, LEVELS, fill_contours, scatter_class
 from ..validation import Array
 from .explorer import Explorer
+from .layout import LETTER
 
 REACH = 8.0  # pixels within which a press takes hold of a sample
+SIZE = 10.0  # of the letters of a refusal, in points
 STILL = 4.0  # pixels that the mouse may move in a click
 WHITE: dict[str, Any] = {"colors": "white", "linestyles": ["--", "-", "--"], "linewidths": 1.2}
 
@@ -75,7 +77,8 @@ class Panel:
         bar.ax.hlines(LABELLED, 0, 1, **WHITE)
         self.half = 1.0  # half the width of the view
         self.contours: list[QuadContourSet] = []
-        self.refusal = ax.text(0.5, 0.5, "", transform=ax.transAxes, ha="center", va="center")
+        self.refusal = ax.text(0.5, 0.5, "", transform=ax.transAxes, ha="center", va="center", fontsize=SIZE)
+        self.why = ""  # the text of the refusal, in one line
         self.refusal.set_bbox({"facecolor": "white", "edgecolor": "black", "boxstyle": "round,pad=0.6"})
 
     @property
@@ -92,7 +95,15 @@ class Panel:
     def refuse(self, why: str) -> None:
         """Remove the probabilities, and write in their place why there are none."""
         self._clear()
-        self.refusal.set(text=fill(why, 60), visible=True)
+        self.refusal.set_visible(True)
+        self.why = why
+        self.wrap()
+
+    def wrap(self) -> None:
+        """Break the text of the refusal into lines for which the picture is wide enough."""
+        figure: Any = self.axes.figure
+        letters = self.axes.bbox.width * 72 / figure.dpi / (LETTER * SIZE) - 4
+        self.refusal.set_text(fill(self.why, max(int(letters), 12)))
 
     def show_data(self, X: Array, y: NDArray[np.intp]) -> None:
         """Draw the data X (N, 2) and y (N,), with smaller markers where the view is much wider than the data."""

@@ -32,7 +32,8 @@ HELP = [
     "Prior and temperature reshape the Gaussian around theta. Nothing is refitted: the curvature that was added up is "
     "used again, and theta stays. `train` moves theta to the mode of the present prior, `tune prior` moves the prior "
     "to where the evidence is largest at this theta.",
-    "Click to add a point: left class 0, right class 1. Drag a point to move it, out of the picture to remove it.",
+    "Click to add a point: left class 0, right class 1. Drag a point to move it, out of the picture to remove it; "
+    "`undo` takes the last change back.",
 ]
 AT_MODE = (
     "Theta is a mode as far as training goes: it ends where the slope is nearly zero, and where the loss is flat too, "
@@ -130,6 +131,7 @@ class Window:
         layout = lay_out(width, height, sum(map(len, HELP)))
         put(self.panel.axes, *layout.picture)
         put(self.panel.bar, *layout.bar)
+        self.panel.wrap()
         self._controls.place(layout)
         x, y, wide, high = layout.facts
         self._letters = layout.letters(layout.facts, 9)
