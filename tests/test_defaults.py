@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from held_out import SIX, near_and_far
+from classifiers import SIX, near_and_far
 from sklearn import exceptions
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_wine, make_moons

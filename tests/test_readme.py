@@ -45,7 +45,7 @@ def test_the_first_two_shell_blocks_hold_one_command_line_each():
             "tests/benchmarks.py",
             ["--quick", "columns `peer` and `ratio` are empty where laplace-torch is not installed"],
         ),
-        ("tests/held_out.py", ["--splits", "minus the log likelihood"]),
+        ("tests/classifiers.py", ["--splits", "minus the log likelihood"]),
         ("tests/links.py", ["Kullback-Leibler"]),
         ("tutorials/experiment.py", ["--quick", "--out"]),
     ],

@@ -36,7 +36,8 @@ class LaplaceMLP(FittedMLP):
 
     _peer: ClassVar[Any]  # scikit-learn's MLP for the same task
     _of_the_mlp: ClassVar[frozenset[str]] = frozenset({"hidden_layer_sizes", "activation", "normalize_X"})
-    _around_an_mlp: ClassVar[dict[str, Any]] = {"tune_prior": "budget"}  # the defaults of `from_fitted`
+    # The defaults of `from_fitted`: new labels can cost a fifth more than those of the training, and .01 is the aim.
+    _around_an_mlp: ClassVar[dict[str, Any]] = {"tune_prior": "budget", "budget": 0.008}
 
     def fit(self: Self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on inputs X (N, D) and targets y, and return self; data of earlier fits are forgotten.
@@ -66,8 +67,9 @@ class LaplaceMLP(FittedMLP):
         **params
             Parameters of the estimator other than `hidden_layer_sizes`, `activation`, and the scales of X and y. By
             default `prior_precision` is the one that corresponds to the MLP's `alpha` (`matching_precision`), and the
-            `sigma_noise` of a regressor is the root mean square of its residuals. `tune_prior` is `"budget"`, other
-            values start from that prior, and None keeps it. It cannot be `"online"`, which trains another theta.
+            `sigma_noise` of a regressor is the root mean square of its residuals. `tune_prior` is `"budget"`, with a
+            `budget` of .008 nats a sample; other values start from that prior, and None keeps it. It cannot be
+            `"online"`, which trains another theta.
 
         Notes
         -----
@@ -77,8 +79,9 @@ class LaplaceMLP(FittedMLP):
 
         The usual values of `alpha`, 1e-4 by default, correspond to priors so flat that the averaged predictions are far
         too unsure. Tuning by the evidence improves that only in part, because the MLP's theta is not a mode under the
-        tuned prior. The budget asks for no mode: it bounds what the average may cost on the data. The README has a
-        table of the numbers.
+        tuned prior. The budget asks for no mode: it bounds what the average may cost on the data. New labels can cost
+        somewhat more: under .008 the mean over splits was at most .010 on thirteen data sets, of which the README has a
+        table.
         """
         expected = f"a trained {cls._peer.__name__}, or a Pipeline that ends in one"
         if isinstance(mlp, Pipeline):
