@@ -17,6 +17,7 @@ class Browser:
     def __init__(self, profile):
         import fcntl  # which Windows does not have
 
+        assert CHROMIUM is not None, "there is no Chromium: apt-get install chromium"
         pipes = [fcntl.fcntl(end, fcntl.F_DUPFD, 20) for pipe in (os.pipe(), os.pipe()) for end in pipe]
         theirs_in, self._out, self._in, theirs_out = pipes
         command = [
