@@ -6,7 +6,6 @@ to closed forms. The page that is tested is that of Figures 2 and 3, beside one 
 
 import json
 import re
-import sys
 
 import numpy as np
 import pytest
@@ -404,9 +403,8 @@ def test_other_data_than_those_of_the_fit_are_refused():
 
 
 @pytest.mark.browser
-def test_a_browser_that_ends_is_noticed(tmp_path):
+def test_a_browser_that_has_been_closed_leaves_no_pipe_open(tmp_path):
     browser = Browser(tmp_path)
     browser.close()
-    with pytest.raises(OSError, match=r".*"):
+    with pytest.raises(OSError, match="Bad file descriptor"):  # its pipes are closed
         browser.ask("Browser.getVersion")
-    assert "browser" in sys.modules
