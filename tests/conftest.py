@@ -13,6 +13,7 @@ import pytest
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+from browser import CHROMIUM
 from hypothesis import HealthCheck, settings  # it imports NumPy, whose threads are chosen above
 
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -26,7 +27,7 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Skip, with the reason, the tests that are marked `long`, or `needs` with a module that is not there."""
+    """Skip, with the reason, tests marked `long`, `browser` without one, or `needs` with a module that is not there."""
     if config.getoption("everything"):
         return
     for item in items:
@@ -34,5 +35,7 @@ def pytest_collection_modifyitems(config, items):
         missing = sorted(name for name in needed if find_spec(name) is None)
         if missing:
             item.add_marker(pytest.mark.skip(reason=f"needs {', '.join(missing)}: pip install -e '.[ci]'"))
+        elif item.get_closest_marker("browser") and CHROMIUM is None:
+            item.add_marker(pytest.mark.skip(reason="needs Chromium: apt-get install chromium"))
         elif item.get_closest_marker("long"):
             item.add_marker(pytest.mark.skip(reason="takes long: python -m pytest --everything"))

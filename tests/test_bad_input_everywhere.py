@@ -80,6 +80,10 @@ INNER = {
     "explorer.explorer",
     "explorer.panel",
     "explorer.window",  # moved by hand, in tests of their own
+    "explorer.contents",
+    "explorer.controls",
+    "explorer.layout",
+    "explorer.page.save_page",  # the page, at a path
     "checks.differences",
     "checks.verdict",  # what `checks` says, and why
     "evidence.importance.ImportanceSample",
@@ -295,6 +299,7 @@ GOOD = {
         "la": FITTED, "X": X, "y": LABELS, "link_approx": "plugin", "target": 1, "margin": 0.2, "n_grid": 3,
         "colorbar": False,
     },
+    "explorer.page.page": {"la": FITTED, "X": X, "y": LABELS, "link_approx": "plugin", "structures": ["kron"]},
     "plotting.contour.plot_plugin_and_laplace": {"la": FITTED, "X": X, "y": LABELS, "margin": 0.2, "n_grid": 3},
     "plotting.method.plot_method": {"la": FITTED, "X": X, "y": LABELS, "at": np.ones(2)},
     "plotting.method.plot_network": {"network": NETWORK, "theta": THETA, "texts": None},
@@ -352,6 +357,7 @@ BAD = {
     "levels": [[1.5], [-0.1], [NAN], [], 0.5, ["a"], None],
     "inside_scores": [[], [NAN], [INF], 0.5, [[0.5]], ["a"], None],
     "outside_scores": [[], [NAN], [INF], 0.5, [[0.5]], ["a"], None],
+    "structures": [[], ["no such name"], ["gp"], [3], "kron", 3],
     "recall": [0, 1.5, -0.5, NAN, "1", [0.5], None],
     "budget": POSITIVE,
     "sample_weight": [WEIGHTS[:3], WEIGHTS[:, None], -WEIGHTS, [0.0] * N, [1.0, NAN, 1.0, 1.0], [INF, 1.0, 1.0, 1.0],

@@ -183,6 +183,21 @@ def test_targets_without_noise_are_fitted_and_their_noise_is_said_to_be_a_guess(
     assert np.abs(regressor.predict(x) - 5 * np.sin(x[:, 0])).max() < 0.05
 
 
+def test_where_no_start_leads_to_a_posterior_a_noise_is_taken_and_said(monkeypatch):
+    trained = LaplaceRegressor._trained
+
+    def lost(self, model, data, theta0, few=None, **tuning):
+        if not tuning:
+            raise np.linalg.LinAlgError("rounding outweighs the prior")
+        return trained(self, model, data, theta0, few, **tuning)
+
+    monkeypatch.setattr(LaplaceRegressor, "_trained", lost)
+    (x, y), *_ = drawn("noisy", 0)
+    with pytest.warns(exceptions.ConvergenceWarning, match="neither noise nor parameters, and 0.3 standard deviations"):
+        regressor = LaplaceRegressor((4,), random_state=0).fit(x, y)
+    assert regressor.sigma_noise_ == pytest.approx(0.3 * regressor.y_scale_)
+
+
 @pytest.mark.parametrize("size", [0.0, 7.0, -1e6])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # of a noise that nothing tells
 def test_targets_that_are_one_number_are_predicted(size):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from importlib import import_module
+from math import comb
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,8 @@ def test_the_table_is_what_the_code_computes(quick):
     # The first split of iris and of the sine, but for HMC and times; three digits are kept, other BLAS round otherwise.
     new = {key(row): row for row in judge.read(quick[0] / "quick.csv") if row["method"] != "HMC"}
     kept = [row for row in ROWS if row["dataset"] in ("iris", "gap") and row["split"] == 0 and row["method"] != "HMC"]
-    assert len(kept) == len(new) == 70
+    n_rows = 2 * (len(methods_of.METHODS) + len(methods_of.DIAL)) + len(methods_of.OF_CLASSES)
+    assert len(kept) == len(new) == n_rows
     for row in kept:
         for name in row.keys() - {*WORDS, *TIMES, "gradients", "precision", "distance", "distance_far"}:
             assert new[key(row)][name] == pytest.approx(row[name], rel=0.03, abs=0.02), (key(row), name)
@@ -229,6 +231,17 @@ def test_equals_are_on_a_par():
     assert judge.Interval(1e-9, 0.0, 6).outcome == "better"
     assert judge.Interval(-2.0, 2.5, 6).outcome == "par"
     assert judge.Interval(-3.0, 2.5, 6).outcome == "worse"
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [((2, 13, 2), "par"), ((3, 14, 0), "better"), ((2, 12, 3), "worse"), ((4, 8, 5), "mixed"), ((0, 17, 0), "par")],
+)
+def test_more_than_two_of_seventeen_is_more_than_chance(counts, said):
+    # P(at least 2 of 17) = .065 and P(at least 3 of 17) = .008, if each has a probability of .025.
+    of_two, of_three = (1 - sum(comb(17, k) * 0.025**k * 0.975 ** (17 - k) for k in range(n)) for n in (2, 3))
+    assert of_three < 0.05 < of_two
+    assert judge.word(judge.Tally(*counts)) == said
 
 
 def test_ranks_count_how_many_are_better_and_ties_share():

@@ -186,6 +186,35 @@ def test_tuning_and_training_in_turn_end_where_marglik_training_does():
     assert_allclose(explorer.settings.prior_precision, chosen.prior_precision, rtol=1e-3)
 
 
+def test_undo_goes_back_to_the_data_and_the_theta_from_before():
+    explorer = small()
+    before, theta = explorer.probabilities(POINTS), explorer.laplace().theta
+    explorer.add_point([0.0, 0.0], 1)
+    explorer.train()
+    explorer.remove_point(3)
+    explorer.undo()
+    assert len(explorer.X) == len(explorer.y) == 41
+    explorer.undo()
+    assert_array_equal(explorer.X, X)
+    assert_array_equal(explorer.y, Y)
+    assert not explorer.needs_training
+    assert_array_equal(explorer.laplace().theta, theta)
+    assert_array_equal(explorer.probabilities(POINTS), before)
+    with pytest.raises(ValueError, match="undo: expected a change of the data before this call, received none"):
+        explorer.undo()
+
+
+def test_undo_keeps_the_network_that_has_been_chosen_since():
+    explorer = small()
+    explorer.train()
+    explorer.add_point([0.0, 0.0], 1)
+    explorer.set(n_hidden=2)
+    explorer.undo()
+    assert explorer.needs_training
+    assert len(explorer.laplace().theta) == explorer.model.network.n_params == 9
+    assert largest_slope(explorer) < 1e-4
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

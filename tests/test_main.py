@@ -154,6 +154,13 @@ def test_another_seed_makes_another_picture(tmp_path, capsys):
             "argument --samples: expected a whole number of at least 2",
         ),
         (["explore", "--data", "moons"], "invalid choice: '?moons"),
+        (["explore", "--data", "sine"], "argument --data sine: expected --html PATH beside it"),
+        (["explore", "--structures", "kron"], "argument --structures: expected --html PATH beside it"),
+        (["explore", "--html", "page.html", "--structures", "gp"], "invalid choice: '?gp"),
+        (["explore", "--html", "."], "argument --html: expected a file in a folder that exists, received ."),
+        (["explore", "--html", "no/page.html"], "argument --html: expected a file in a folder that exists"),
+        (["explore", "--html", "page.html", "--hidden", "-1"], "argument --hidden: expected a whole number"),
+        (["explore", "--html", "page.html", "--data", "sine", "--prior", "0"], "argument --prior: expected a finite"),
         (["explain"], "invalid choice: '?explain"),
     ],
 )
@@ -176,6 +183,38 @@ def test_the_explorer_opens_on_what_was_asked_for_and_waits(monkeypatch):
     np.testing.assert_array_equal(explorer.X, __main__.toy_data_linear(10, rng=3)[0])
     main(["--seed", "4", "explore"])
     assert calls[2].seed == 4
+
+
+@pytest.mark.parametrize(("data", "links"), [("linear", "probit"), ("sine", "exact")])
+def test_the_explorer_writes_a_page_of_what_was_asked_for_and_opens_no_window(data, links, tmp_path, capsys):
+    path = tmp_path / "page.html"
+    path.write_text("an older file")
+    asked = ["--samples", "20", "--hidden", "2", "--prior", "0.5", "--structures", "diag", "kron"]
+    main(["explore", "--html", str(path), "--data", data, *asked])
+    assert capsys.readouterr().out == f"{path}: a page of {path.stat().st_size // 1000} kB, to open in a browser\n"
+    page = path.read_text(encoding="utf-8")
+    assert "20 samples, " in page
+    assert f'"options": ["{links}", "plugin"' in page
+    assert '"options": ["diag", "kron"]' in page
+    assert [each.name for each in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_a_page_that_would_be_too_large_names_what_makes_it_smaller(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["explore", "--html", str(tmp_path / "page.html"), "--samples", "4", "--hidden", "64"])
+    assert re.search(r"argument --structures: expected some whose page .* 'kron'", capsys.readouterr().err)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_page_that_is_interrupted_is_not_written(tmp_path, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Explorer, "train", interrupted)
+    with pytest.raises(SystemExit) as end:
+        main(["explore", "--html", str(tmp_path / "page.html")])
+    assert (end.value.code, list(tmp_path.iterdir())) == (130, [])
+    assert "no page is written" in capsys.readouterr().err
 
 
 def test_the_explorer_opens_on_figure_2_and_its_slider_reaches_figure_3():

@@ -70,6 +70,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(built):
     files = [path for path in (ROOT / "minilaplace").rglob("*") if path.is_file() and path.suffix != ".pyc"]
     package = {path.relative_to(ROOT).as_posix() for path in files}
     assert package >= {"minilaplace/py.typed", "minilaplace/course.mplstyle", "minilaplace/sklearn/base.py"}
+    assert package >= {f"minilaplace/explorer/{name}" for name in ("page.html", "page.js", "laplace.js")}
     assert {name for name in names if ".dist-info/" not in name} == package
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
@@ -104,6 +105,12 @@ def test_the_installed_package_is_the_one_of_the_wheel_and_has_its_command(insta
 def test_the_style_of_the_course_can_be_used_by_name(installed, tmp_path):
     code = "import matplotlib.pyplot as plt; plt.style.use('minilaplace.course'); print(plt.rcParams['axes.grid'])"
     assert run(installed, "-W", "error", "-c", code, cwd=tmp_path, MPLBACKEND="Agg").strip() == "True"
+
+
+def test_the_installed_package_writes_a_page(installed, tmp_path):
+    command = ["-m", "minilaplace", "explore", "--hidden", "0", "--html", "page.html"]
+    assert run(installed, *command, cwd=tmp_path).startswith("page.html: a page of ")
+    assert (tmp_path / "page.html").read_text(encoding="utf-8").rstrip().endswith("</html>")
 
 
 @pytest.mark.needs("mypy")

@@ -9,6 +9,7 @@ from itertools import product
 import numpy as np
 import pytest
 from problems import from_conditional_mean, random_problem, random_targets
+from scipy.linalg import block_diag
 from scipy.linalg.lapack import dpocon
 
 from minilaplace import (
@@ -298,6 +299,17 @@ def test_a_sum_that_is_known_to_be_of_squares_needs_no_estimate_of_its_condition
     la.save(tmp_path / "la.npz")
     assert Laplace.load(tmp_path / "la.npz").posterior  # what a file holds could be anything
     assert calls
+
+
+@pytest.mark.parametrize("subset", ["all", "last_layer"])
+@pytest.mark.parametrize("structure", ["full", "blockdiag", "kron", "diag"])
+def test_eigenvalues_and_eigenvectors_make_the_curvature(structure, subset):
+    model, theta, X, y = problem(Categorical(), prior_precision=1.0)
+    la = Laplace(model, theta, hessian_structure=structure, subset_of_weights=subset).fit(X, y)
+    Q = block_diag(*(np.kron(B, A) for B, A in la._fit.structure.eigenvectors()))
+    assert_close(Q @ Q.T, np.eye(len(Q)))
+    M = (Q * la._fit.structure.eigenvalues) @ Q.T
+    assert_close(M + np.eye(len(Q)), la.posterior.precision())
 
 
 def test_only_what_is_small_beside_the_largest_eigenvalue_is_rounding():

@@ -6,13 +6,14 @@ The mouse is matplotlib's own events, sent to a canvas that has no screen.
 import subprocess
 import sys
 import warnings
+from itertools import combinations
 from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.backend_bases import MouseButton, MouseEvent
+from matplotlib.backend_bases import MouseButton, MouseEvent, ResizeEvent
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.testing import assert_array_equal
@@ -146,6 +147,133 @@ def test_a_sample_dragged_out_of_the_picture_is_gone_but_the_last_one_stays():
     drag(one, pixel_of(one, X[0]), (5, 5))
     assert_array_equal(one.explorer.X, X[:1])
     assert "expected more than one sample, as one has to stay" in one.facts.get_text()
+
+
+def test_a_press_that_misses_a_sample_and_moves_away_adds_nothing():
+    made = opened()
+    near = pixel_of(made, X[5]) + np.array([0, 11])  # beyond reach
+    assert np.hypot(*(made.panel.axes.transData.transform(X) - near).T).min() > 8
+    drag(made, near, near + 2, pixel_of(made, (-2.0, 2.0)))
+    assert_array_equal(made.explorer.X, X)
+    click(made, made.panel.axes.transData.inverted().transform(near))  # without moving it is meant
+    assert len(made.explorer.X) == 25
+
+
+def test_undo_takes_back_one_change_of_the_data_after_another():
+    made, points = opened(), [[0.0, 5.2], [3.0, -3.0]]
+    before, theta = made.explorer.probabilities(points), made.explorer.laplace().theta
+    click(made, (0.0, 5.2))
+    drag(made, pixel_of(made, X[0]), (5, 5))
+    assert len(made.explorer.X) == 24
+    press_button(made, "undo")
+    assert len(made.explorer.X) == 25
+    press_button(made, "undo")
+    assert_array_equal(made.explorer.X, X)
+    assert_array_equal(made.explorer.laplace().theta, theta)
+    assert_array_equal(made.explorer.probabilities(points), before)
+    assert drawn_probabilities(made) == predicted_probabilities(made)
+    press_button(made, "undo")
+    assert "undo: expected a change of the data before this call" in " ".join(made.facts.get_text().split())
+
+
+def test_an_undo_while_training_ends_at_the_mode_of_the_data_before(monkeypatch):
+    made, undone = opened(), []
+
+    def flush_events():
+        if not undone:
+            undone.append(True)
+            press_button(made, "undo")
+
+    monkeypatch.setattr(window, "PAUSE", 0.0)
+    monkeypatch.setattr(made.figure.canvas, "flush_events", flush_events)
+    click(made, (-3.0, -3.0))
+    assert undone
+    assert_array_equal(made.explorer.X, X)
+    theta = made.explorer.laplace().theta
+    assert np.abs(made.explorer.model.gradient(theta, X, Y)).max() < 1e-4
+
+
+@pytest.mark.parametrize("side", [-5, 5])
+def test_a_knob_at_the_end_of_its_slider_can_be_held_at_both_sides(side):
+    for name, end in [("prior precision", "valmin"), ("temperature", "valmax"), ("hidden units", "valmin")]:
+        made = opened()
+        slider = made.sliders[name]
+        slider.set_val(getattr(slider, end))
+        at = slider.ax.transData.transform((slider.val, 0.5)) + np.array([side, 0])
+        assert slider.ax.bbox.contains(*at)
+        mouse(made, "press", at)
+        mouse(made, "move", centre(slider))
+        mouse(made, "release", centre(slider))
+        assert slider.val == pytest.approx((slider.valmin + slider.valmax) / 2, abs=0.05)
+
+
+SIZES = [(800, 600), (1100, 660), (1920, 1080), (500, 800), (640, 480), (1400, 500)]
+LONG = "a word of a warning that is rather long and says what to do next, " * 8
+
+
+def extents(made):
+    """Return the boxes of all that is seen beside the picture, by name, in pixels."""
+    renderer, figure = made.figure.canvas.get_renderer(), made.figure
+    parts = {"picture": made.panel.axes, "bar": made.panel.bar, "facts": made.facts}
+    parts |= {f"{name}, buttons": button.ax for name, button in made.buttons.items()}
+    if made.help.get_visible():
+        parts["help"] = made.help
+    for name, slider in made.sliders.items():
+        parts[f"{name}, slider"], parts[f"{name}, number"] = slider.ax.patch, slider.valtext
+        parts[f"{name}, name"] = slider.label
+    for name, radio in made.radios.items():
+        parts |= {f"{name}: {label.get_text()}": label for label in radio.labels}
+        parts[name] = radio.ax._left_title
+    boxes = {name: part.get_tightbbox(renderer) for name, part in parts.items()}
+    return {name: box for name, box in boxes.items() if box is not None and box.width > 0}, figure.bbox
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_nothing_overlaps_or_is_clipped_at_any_end_of_the_controls(size, monkeypatch):
+    made = opened()
+    made.figure.set_size_inches(*np.array(size) / made.figure.dpi)
+    event = ResizeEvent("resize_event", made.figure.canvas)
+    made.figure.canvas.callbacks.process("resize_event", event)
+    for end in ("valmin", "valmax"):
+        for name in ("view", "temperature", "prior precision"):
+            made.sliders[name].set_val(getattr(made.sliders[name], end))
+        monkeypatch.setattr(made, "_news", LONG)
+        made._show()
+        made.figure.canvas.draw()
+        boxes, whole = extents(made)
+        assert len(boxes) > 35
+        for name, box in boxes.items():
+            assert whole.x0 <= box.x0 < box.x1 <= whole.x1, (name, end)
+            assert whole.y0 <= box.y0 < box.y1 <= whole.y1, (name, end)
+        for (one, a), (other, b) in combinations(boxes.items(), 2):
+            overlap = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
+            assert min(overlap) < 1, (one, other, end)
+        width, height = made.panel.axes.bbox.size
+        assert width == pytest.approx(height)
+    made.panel.refuse(str(not_positive_definite(-0.0123)))
+    made.figure.canvas.draw()
+    box, picture = made.panel.refusal.get_bbox_patch().get_window_extent(), made.panel.axes.bbox
+    assert picture.x0 <= box.x0 < box.x1 <= picture.x1
+    made.figure.set_size_inches(8, 6)
+    made.figure.canvas.callbacks.process("resize_event", event)
+    made.figure.canvas.draw()
+    box, picture = made.panel.refusal.get_bbox_patch().get_window_extent(), made.panel.axes.bbox
+    assert picture.x0 <= box.x0 < box.x1 <= picture.x1
+
+
+def test_at_a_mode_an_eigenvalue_below_zero_is_said_to_be_of_the_training(monkeypatch):
+    made = opened()
+
+    def refuse(points):
+        raise not_positive_definite(-6.5e-06)
+
+    monkeypatch.setattr(made.explorer, "probabilities", refuse)
+    made.refresh()
+    assert "-6.5e-06" in made.panel.refusal.get_text()
+    assert "a mode as far as training goes" in " ".join(made.panel.refusal.get_text().split())
+    made.sliders["prior precision"].set_val(2.0)
+    assert not made.explorer.at_mode
+    assert "as far as training goes" not in " ".join(made.panel.refusal.get_text().split())
 
 
 def test_the_slider_of_the_prior_moves_the_contour_and_leaves_theta():
@@ -314,8 +442,11 @@ def test_a_moved_slider_draws_over_the_figure_what_a_new_figure_would_show():
     made.figure.canvas.draw()
     assert_array_equal(overlaid, pixels(made))
     assert np.any(overlaid != before)
-    # Up to the slider's label, which stays where it is.
-    assert_array_equal(overlaid[:, 640:700], before[:, 640:700])
+    # The bar beside the picture stays as it is, and the slider's name, down to where the numbers are.
+    left, right = round(made.panel.bar.bbox.x0), round(made.sliders["prior precision"].ax.bbox.x0) - 2
+    rows = slice(round(made.figure.bbox.height - made.facts.get_window_extent().y1))
+    assert right - left > 150
+    assert_array_equal(overlaid[rows, left:right], before[rows, left:right])
 
 
 def test_a_view_that_changes_while_training_is_drawn_with_its_axes(monkeypatch):

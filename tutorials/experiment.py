@@ -1,11 +1,11 @@
 """Is Laplace on a par with its rivals, and cheaper? The experiment behind tutorial 11.
 
-    python tutorials/experiment.py            seventeen data sets, six splits each, into tutorials/experiment.csv
+    python tutorials/experiment.py            seventeen data sets, six splits each, half an hour on two cores
     python tutorials/experiment.py --quick    one split of two of them, in less than a minute
 
 Each data set of `experiment_problems.py`, split by each seed, meets each method of `experiment_methods.py`. Nothing is
-tuned on test data. A run that is interrupted, and started again, goes on where it stopped: the rows of splits that are
-done are in `experiment.csv.part` beside the table that they will be.
+tuned on test data. The table is `experiment.csv`. A run that is interrupted, and started again, goes on where it
+stopped: until it is done, the rows of the splits that are done are in `experiment.csv.part`.
 
 - `seconds` of CPU and `gradients` are what a method needs from the data to its predictor, all training included. A
   gradient is one evaluation of the loss and its gradient on all data to learn from; a Laplace fit counts one for each

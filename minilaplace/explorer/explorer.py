@@ -15,6 +15,7 @@ indefinite. They can be set on the way to others, because an error is raised onl
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,7 @@ class Explorer:
         self.trained_under: float | None = None
         self._theta: Array | None = None  # (P,), the next training starts from it; None: from the seed
         self._la: Laplace | None = None
+        self._earlier: list[tuple[Array, NDArray[np.intp], Array | None, float | None]] = []  # what `undo` goes back to
         self.set(**settings)
 
     @property
@@ -116,6 +118,16 @@ class Explorer:
     def probabilities(self, points: Any) -> Array:
         """Return P(y = 1), (M,), at points (M, 2); links that sample draw the same samples at every call."""
         return np.asarray(self.laplace().predict(points, self.settings.link_approx, rng=0))
+
+    def save_page(self, path: str | Path, **options: Any) -> None:
+        """Write the present state to a file that any browser shows, without Python, as a picture that moves.
+
+        `options` are those of the function `save_page` of this room: `structures`, `title`. A structure or a link that
+        the page does not have is replaced by its first.
+        """
+        from .page import save_page  # which needs matplotlib
+
+        save_page(path, self.laplace(), self.X, self.y, link_approx=self.settings.link_approx, **options)
 
     def set(self, **changes: Any) -> None:
         """Change some settings; if one is unknown or out of range, raise and change nothing."""
@@ -164,6 +176,15 @@ class Explorer:
             raise ValueError(refusal("index", "more than one sample, as one has to stay", f"index {index} of one"))
         self._set_data(np.delete(self.X, index, axis=0), np.delete(self.y, index))
 
+    def undo(self) -> None:
+        """Take back the last change of the data, with the theta from before; raise a ValueError if there is none."""
+        if not self._earlier:
+            raise ValueError(refusal("undo", "a change of the data before this call", "none"))
+        self.X, self.y, theta, trained_under = self._earlier.pop()
+        self._la = self.trained_under = None
+        if theta is not None and len(theta) == self.model.network.n_params:
+            self._theta, self.trained_under = theta, trained_under
+
     def _index(self, index: int) -> int:
         """Return the index of a sample, or raise a ValueError if there is no such sample."""
         index = whole_number("index", index, least=0)
@@ -172,5 +193,6 @@ class Explorer:
         return index
 
     def _set_data(self, X: Array, y: NDArray[np.intp]) -> None:
+        self._earlier.append((self.X, self.y, self._theta, self.trained_under))
         self.X, self.y = X, y
         self._la = self.trained_under = None

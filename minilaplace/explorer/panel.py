@@ -16,11 +16,14 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import BboxBase
 from numpy.typing import NDArray
 
-from ..plotting.contour import LABELLED, LEVELS, fill_contours, scatter_class
+from ..plotting.contour import CLOSE, LABELLED, LEVELS, fill_contours, scatter_class
 from ..validation import Array
 from .explorer import Explorer
+from .layout import LETTER
 
 REACH = 8.0  # pixels within which a press takes hold of a sample
+SIZE = 10.0  # of the letters of a refusal, in points
+STILL = 4.0  # pixels that the mouse may move in a click
 WHITE: dict[str, Any] = {"colors": "white", "linestyles": ["--", "-", "--"], "linewidths": 1.2}
 
 
@@ -64,18 +67,18 @@ class Panel:
     """The picture of P(y = 1) over a square of the plane, with the data on top."""
 
     def __init__(self, figure: Figure) -> None:
-        self.axes = ax = figure.add_axes((0.055, 0.09, 0.5, 0.835), xlabel="$x_1$", ylabel="$x_2$")
+        self.axes = ax = figure.add_axes((0, 0, 1, 1), label="picture", xlabel="$x_1$", ylabel="$x_2$")
         self.classes = [scatter_class(ax, c, np.empty((0, 2)), size=36) for c in (0, 1)]
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, borderaxespad=0.2)
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, borderaxespad=0.2, **CLOSE)
         scale = ScalarMappable(Normalize(0, 1), "viridis")
-        bar = figure.colorbar(
-            scale, cax=figure.add_axes((0.565, 0.09, 0.012, 0.835)), boundaries=LEVELS, ticks=[0, *LABELLED, 1]
-        )
+        self.bar = figure.add_axes((0, 0, 1, 1), label="bar")
+        bar = figure.colorbar(scale, cax=self.bar, boundaries=LEVELS, ticks=[0, *LABELLED, 1])
         bar.set_label("P(y = 1)", labelpad=2)
         bar.ax.hlines(LABELLED, 0, 1, **WHITE)
         self.half = 1.0  # half the width of the view
         self.contours: list[QuadContourSet] = []
-        self.refusal = ax.text(0.5, 0.5, "", transform=ax.transAxes, ha="center", va="center")
+        self.refusal = ax.text(0.5, 0.5, "", transform=ax.transAxes, ha="center", va="center", fontsize=SIZE)
+        self.why = ""  # the text of the refusal, in one line
         self.refusal.set_bbox({"facecolor": "white", "edgecolor": "black", "boxstyle": "round,pad=0.6"})
 
     @property
@@ -92,7 +95,15 @@ class Panel:
     def refuse(self, why: str) -> None:
         """Remove the probabilities, and write in their place why there are none."""
         self._clear()
-        self.refusal.set(text=fill(why, 60), visible=True)
+        self.refusal.set_visible(True)
+        self.why = why
+        self.wrap()
+
+    def wrap(self) -> None:
+        """Break the text of the refusal into lines for which the picture is wide enough."""
+        figure: Any = self.axes.figure
+        letters = self.axes.bbox.width * 72 / figure.dpi / (LETTER * SIZE) - 4
+        self.refusal.set_text(fill(self.why, max(int(letters), 12)))
 
     def show_data(self, X: Array, y: NDArray[np.intp]) -> None:
         """Draw the data X (N, 2) and y (N,), with smaller markers where the view is much wider than the data."""
@@ -124,21 +135,22 @@ class Hand:
     ) -> None:
         self._explorer, self._panel, self._change, self._moved = explorer, panel, change, moved
         self._held: int | None = None  # the sample under the mouse
+        self._pressed: tuple[float, float] | None = None  # where a button went down beside all samples
         self._canvas: Any = panel.axes.figure.canvas
         self._canvas.mpl_connect("button_press_event", self._press)
         self._canvas.mpl_connect("motion_notify_event", self._move)
         self._canvas.mpl_connect("button_release_event", self._release)
 
     def _press(self, event: MouseEvent) -> None:
-        """Hold the sample within reach of the left button, or add a sample if there is none."""
+        """Hold the sample within reach of the left button; if there is none, a click there adds one."""
         if event.inaxes is not self._panel.axes or self._canvas.widgetlock.locked():  # locked: the toolbar zooms, pans
             return
-        left, place, point = event.button == MouseButton.LEFT, (event.x, event.y), (event.xdata, event.ydata)
+        place = (event.x, event.y)
         distance = np.hypot(*(self._panel.axes.transData.transform(self._explorer.X) - place).T)
-        if left and distance.min() <= REACH:
+        if event.button == MouseButton.LEFT and distance.min() <= REACH:
             self._held = int(distance.argmin())
-        elif left or event.button == MouseButton.RIGHT:
-            self._change(lambda: self._explorer.add_point(point, label=0 if left else 1))
+        elif event.button in (MouseButton.LEFT, MouseButton.RIGHT):
+            self._pressed = place
 
     def _move(self, event: MouseEvent) -> None:
         """Draw the held sample under the mouse; the posterior changes when the sample is let go."""
@@ -149,11 +161,17 @@ class Hand:
             self._moved()
 
     def _release(self, event: MouseEvent) -> None:
-        """Move the held sample to where the mouse is, or remove it if the mouse is outside of the panel."""
+        """Move the held sample to where the mouse is, or remove it if that is outside; or add one, after a click.
+
+        A press beside a sample that then moves away was meant for that sample, and adds nothing.
+        """
         held, self._held = self._held, None
-        if held is None:
-            return
-        if event.inaxes is self._panel.axes:
-            self._change(lambda: self._explorer.move_point(held, (event.xdata, event.ydata)))
-        else:
+        pressed, self._pressed = self._pressed, None
+        inside, point = event.inaxes is self._panel.axes, (event.xdata, event.ydata)
+        label = 0 if event.button == MouseButton.LEFT else 1
+        if held is not None and inside:
+            self._change(lambda: self._explorer.move_point(held, point))
+        elif held is not None:
             self._change(lambda: self._explorer.remove_point(held))
+        elif pressed is not None and inside and np.hypot(event.x - pressed[0], event.y - pressed[1]) <= STILL:
+            self._change(lambda: self._explorer.add_point(point, label))

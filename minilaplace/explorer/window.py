@@ -19,30 +19,26 @@ from matplotlib.artist import Artist
 from matplotlib.backend_bases import FigureManagerBase
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox, TransformedBbox
-from matplotlib.widgets import Button, RadioButtons, Slider
 
-from ..curvature import CURVATURES
-from ..model.classes import Bernoulli
 from ..predictive.links import SAMPLED
-from ..structures.fit import STRUCTURES
 from ..training.convergence import convergence_heard
 from ..validation import Array, instance
+from .controls import CHOICES, Controls, put
 from .explorer import Explorer
+from .layout import lay_out
 from .panel import Hand, Overlay, Panel
 
 HELP = [
     "Prior and temperature reshape the Gaussian around theta. Nothing is refitted: the curvature that was added up is "
     "used again, and theta stays. `train` moves theta to the mode of the present prior, `tune prior` moves the prior "
     "to where the evidence is largest at this theta.",
-    "Click to add a point: left class 0, right class 1. Drag a point to move it, out of the picture to remove it.",
+    "Click to add a point: left class 0, right class 1. Drag a point to move it, out of the picture to remove it; "
+    "`undo` takes the last change back.",
 ]
-SLIDERS, FACTS = (0.74, 0.76, 1.0, 0.96), (0.64, 0.2, 1.0, 0.385)  # the places beside the panel that change
-CHOICES = [  # a group of radio buttons: its name, its setting, its left edge, its options
-    ("structure", "hessian_structure", 0.645, list(STRUCTURES)),
-    ("curvature", "curvature", 0.75, list(CURVATURES)),
-    ("link", "link_approx", 0.89, list(Bernoulli.links)),
-]
-WIDTH = 62  # characters in a line beside the panel
+AT_MODE = (
+    "Theta is a mode as far as training goes: it ends where the slope is nearly zero, and where the loss is flat too, "
+    "the curvature may still be slightly negative"
+)
 PAUSE = 0.1  # seconds between two reports of the training
 
 
@@ -91,20 +87,23 @@ class Window:
         self.explorer, self.figure, self.panel = explorer, figure, Panel(figure)
         self._training, self._superseded = False, False
         self._shown, self._news = 0.0, ""  # when progress was last shown, and warnings to show
-        self.sliders: dict[str, Slider] = {}
-        self.radios: dict[str, RadioButtons] = {}
-        self.buttons: dict[str, Button] = {}
-        self.facts = figure.text(0.645, 0.375, "", va="top", fontsize=9, linespacing=1.4)
-        text = "\n".join(fill(paragraph, WIDTH) for paragraph in HELP)
-        figure.text(0.645, 0.02, text, va="bottom", fontsize=8, color="0.35", linespacing=1.3)
+        self._controls = Controls(figure)
+        self.sliders, self.radios = self._controls.sliders, self._controls.radios
+        self.buttons = self._controls.buttons
+        self.facts = figure.text(0, 0, "", va="top", fontsize=9, linespacing=1.3)
+        self.help = figure.text(0, 0, "", va="top", fontsize=8, color="0.35", linespacing=1.3)
         self._add_sliders()
-        for name, field, left, options in CHOICES:
-            self._add_choice(name, field, left, options)
-        self._add_button("train", self._train)
-        self._add_button("new start", lambda: self._change(explorer.start_anew))
-        self._add_button("tune prior", self._tune)
-        places = [TransformedBbox(Bbox.from_extents(*at), figure.transFigure) for at in (SLIDERS, FACTS)]
+        for choice in CHOICES:
+            self._add_choice(*choice)
+        for name, act in (("train", self._train), ("tune prior", self._tune)):
+            self._controls.add_button(name, act)
+        for name, change in (("new start", explorer.start_anew), ("undo", explorer.undo)):
+            self._controls.add_button(name, partial(self._change, change))
+        self._numbers = Bbox.unit()  # the place of the facts
+        places = [self._controls.changing, TransformedBbox(self._numbers, figure.transFigure)]
         self._overlay = Overlay(figure, self._changing, [self.panel.axes.bbox, *places])
+        self._lay_out()
+        figure.canvas.mpl_connect("resize_event", lambda event: self._lay_out())
         self.refresh()
         self.hand = Hand(explorer, self.panel, self._change, self._overlay.draw)
         figure.window = self  # type: ignore[attr-defined]  # matplotlib itself does not keep its widgets alive
@@ -118,23 +117,29 @@ class Window:
             ("view", size - 0.5, size + 1.5, size + 0.04, lambda v: self.refresh()),
             ("hidden units", 0, 64, now.n_hidden, lambda v: change(n_hidden=int(v))),
         ]
-        for row, (name, low, high, value, act) in enumerate(rows):
-            axes = self.figure.add_axes((0.755, 0.915 - 0.045 * row, 0.17, 0.03))
-            slider = Slider(axes, name, low, high, valinit=value, valstep=1 if name == "hidden units" else None)
-            slider.drawon = False  # it is drawn once, together with what it changes
+        for name, low, high, value, act in rows:
+            slider = self._controls.add_slider(name, low, high, value, 1 if name == "hidden units" else None)
             slider.on_changed(act)
-            self.sliders[name] = slider
 
-    def _add_choice(self, name: str, field: str, left: float, options: list[str]) -> None:
-        axes = self.figure.add_axes((left, 0.49, 0.1, 0.22), frameon=False)
-        axes.set_title(name, loc="left", fontsize=10)
-        self.radios[name] = RadioButtons(axes, options, active=options.index(getattr(self.explorer.settings, field)))
-        self.radios[name].on_clicked(lambda chosen: self._change(self.explorer.set, **{field: str(chosen)}))
+    def _add_choice(self, name: str, field: str, width: float, options: list[str]) -> None:
+        radio = self._controls.add_choice(name, options, getattr(self.explorer.settings, field), width)
+        radio.on_clicked(lambda chosen: self._change(self.explorer.set, **{field: str(chosen)}))
 
-    def _add_button(self, name: str, act: Callable[[], None]) -> None:
-        axes = self.figure.add_axes((0.645 + 0.115 * len(self.buttons), 0.405, 0.105, 0.055))
-        self.buttons[name] = Button(axes, name)
-        self.buttons[name].on_clicked(lambda event: act())
+    def _lay_out(self) -> None:
+        """Put everything where there is room for it in a figure of the present size."""
+        width, height = 72 * self.figure.get_size_inches()
+        layout = lay_out(width, height, sum(map(len, HELP)))
+        put(self.panel.axes, *layout.picture)
+        put(self.panel.bar, *layout.bar)
+        self.panel.wrap()
+        self._controls.place(layout)
+        x, y, wide, high = layout.facts
+        self._letters = layout.letters(layout.facts, 9)
+        self.facts.set_position((x / width, (y + high) / height))
+        self._numbers.bounds = x / width, y / height, wide / width, high / height
+        text = "\n".join(fill(paragraph, layout.letters(layout.help, 8)) for paragraph in HELP)
+        self.help.set(text=text, visible=layout.help.height > 0)
+        self.help.set_position((layout.help.left / width, layout.help.bottom / height))
 
     def _changing(self) -> list[Artist]:
         """Return the artists that are drawn again when a slider moves."""
@@ -143,7 +148,7 @@ class Window:
 
     def refresh(self) -> None:
         """Draw the present state, after a training if data or network have changed."""
-        if self.explorer.needs_training:
+        if self.explorer.needs_training or self._training:
             self._train()
         else:
             self._show()
@@ -167,7 +172,8 @@ class Window:
             self.panel.show(x, self.explorer.probabilities(points).reshape(len(x), len(x)))
             return f"{self.explorer.laplace().log_marginal_likelihood():.1f}"
         except (ValueError, np.linalg.LinAlgError) as error:
-            self.panel.refuse(str(error))
+            flat = isinstance(error, np.linalg.LinAlgError) and self.explorer.at_mode
+            self.panel.refuse(f"{error}. {AT_MODE}" if flat else str(error))
             return "none"
 
     def _say(self, evidence: str) -> None:
@@ -183,7 +189,7 @@ class Window:
             f"{len(explorer.X)} samples, {explorer.model.network.n_params} parameters, start {explorer.seed}",
             f"theta: {theta}",
             f"log evidence: {evidence}",
-            fill(self._news, WIDTH, max_lines=3, placeholder=" ..."),
+            fill(self._news, self._letters, max_lines=3, placeholder=" ..."),
         ]
         self.facts.set_text("\n".join(lines).strip())
 

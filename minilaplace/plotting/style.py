@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 BLACK, ORANGE, SKY_BLUE, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILLION, PURPLE, YELLOW = "#0072B2", "#D55E00", "#CC79A7", "#F0E442"
-WHITE, GREY = "#FFFFFF", "#999999"
+WHITE, LIGHT_GREY, GREY = "#FFFFFF", "#BFBFBF", "#999999"
 
 # Classes are drawn on viridis, and curves on white: each list starts with the colours that stand out from its ground.
 CLASS_STYLES = [

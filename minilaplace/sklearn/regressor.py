@@ -38,6 +38,10 @@ NONE_SEEN = (
     f"the noise seems to be less than {LEAST:g} standard deviations of y, which is taken for it: y may have none, or "
     "be too few to tell, and then the error bars are far too small; set sigma_noise"
 )
+NOT_TOLD = (
+    f"the data tell neither noise nor parameters, and {STARTS[0][0]:g} standard deviations of y are taken for the "
+    "noise: take a smaller network, or set sigma_noise"
+)
 
 
 @dataclass(eq=False, repr=False)
@@ -185,13 +189,14 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
     def _best(self, model: BayesianModel, data: WeightedData, theta0: Array | None) -> Trained:
         if self.likelihood != "gaussian" or self.sigma_noise is not None:
             return self._trained(model, data, theta0)
-        best = BestAttempt()
-        for share, few in KINKED if self.activation == "relu" else STARTS:
+        best, starts = BestAttempt(), list(KINKED if self.activation == "relu" else STARTS)
+        while starts and not best.vanished:
+            share, few = starts.pop(0)
             best.attempt(self._trained, model.under(sigma_noise=share), data, theta0, few)
-            if best.vanished:
-                break
-        if best.vanished or best.found is None:  # in rounding, where no start has led to a posterior
-            best.attempt(self._noiseless, model.under(sigma_noise=LEAST), data, theta0)
+        if best.vanished:
+            best.attempt(self._assumed, model.under(sigma_noise=LEAST), data, theta0, NONE_SEEN)
+        if best.found is None:  # all of them have ended where rounding outweighs the prior
+            best.attempt(self._assumed, model.under(sigma_noise=STARTS[0][0]), data, theta0, NOT_TOLD)
         if model.network.n_outputs > 1 and best.found is not None:  # a noise of its own for each output
             la = best.found.la
             squares = (columns(data.y, data.y.shape) - model.network.forward(la.theta, data.X)) ** 2
@@ -200,10 +205,10 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
             best.attempt(self._trained, start, data, la.theta, FEW)
         return best.told()
 
-    def _noiseless(self, model: BayesianModel, data: WeightedData, theta0: Array | None) -> Trained:
+    def _assumed(self, model: BayesianModel, data: WeightedData, theta0: Array | None, why: str) -> Trained:
         """Return the fit under a noise that stays, and say that it is not the data's."""
         trained = self._trained(model, data, theta0, FEW, optimize_noise=False)
-        warn(NONE_SEEN)
+        warn(why)
         return trained
 
     def _in_units_of_y(self, model: BayesianModel) -> BayesianModel:

@@ -108,6 +108,13 @@ class Structure(ABC):
         They are computed on first use, after all data has been added.
         """
 
+    def eigenvectors(self) -> list[tuple[Array, Array]]:
+        """Return the eigenvectors of M as pairs (U_B, U_A): the blocks U_B (x) U_A of Q, beside `eigenvalues`.
+
+        They are in the order of theta, of which whole layers are uncertain. `lowrank` and `gp` have none to return.
+        """
+        raise NotImplementedError
+
     @property
     def rounding(self) -> Array:
         """A bound of each eigenvalue's rounding error, (P_s,)."""
@@ -169,6 +176,9 @@ class Full(Structure):
         for part, at in zip(self.parts, self._blocks(), strict=True):
             eigenvalues[at] = without_rounding(eigvalsh(part), len(at))
         return eigenvalues
+
+    def eigenvectors(self) -> list[tuple[Array, Array]]:
+        return [(np.eye(1), np.linalg.eigh(part)[1]) for part in self.parts]
 
     @property
     def rounding(self) -> Array:

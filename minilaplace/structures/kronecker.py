@@ -69,6 +69,9 @@ class Kron(Structure):
             parts += [np.outer(l_B, l_A).ravel(), l_B]
         return np.concatenate(parts)
 
+    def eigenvectors(self) -> list[tuple[Array, Array]]:
+        return [pair for _, U_B, _, U_A in self._decomposed for pair in ((U_B, U_A), (U_B, np.eye(1)))]
+
     @property
     def rounding(self) -> Array:
         """By the product rule, from the rounding r of the factors: l_B r_A^T + r_B (l_A + r_A)^T."""
@@ -110,6 +113,9 @@ class Diag(Structure):
 
     def eigenspaces(self) -> NDArray[np.intp]:
         return np.arange(len(self.subset))
+
+    def eigenvectors(self) -> list[tuple[Array, Array]]:
+        return [(np.eye(len(self.subset)), np.eye(1))]
 
     @property
     def eigenvalues(self) -> Array:
