@@ -1628,6 +1628,189 @@ def total_variance(f_mean, f_cov):
     return noises @ w / w.sum() + f_cov[:, 0, 0]
 
 
+# %% 10.1 over the samples in place of the classes?
+def my_softmax(f):
+    shifted = np.exp(f - f.max(axis=0))
+    return shifted / shifted.sum(axis=0)
+
+
+# %% 10.1 not divided by the sum?
+def my_softmax(f):
+    return np.exp(f - f.max(axis=1, keepdims=True))
+
+
+# %% 10.1 divided by the sum of all rows?
+def my_softmax(f):
+    shifted = np.exp(f - f.max(axis=1, keepdims=True))
+    return shifted / shifted.sum()
+
+
+# %% 10.1 the logarithm of the probabilities?
+def my_softmax(f):
+    shifted = f - f.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+# %% 10.1 with overflow
+def my_softmax(f):
+    with np.errstate(all="ignore"):
+        return np.exp(f) / np.exp(f).sum(axis=1, keepdims=True)
+
+
+# %% 10.1 the largest of all, so that whole rows vanish
+def my_softmax(f):
+    shifted = np.exp(f - f.max())
+    with np.errstate(all="ignore"):
+        return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+# %% 10.1 right, by the differences of logits
+def my_softmax(f):
+    with np.errstate(over="ignore"):
+        return 1 / np.exp(f[:, None, :] - f[:, :, None]).sum(axis=2)
+
+
+# %% 10.2 the covariance of the two logits is missing?
+def my_mean_field(m, V):
+    v = np.diagonal(V, axis1=1, axis2=2)
+    d = (m[:, :, None] - m[:, None, :]) / np.sqrt(
+        1 + np.pi / 8 * (v[:, :, None] + v[:, None, :] - 2 * v[:, :, None] * np.eye(4))
+    )
+    p = 1 / np.exp(-d).sum(axis=2)
+    return p / p.sum(axis=1, keepdims=True)
+
+
+# %% 10.2 the covariance taken off once, not twice?
+def my_mean_field(m, V):
+    v = np.diagonal(V, axis1=1, axis2=2)
+    d = (m[:, :, None] - m[:, None, :]) / np.sqrt(1 + np.pi / 8 * (v[:, :, None] + v[:, None, :] - V))
+    p = 1 / np.exp(-d).sum(axis=2)
+    return p / p.sum(axis=1, keepdims=True)
+
+
+# %% 10.2 the covariance added, not taken off?
+def my_mean_field(m, V):
+    v = np.diagonal(V, axis1=1, axis2=2)
+    d = (m[:, :, None] - m[:, None, :]) / np.sqrt(1 + np.pi / 8 * (v[:, :, None] + v[:, None, :] + 2 * V))
+    p = 1 / np.exp(-d).sum(axis=2)
+    return p / p.sum(axis=1, keepdims=True)
+
+
+# %% 10.2 the factor pi / 8 is missing?
+def my_mean_field(m, V):
+    v = np.diagonal(V, axis1=1, axis2=2)
+    d = (m[:, :, None] - m[:, None, :]) / np.sqrt(1 + v[:, :, None] + v[:, None, :] - 2 * V)
+    p = 1 / np.exp(-d).sum(axis=2)
+    return p / p.sum(axis=1, keepdims=True)
+
+
+# %% 10.2 m_j - m_c in place of m_c - m_j?
+def my_mean_field(m, V):
+    v = np.diagonal(V, axis1=1, axis2=2)
+    d = (m[:, None, :] - m[:, :, None]) / np.sqrt(1 + np.pi / 8 * (v[:, :, None] + v[:, None, :] - 2 * V))
+    p = 1 / np.exp(-d).sum(axis=2)
+    return p / p.sum(axis=1, keepdims=True)
+
+
+# %% 10.2 the probit link?
+def my_mean_field(m, V):
+    return softmax(m / np.sqrt(1 + np.pi / 8 * np.diagonal(V, axis1=1, axis2=2)), axis=1)
+
+
+# %% 10.2 right, class by class
+def my_mean_field(m, V):
+    p = np.empty_like(m)
+    for n in range(len(m)):
+        for c in range(m.shape[1]):
+            v = np.diag(V[n])
+            kappa = 1 / np.sqrt(1 + np.pi / 8 * (v[c] + v - 2 * V[n, c]))
+            p[n, c] = 1 / np.exp(kappa * (m[n] - m[n, c])).sum()
+    return p / p.sum(axis=1)[:, None]
+
+
+# %% 10.3 the bins counted alike, full or not?
+def my_ece(confidence, correct):
+    errors = []
+    for b in range(1, 11):
+        in_bin = np.ceil(10 * confidence) == b
+        if in_bin.any():
+            errors.append(abs(correct[in_bin].mean() - confidence[in_bin].mean()))
+    return np.mean(errors)
+
+
+# %% 10.3 the largest error of a bin?
+def my_ece(confidence, correct):
+    number = np.ceil(10 * confidence)
+    return max(abs((correct[number == b] - confidence[number == b]).mean()) for b in np.unique(number))
+
+
+# %% 10.3 signs that cancel?
+def my_ece(confidence, correct):
+    return abs(correct.mean() - confidence.mean())
+
+
+# %% 10.3 of single predictions, not of bins?
+def my_ece(confidence, correct):
+    return np.abs(correct - confidence).mean()
+
+
+# %% 10.3 a confidence of 1 in a bin of its own?
+def my_ece(confidence, correct):
+    number = np.floor(10 * confidence)
+    return sum(abs((correct[number == b] - confidence[number == b]).sum()) for b in np.unique(number)) / len(correct)
+
+
+# %% 10.3 that of the digits
+def my_ece(confidence, correct):
+    return expected_calibration_error(p_sure, y_test)
+
+
+# %% 10.3 right, by sums
+def my_ece(confidence, correct):
+    number = np.minimum((10 * confidence).astype(int), 9)
+    return np.abs(np.bincount(number, weights=confidence - correct)).sum() / len(correct)
+
+
+# %% 10.4 the share that is let through?
+def false_alarms(inside, outside, recall):
+    return (inside < np.quantile(outside, 1 - recall)).mean()
+
+
+# %% 10.4 1 - recall in place of recall?
+def false_alarms(inside, outside, recall):
+    return (inside >= np.quantile(outside, recall, method="higher")).mean()
+
+
+# %% 10.4 inside and outside exchanged?
+def false_alarms(inside, outside, recall):
+    return fpr_at_recall(outside, inside, recall)
+
+
+# %% 10.4 the share of the outside, which is the recall?
+def false_alarms(inside, outside, recall):
+    return (outside >= np.quantile(outside, 1 - recall) - 1e-12).mean()
+
+
+# %% 10.4 an alarm for low scores?
+def false_alarms(inside, outside, recall):
+    return (inside <= np.quantile(outside, recall) + 1e-12).mean()
+
+
+# %% 10.4 a threshold from the inside
+def false_alarms(inside, outside, recall):
+    return (inside >= np.quantile(inside, recall)).mean()
+
+
+# %% 10.4 right, by np.quantile
+def false_alarms(inside, outside, recall):
+    return np.mean(inside >= np.quantile(outside, 1 - recall))
+
+
+# %% 10.4 right, by trying all thresholds
+def false_alarms(inside, outside, recall):
+    return min((inside >= t).mean() for t in outside if (outside >= t).mean() >= recall)
+
+
 # %% 12.1 the prior of each laboratory counts?
 def merged(precisions, delta):
     return sum(precisions)

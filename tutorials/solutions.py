@@ -510,28 +510,60 @@ def total_variance(f_mean, f_cov):
 # one draw of the function says little about how often such bands hold it (1). So look at several levels, or the PIT,
 # and at many gaps: other data sets, other functions, other parts left out of the data (1).
 
+
 # %% 10.1
-shifted = np.exp(f_large - f_large.max(axis=1, keepdims=True))
-p_large = shifted / shifted.sum(axis=1, keepdims=True)
+def my_softmax(f):
+    """Return the probabilities, (N, C)."""
+    shifted = np.exp(f - f.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
+
 
 # %% 10.2
-variance = np.diagonal(f_cov, axis1=1, axis2=2)  # (N, C)
-differences = f_mean[:, :, None] - f_mean[:, None, :]  # (N, C, C)
-of_differences = variance[:, :, None] + variance[:, None, :] - 2 * f_cov
-p_mean_field = 1 / np.exp(-differences / np.sqrt(1 + np.pi / 8 * of_differences)).sum(axis=2)
-p_mean_field /= p_mean_field.sum(axis=1, keepdims=True)
+def my_mean_field(m, V):
+    """Return the probabilities, (N, C)."""
+    variance = np.diagonal(V, axis1=1, axis2=2)  # (N, C)
+    differences = m[:, :, None] - m[:, None, :]  # (N, C, C)
+    of_differences = variance[:, :, None] + variance[:, None, :] - 2 * V
+    p = 1 / np.exp(-differences / np.sqrt(1 + np.pi / 8 * of_differences)).sum(axis=2)
+    return p / p.sum(axis=1, keepdims=True)
+
 
 # %% 10.3
-ece = 0.0
-for b in range(1, 11):
-    in_bin = np.ceil(10 * confidence) == b
-    if in_bin.any():
-        ece += in_bin.mean() * abs(correct[in_bin].mean() - confidence[in_bin].mean())
+def my_ece(confidence, correct):
+    """Return the expected calibration error, a number."""
+    ece = 0.0
+    for b in range(1, 11):
+        in_bin = np.ceil(10 * confidence) == b
+        if in_bin.any():
+            ece += in_bin.mean() * abs(correct[in_bin].mean() - confidence[in_bin].mean())
+    return ece
+
 
 # %% 10.4
-k = int(np.ceil(0.95 * len(unseen)))  # so many of the unseen must ring
-threshold = np.sort(unseen)[::-1][k - 1]
-false_alarms = (inside >= threshold).mean()
+def false_alarms(inside, outside, recall):
+    """Return the share of the inside (N,) for which the alarm rings, a number."""
+    highest_first = np.sort(outside)[::-1]
+    threshold = highest_first[int(np.ceil(recall * len(outside))) - 1]  # for so many of the outside it has to ring
+    return (inside >= threshold).mean()
+
+
+rings = false_alarms(entropy_score(tuned.predict(X_test)), entropy_score(tuned.predict(X_unseen)), 0.95)
+assert round(rings, 2) == 0.19
+
+# %% 10.5 [markdown]
+# One must expect $-\sum_c q_c \log p_c$ (1). Announcing $q$ itself costs $-\sum_c q_c \log q_c$, and $p$ costs more by
+# $-\sum_c q_c \log (p_c / q_c) \ge -\sum_c q_c (p_c / q_c - 1) = 1 - \sum_c p_c \ge 0$, the sums over classes with $q_c
+# > 0$ (1). With equality in both places only if every $p_c / q_c$ is 1, that is $p = q$ (1). Announce for all inputs
+# the average of their $q$, the frequencies of the classes: all confidences are in one bin, the class that is predicted
+# is right as often as its frequency says, so accuracy and confidence of the bin are equal, and the ECE tends to zero
+# (1).
+
+# %% 10.6 [markdown]
+# Nothing: an ECE is measured on one distribution, of its own patients and cameras, and holds for that one (1). The
+# AUROC looks at the order of entropies, of furniture beside skin. Images of skin from other cameras are nearer to the
+# data, and the network may be as sure of them as of its own, as it is of digits turned by a quarter (1). Measure mean
+# nll or Brier score, and the reliability diagram, on labelled images from the new cameras (1).
+
 
 # %% 11.1
 logits = np.stack([model.network.forward(member, X) for member in members])  # (5, N, 1)
