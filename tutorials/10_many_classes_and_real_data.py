@@ -289,9 +289,8 @@ for name in ("plugin", "held-out"):
 
 # %% [markdown]
 # The prior that was chosen in turn with training promises too little in every bin. Plugin and held-out prior have nine
-# in ten of their predictions in the last bin, and so few in the others that chance alone leaves them little to say.
-
-# %% [markdown]
+# in ten of their predictions in the last bin, and so few in the others that the points there are mostly chance.
+#
 # ## Inputs unlike the data
 #
 # What does the network say about something that is none of its digits? A score that should be larger outside than
@@ -472,7 +471,7 @@ for ax, n in zip(panels.flat, order[::-1][:10], strict=True):
 #
 # - `Categorical` takes C logits to probabilities by softmax; structures, subsets, links and evidence are as before.
 # - Accuracy does not see whether probabilities are right. Mean nll and Brier score do; ECE measures how far promise and
-#   accuracy are apart, and the reliability diagram shows in which direction. ECE alone is nothing.
+#   accuracy are apart, and the reliability diagram shows in which direction. A small ECE alone says little.
 # - The prior decides. Under a weak one Laplace is far too modest; held-out data finds one that beats the plugin. A
 #   temperature, chosen by the same labels, does so too, and to learn from them is better still.
 # - Noise and unseen digits are found by all, turned digits by wide posteriors alone, best by the mutual information.
