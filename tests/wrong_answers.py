@@ -1073,6 +1073,203 @@ def mutual_information(p_s):
     return rel_entr(p_s, p_s.mean(axis=0)).sum(axis=2).mean(axis=0)
 
 
+# %% 7.1 the 1/2 that is missing in the penalty?
+def precision_of_decay(N, B, c):
+    return N * c
+
+
+# %% 7.1 the minibatch for all samples?
+def precision_of_decay(N, B, c):
+    return 2 * B * c
+
+
+# %% 7.1 as if it were added to the sum?
+def precision_of_decay(N, B, c):
+    return 2 * c
+
+
+# %% 7.1 as if it were added to the sum over a minibatch?
+def precision_of_decay(N, B, c):
+    return 2 * c * N / B
+
+
+# %% 7.1 the variance
+def precision_of_decay(N, B, c):
+    return 1 / (2 * N * c)
+
+
+# %% 7.1 right, with exact halves
+def precision_of_decay(N, B, c):
+    return B * (N // B) * c / 0.5
+
+
+# %% 7.2 the 1/2 is missing?
+def occam_factor(precision, theta, delta):
+    return -(np.linalg.slogdet(precision)[1] - len(theta) * np.log(delta) + delta * theta @ theta)
+
+
+# %% 7.2 the determinant of the prior is missing?
+def occam_factor(precision, theta, delta):
+    return -0.5 * (np.linalg.slogdet(precision)[1] + delta * theta @ theta)
+
+
+# %% 7.2 log delta once, not for each parameter?
+def occam_factor(precision, theta, delta):
+    return -0.5 * (np.linalg.slogdet(precision)[1] - np.log(delta) + delta * theta @ theta)
+
+
+# %% 7.2 the quadratic term is missing?
+def occam_factor(precision, theta, delta):
+    return -0.5 * (np.linalg.slogdet(precision)[1] - len(theta) * np.log(delta))
+
+
+# %% 7.2 the determinant of the covariance?
+def occam_factor(precision, theta, delta):
+    log_det = np.linalg.slogdet(np.linalg.inv(precision))[1]
+    return -0.5 * (log_det - len(theta) * np.log(delta) + delta * theta @ theta)
+
+
+# %% 7.2 the factor of degree 9
+def occam_factor(precision, theta, delta):
+    return -19.5
+
+
+# %% 7.2 right, by a Cholesky factor
+def occam_factor(precision, theta, delta):
+    L = np.linalg.cholesky(precision / delta)
+    return -np.log(np.diag(L)).sum() - delta * (theta**2).sum() / 2
+
+
+# %% 7.3 how many are not determined?
+def effective_parameters(curvature, delta):
+    eigenvalues = np.linalg.eigvalsh(curvature)
+    return (delta / (eigenvalues + delta)).sum()
+
+
+# %% 7.3 the prior is in the curvature already?
+def effective_parameters(curvature, delta):
+    eigenvalues = np.linalg.eigvalsh(curvature + delta * np.eye(len(curvature)))
+    return (eigenvalues / (eigenvalues + delta)).sum()
+
+
+# %% 7.3 the diagonal of the curvature for its eigenvalues?
+def effective_parameters(curvature, delta):
+    diagonal = np.diag(curvature)
+    return (diagonal / (diagonal + delta)).sum()
+
+
+# %% 7.3 the number of directions that the curvature has?
+def effective_parameters(curvature, delta):
+    return np.linalg.matrix_rank(curvature)
+
+
+# %% 7.3 that of the tutorial
+def effective_parameters(curvature, delta):
+    return gamma
+
+
+# %% 7.3 right, by a trace
+def effective_parameters(curvature, delta):
+    return np.trace(np.linalg.solve(curvature + delta * np.eye(len(curvature)), curvature))
+
+
+# %% 7.3 right, by the variances
+def effective_parameters(curvature, delta):
+    return len(curvature) - delta * np.linalg.inv(curvature + delta * np.eye(len(curvature))).trace()
+
+
+# %% 7.4 all parameters for the effective ones?
+def fixed_point_delta(curvature, theta):
+    return len(theta) / (theta @ theta)
+
+
+# %% 7.4 |theta| for its square?
+def fixed_point_delta(curvature, theta):
+    eigenvalues, delta = np.linalg.eigvalsh(curvature), 1.0
+    for _ in range(1000):
+        delta = (eigenvalues / (eigenvalues + delta)).sum() / np.linalg.norm(theta)
+    return delta
+
+
+# %% 7.4 a mean of theta^2 for their sum?
+def fixed_point_delta(curvature, theta):
+    eigenvalues, delta = np.linalg.eigvalsh(curvature), 1.0
+    for _ in range(1000):
+        delta = (eigenvalues / (eigenvalues + delta)).sum() / (theta**2).mean()
+    return delta
+
+
+# %% 7.4 one step
+def fixed_point_delta(curvature, theta):
+    eigenvalues = np.linalg.eigvalsh(curvature)
+    return (eigenvalues / (eigenvalues + 1)).sum() / (theta @ theta)
+
+
+# %% 7.4 the number of the tutorial
+def fixed_point_delta(curvature, theta):
+    return polynomial_laplace(9, 1.0).optimize_prior_precision("mackay").model.prior_precision
+
+
+# %% 7.4 right, by a root
+def fixed_point_delta(curvature, theta):
+    from scipy.optimize import brentq
+
+    def off(t):
+        inverse = np.linalg.inv(curvature + np.exp(t) * np.eye(len(theta)))
+        return np.exp(t) * theta @ theta - len(theta) + np.exp(t) * np.trace(inverse)
+
+    return np.exp(brentq(off, -12, 12, xtol=1e-12))
+
+
+# %% 7.5 the bias is missing?
+def log_density(x, y, degree, sigma, delta):
+    Phi = polynomials(x, degree)
+    L = np.linalg.cholesky(sigma**2 * np.eye(len(x)) + Phi @ Phi.T / delta)
+    white = np.linalg.solve(L, y)
+    return -0.5 * white @ white - np.log(np.diag(L)).sum() - len(x) / 2 * np.log(2 * np.pi)
+
+
+# %% 7.5 sigma counts as a variance?
+def log_density(x, y, degree, sigma, delta):
+    Phi = np.column_stack([polynomials(x, degree), np.ones(len(x))])
+    L = np.linalg.cholesky(sigma * np.eye(len(x)) + Phi @ Phi.T / delta)
+    white = np.linalg.solve(L, y)
+    return -0.5 * white @ white - np.log(np.diag(L)).sum() - len(x) / 2 * np.log(2 * np.pi)
+
+
+# %% 7.5 times delta in place of over it?
+def log_density(x, y, degree, sigma, delta):
+    Phi = np.column_stack([polynomials(x, degree), np.ones(len(x))])
+    L = np.linalg.cholesky(sigma**2 * np.eye(len(x)) + delta * Phi @ Phi.T)
+    white = np.linalg.solve(L, y)
+    return -0.5 * white @ white - np.log(np.diag(L)).sum() - len(x) / 2 * np.log(2 * np.pi)
+
+
+# %% 7.5 the 2 pi is missing?
+def log_density(x, y, degree, sigma, delta):
+    Phi = np.column_stack([polynomials(x, degree), np.ones(len(x))])
+    L = np.linalg.cholesky(sigma**2 * np.eye(len(x)) + Phi @ Phi.T / delta)
+    white = np.linalg.solve(L, y)
+    return -0.5 * white @ white - np.log(np.diag(L)).sum()
+
+
+# %% 7.5 a determinant that is zero in floating point
+def log_density(x, y, degree, sigma, delta):
+    Phi = np.column_stack([polynomials(x, degree), np.ones(len(x))])
+    covariance = sigma**2 * np.eye(len(x)) + Phi @ Phi.T / delta
+    with np.errstate(divide="ignore"):
+        log_det = np.log(np.linalg.det(covariance))
+    return -0.5 * (y @ np.linalg.solve(covariance, y) + log_det + len(x) * np.log(2 * np.pi))
+
+
+# %% 7.5 right, by slogdet
+def log_density(x, y, degree, sigma, delta):
+    Phi = np.polynomial.legendre.legvander(x, degree)
+    covariance = sigma**2 * np.eye(len(x)) + Phi @ Phi.T / delta
+    log_det = np.linalg.slogdet(2 * np.pi * covariance)[1]
+    return -0.5 * (y @ np.linalg.solve(covariance, y) + log_det)
+
+
 # %% 8.1 a number has eight bytes?
 def widest(D, C, n_bytes):
     return int(np.sqrt((n_bytes - D**2 - C**2) / 2))
@@ -1429,6 +1626,189 @@ def total_variance(f_mean, f_cov):
     z, w = np.polynomial.hermite_e.hermegauss(60)
     noises = np.exp(f_mean[:, 1:] + np.sqrt(f_cov[:, 1, 1])[:, None] * z)
     return noises @ w / w.sum() + f_cov[:, 0, 0]
+
+
+# %% 10.1 over the samples in place of the classes?
+def my_softmax(f):
+    shifted = np.exp(f - f.max(axis=0))
+    return shifted / shifted.sum(axis=0)
+
+
+# %% 10.1 not divided by the sum?
+def my_softmax(f):
+    return np.exp(f - f.max(axis=1, keepdims=True))
+
+
+# %% 10.1 divided by the sum of all rows?
+def my_softmax(f):
+    shifted = np.exp(f - f.max(axis=1, keepdims=True))
+    return shifted / shifted.sum()
+
+
+# %% 10.1 the logarithm of the probabilities?
+def my_softmax(f):
+    shifted = f - f.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+# %% 10.1 with overflow
+def my_softmax(f):
+    with np.errstate(all="ignore"):
+        return np.exp(f) / np.exp(f).sum(axis=1, keepdims=True)
+
+
+# %% 10.1 the largest of all, so that whole rows vanish
+def my_softmax(f):
+    shifted = np.exp(f - f.max())
+    with np.errstate(all="ignore"):
+        return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+# %% 10.1 right, by the differences of logits
+def my_softmax(f):
+    with np.errstate(over="ignore"):
+        return 1 / np.exp(f[:, None, :] - f[:, :, None]).sum(axis=2)
+
+
+# %% 10.2 the covariance of the two logits is missing?
+def my_mean_field(m, V):
+    v = np.diagonal(V, axis1=1, axis2=2)
+    d = (m[:, :, None] - m[:, None, :]) / np.sqrt(
+        1 + np.pi / 8 * (v[:, :, None] + v[:, None, :] - 2 * v[:, :, None] * np.eye(4))
+    )
+    p = 1 / np.exp(-d).sum(axis=2)
+    return p / p.sum(axis=1, keepdims=True)
+
+
+# %% 10.2 the covariance taken off once, not twice?
+def my_mean_field(m, V):
+    v = np.diagonal(V, axis1=1, axis2=2)
+    d = (m[:, :, None] - m[:, None, :]) / np.sqrt(1 + np.pi / 8 * (v[:, :, None] + v[:, None, :] - V))
+    p = 1 / np.exp(-d).sum(axis=2)
+    return p / p.sum(axis=1, keepdims=True)
+
+
+# %% 10.2 the covariance added, not taken off?
+def my_mean_field(m, V):
+    v = np.diagonal(V, axis1=1, axis2=2)
+    d = (m[:, :, None] - m[:, None, :]) / np.sqrt(1 + np.pi / 8 * (v[:, :, None] + v[:, None, :] + 2 * V))
+    p = 1 / np.exp(-d).sum(axis=2)
+    return p / p.sum(axis=1, keepdims=True)
+
+
+# %% 10.2 the factor pi / 8 is missing?
+def my_mean_field(m, V):
+    v = np.diagonal(V, axis1=1, axis2=2)
+    d = (m[:, :, None] - m[:, None, :]) / np.sqrt(1 + v[:, :, None] + v[:, None, :] - 2 * V)
+    p = 1 / np.exp(-d).sum(axis=2)
+    return p / p.sum(axis=1, keepdims=True)
+
+
+# %% 10.2 m_j - m_c in place of m_c - m_j?
+def my_mean_field(m, V):
+    v = np.diagonal(V, axis1=1, axis2=2)
+    d = (m[:, None, :] - m[:, :, None]) / np.sqrt(1 + np.pi / 8 * (v[:, :, None] + v[:, None, :] - 2 * V))
+    p = 1 / np.exp(-d).sum(axis=2)
+    return p / p.sum(axis=1, keepdims=True)
+
+
+# %% 10.2 the probit link?
+def my_mean_field(m, V):
+    return softmax(m / np.sqrt(1 + np.pi / 8 * np.diagonal(V, axis1=1, axis2=2)), axis=1)
+
+
+# %% 10.2 right, class by class
+def my_mean_field(m, V):
+    p = np.empty_like(m)
+    for n in range(len(m)):
+        for c in range(m.shape[1]):
+            v = np.diag(V[n])
+            kappa = 1 / np.sqrt(1 + np.pi / 8 * (v[c] + v - 2 * V[n, c]))
+            p[n, c] = 1 / np.exp(kappa * (m[n] - m[n, c])).sum()
+    return p / p.sum(axis=1)[:, None]
+
+
+# %% 10.3 the bins counted alike, full or not?
+def my_ece(confidence, correct):
+    errors = []
+    for b in range(1, 11):
+        in_bin = np.ceil(10 * confidence) == b
+        if in_bin.any():
+            errors.append(abs(correct[in_bin].mean() - confidence[in_bin].mean()))
+    return np.mean(errors)
+
+
+# %% 10.3 the largest error of a bin?
+def my_ece(confidence, correct):
+    number = np.ceil(10 * confidence)
+    return max(abs((correct[number == b] - confidence[number == b]).mean()) for b in np.unique(number))
+
+
+# %% 10.3 signs that cancel?
+def my_ece(confidence, correct):
+    return abs(correct.mean() - confidence.mean())
+
+
+# %% 10.3 of single predictions, not of bins?
+def my_ece(confidence, correct):
+    return np.abs(correct - confidence).mean()
+
+
+# %% 10.3 a confidence of 1 in a bin of its own?
+def my_ece(confidence, correct):
+    number = np.floor(10 * confidence)
+    return sum(abs((correct[number == b] - confidence[number == b]).sum()) for b in np.unique(number)) / len(correct)
+
+
+# %% 10.3 that of the digits
+def my_ece(confidence, correct):
+    return expected_calibration_error(p_sure, y_test)
+
+
+# %% 10.3 right, by sums
+def my_ece(confidence, correct):
+    number = np.minimum((10 * confidence).astype(int), 9)
+    return np.abs(np.bincount(number, weights=confidence - correct)).sum() / len(correct)
+
+
+# %% 10.4 the share that is let through?
+def false_alarms(inside, outside, recall):
+    return (inside < np.quantile(outside, 1 - recall)).mean()
+
+
+# %% 10.4 1 - recall in place of recall?
+def false_alarms(inside, outside, recall):
+    return (inside >= np.quantile(outside, recall, method="higher")).mean()
+
+
+# %% 10.4 inside and outside exchanged?
+def false_alarms(inside, outside, recall):
+    return fpr_at_recall(outside, inside, recall)
+
+
+# %% 10.4 the share of the outside, which is the recall?
+def false_alarms(inside, outside, recall):
+    return (outside >= np.quantile(outside, 1 - recall) - 1e-12).mean()
+
+
+# %% 10.4 an alarm for low scores?
+def false_alarms(inside, outside, recall):
+    return (inside <= np.quantile(outside, recall) + 1e-12).mean()
+
+
+# %% 10.4 a threshold from the inside
+def false_alarms(inside, outside, recall):
+    return (inside >= np.quantile(inside, recall)).mean()
+
+
+# %% 10.4 right, by np.quantile
+def false_alarms(inside, outside, recall):
+    return np.mean(inside >= np.quantile(outside, 1 - recall))
+
+
+# %% 10.4 right, by trying all thresholds
+def false_alarms(inside, outside, recall):
+    return min((inside >= t).mean() for t in outside if (outside >= t).mean() >= recall)
 
 
 # %% 11.1 the probability of the average logit?

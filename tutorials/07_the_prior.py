@@ -23,15 +23,15 @@
 #
 # The prior says which parameters we expect before any data: $\theta \sim \mathcal{N}(0, \delta^{-1} I)$. Its
 # *precision* $\delta$ is one over the variance. A large $\delta$ expects parameters near zero, and smooth functions
-# with them; a small $\delta$ expects nothing in particular. In tutorial 1 it changed predictions as much as everything
-# else together. So where does the number come from?
+# with them; a small $\delta$ expects nothing in particular. In tutorial 1 the predictions amid the data moved with it.
+# So where does the number come from?
 
 # %%
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
-from scipy.optimize import brentq, minimize_scalar
+from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_expit, logsumexp
 from scipy.stats import multivariate_normal
 
@@ -43,11 +43,12 @@ from minilaplace import (
     Laplace,
     fit_map,
     marglik_training,
+    one_page,
     toy_data_linear,
     toy_data_regression,
 )
 from minilaplace.calibration import gaussian_nll, negative_log_likelihood
-from minilaplace.checks import check_equal
+from minilaplace.checks import check_function
 from minilaplace.evidence import log_symmetries
 
 plt.style.use("minilaplace.course")
@@ -61,9 +62,13 @@ plt.style.use("minilaplace.course")
 #
 # | what is minimised | prior precision $\delta$ |
 # |---|---|
-# | sum of losses $+ \frac{c}{2} \lVert\theta\rVert^2$ | $c$ |
-# | mean of losses $+ \frac{c}{2} \lVert\theta\rVert^2$ | $N c$ |
-# | every sample's loss $+ \frac{1}{2} \lambda^2 \lVert\theta\rVert^2$, then their sum | $N \lambda^2$ |
+# | the sum of the samples' nll $+ \frac{c}{2} \lVert\theta\rVert^2$ | $c$ |
+# | their mean $+ \frac{c}{2} \lVert\theta\rVert^2$ | $N c$ |
+# | the sum of (a sample's nll $+ \frac{1}{2} \lambda^2 \lVert\theta\rVert^2$) | $N \lambda^2$ |
+#
+# > **Common mistake.** A weight decay is copied from one program to the next, where it is added to a mean and no longer
+# > to a sum, or has lost its $\frac{1}{2}$. The number is the same and the prior is another one. Ask what it is added
+# > to.
 #
 # The last row is the post's listing. Its Laplace step takes $\lambda$ itself for the prior precision. So training and
 # posterior believe in two different priors:
@@ -72,11 +77,12 @@ plt.style.use("minilaplace.course")
 for listing, N, lam in [(1, 100, 0.5), (2, 100, 0.01)]:
     print(f"listing {listing}: trained with {N * lam**2:g}, approximated with {lam:g}, ratio {N * lam**2 / lam:g}")
 assert 100 * 0.5**2 / 0.5 == 50
+assert np.isclose(200 * 0.01**2, 0.02)  # listing 2 with the samples of its figure
 
 # %% [markdown]
 # With the second listing's 100 samples the two agree, by accident; with the 200 that we draw for its figure they are
-# 0.02 and 0.01. In the first they differ by a factor of 50. Here is what this does
-# to the first weight of the logistic regression: its mean is the strong prior's, its standard deviation the weak one's.
+# 0.02 and 0.01. In the first they differ by a factor of 50. Here is what this does to the first weight of the logistic
+# regression, beside the posteriors of the two priors.
 
 # %%
 X_linear, y_linear = toy_data_linear(100, rng=0)
@@ -89,17 +95,26 @@ def logistic_laplace(trained_with, approximated_with):
     return Laplace(replace(trained, prior_precision=approximated_with), theta).fit(X_linear, y_linear)
 
 
+deviations = []
 for trained_with, approximated_with in [(25.0, 25.0), (25.0, 0.5), (0.5, 0.5)]:
     la = logistic_laplace(trained_with, approximated_with)
     mean, deviation = la.posterior.mean[0], np.sqrt(la.posterior.covariance()[0, 0])
+    deviations.append(deviation)
     corner = la.predict([[2.75, 2.75]])[0]
     print(
         f"trained {trained_with:4}, Laplace {approximated_with:4}: {mean:.2f} +- {deviation:.2f}, P(y = 1) {corner:.3f}"
     )
 
+strong, mixed, weak = deviations
+assert strong < mixed < 0.3 * weak
+precisions = [logistic_laplace(trained, 0.5).posterior.precision() for trained in (25.0, 0.5)]
+assert np.all(np.diag(precisions[0]) > 2 * np.diag(precisions[1]))  # the curvature at the two means
+
 # %% [markdown]
-# The mixture is the posterior of no model. In this library it takes a `replace` to build it, because the prior is
-# written once, in the `BayesianModel`.
+# The mixture in the second line is the posterior of no model. Its mean is the strong prior's. Its standard deviation is
+# neither's, and nearer to the strong prior's: the weak prior has been added, but the curvature is that of the strong
+# one's mean, where the probabilities are less extreme and $p (1 - p)$ is larger. In this library it takes a `replace`
+# to build such a thing, because the prior is written once, in the `BayesianModel`.
 #
 # ## The evidence
 #
@@ -108,9 +123,9 @@ for trained_with, approximated_with in [(25.0, 25.0), (25.0, 0.5), (0.5, 0.5)]:
 # $$p(\theta \mid y) = \frac{p(y \mid \theta)\, p(\theta)}{p(y)}, \qquad
 # p(y) = \int p(y \mid \theta)\, p(\theta)\, d\theta$$
 #
-# $p(y)$ is the probability that the *model*, before it has seen any data, gives to the data that came. It is called the
-# **evidence**, or the marginal likelihood. No parameter is left in it, but everything that the model assumes is:
-# network, noise, prior.
+# $p(y)$ is the probability (for numbers, the density) that the *model*, before it has seen any data, gives to the data
+# that came. It is called the **evidence**, or the marginal likelihood. No parameter is left in it, but everything that
+# the model assumes is: network, noise, prior.
 #
 # With Laplace's Gaussian in place of the posterior the integral is easy. Write $\Lambda$ for the posterior's precision
 # (curvature plus prior) and $\Lambda_0$ for the prior's. At the MAP estimate $\theta$, and for a prior of mean zero,
@@ -119,11 +134,22 @@ for trained_with, approximated_with in [(25.0, 25.0), (25.0, 0.5), (0.5, 0.5)]:
 # \underbrace{- \tfrac{1}{2} \left[\log\det \Lambda - \log\det \Lambda_0
 # + \theta^\top \Lambda_0\, \theta\right]}_{\text{Occam's factor}}$$
 #
-# The first term says how well the best parameters fit. The second is what it cost to find them. The determinants
+# The first term says how well the MAP estimate fits. The second is what it cost to find it. The determinants
 # compare volumes: how much of what the prior thought possible is still possible afterwards. A model that could have
 # fitted anything had to give up nearly all of its volume, and pays for that. *Occam's razor*, to prefer the simpler of
 # two explanations that fit, is nothing to be added to Bayes' rule. It is in there.
 #
+# In `one_page.py` fit and quadratic term are together in the loss, and the last line of `log_evidence` is
+# `-loss(theta, X, y, lam, sizes) + len(theta) / 2 * np.log(lam) - half_log_det`. Its number is the library's:
+
+# %%
+la = logistic_laplace(0.5, 0.5)
+L_page, _ = one_page.posterior(la.theta, X_linear, 0.5, (2, 1))
+of_one_page = one_page.log_evidence(la.theta, L_page, X_linear, y_linear, 0.5, (2, 1))
+print(f"log evidence of the logistic regression: {la.log_marginal_likelihood():.4f}, one_page.py {of_one_page:.4f}")
+assert abs(la.log_marginal_likelihood() - of_one_page) < 1e-9
+
+# %% [markdown]
 # For a model that is linear in its parameters with Gaussian noise the posterior *is* Gaussian, and the formula is
 # exact. Then the targets are jointly Gaussian too, and we can check: $y = \Phi \theta$ + noise, each row of $\Phi$ the
 # inputs and a one for the bias, gives $y \sim \mathcal{N}(0, \sigma^2 I + \Phi \Phi^\top / \delta)$.
@@ -156,10 +182,23 @@ print(f"log evidence of degree 9: {by_laplace:.6f} by Laplace, {exact:.6f} exact
 assert abs(by_laplace - exact) < 1e-6
 
 # %% [markdown]
+# > **Common mistake.** To compare evidences of different data. The evidence is the probability of *these* targets. Ten
+# > points more, or the same targets in another unit, make another number, whatever the model. Here is the same
+# > regression with targets in hundredths: the evidence is a density, and $20 \log 100 = 92$ nats lower.
+
+# %%
+in_hundredths = BayesianModel(MLP(9, 1), Gaussian(sigma_noise=20.0), prior_precision=1e-4)
+theta_hundredths = fit_map(in_hundredths, polynomials(x, 9), 100 * y, rng=0)
+other_unit = Laplace(in_hundredths, theta_hundredths).fit(polynomials(x, 9), 100 * y).log_marginal_likelihood()
+print(f"log evidence {by_laplace:.1f}, and with targets in hundredths {other_unit:.1f}")
+assert abs(by_laplace - other_unit - 20 * np.log(100)) < 1e-5
+assert round(20 * np.log(100)) == 92
+
+# %% [markdown]
 # ## Occam's razor at work
 #
-# Polynomials of higher degree contain all those of lower degree, so they fit better and better. The evidence does not
-# follow.
+# Polynomials of higher degree contain all those of lower degree, so the best fit can only improve; with a prior it
+# improves all but always. The evidence does not follow.
 
 # %%
 degrees = np.arange(3, 13)
@@ -180,10 +219,22 @@ print("degree of the highest evidence:", degrees[log_evidence.argmax()])
 print("degree of the best fit:        ", degrees[log_fit.argmax()])
 assert degrees[log_evidence.argmax()] == 5
 assert degrees[log_fit.argmax()] == 12
+assert np.diff(log_fit).min() > -0.01
 
 # %% [markdown]
-# (The true function is no polynomial; five degrees are what 20 noisy points support.) The same tug of war decides on
-# $\delta$. Take degree 9, and let the prior precision vary, with a MAP estimate of its own for each:
+# (The true function is no polynomial; degree 5 is what 20 noisy points support under this prior.) The same tug of war
+# decides on $\delta$. Take degree 9, and let the prior precision vary, with a MAP estimate of its own for each.
+#
+# > **Predict first.** $\delta$ grows from $10^{-4}$ to $10^3$. Which of the three, fit, Occam's factor, and their sum,
+# > rises all the way, which falls all the way, and which turns? At which end is Occam's factor the better one?
+#
+# <details><summary>Answer</summary>
+#
+# The fit falls all the way. Occam's factor is far better at the right end, but it does not rise all the way: from about
+# 6 to 60 it falls, for there $\delta \lVert\theta\rVert^2$ grows faster than the determinants shrink. The sum has one
+# maximum.
+#
+# </details>
 
 # %%
 deltas = 10 ** np.linspace(-4, 3, 36)
@@ -201,6 +252,12 @@ ax.semilogx(deltas, evidence_of, color="C0", label="sum: log evidence")
 ax.set(xlabel="prior precision $\\delta$", ylabel="nats", title="Degree 9", ylim=(-80, 15))
 ax.legend(loc="lower center")
 print(f"the log evidence is highest near delta = {deltas[np.argmax(evidence_of)]:.2f}")
+assert np.all(np.diff(fit_of) < 0)
+assert np.sum(np.diff(np.sign(np.diff(evidence_of))) != 0) == 1  # one maximum
+turns = deltas[1:-1][np.diff(np.sign(np.diff(occam_of))) != 0]
+assert 4 < turns[0] < 8
+assert 50 < turns[1] < 80
+assert occam_of[-1] == occam_of.max() > occam_of[0] + 50
 
 # %% [markdown]
 # To the left the prior lets everything happen: the fit is as good as degree 9 can be, and the price is high. Far to the
@@ -214,7 +271,7 @@ print(f"the log evidence is highest near delta = {deltas[np.argmax(evidence_of)]
 # $$\delta = \frac{\gamma}{\lVert\theta\rVert^2}, \qquad \gamma = \sum_p (1 - \delta\, v_p)$$
 #
 # with $v_p$ the posterior variance of parameter $p$. A parameter that the data says nothing about keeps the prior's
-# variance, $v_p = 1 / \delta$, and counts 0. One that the data determines has $v_p \approx 0$, and counts 1. So
+# variance, $v_p = 1 / \delta$, and counts 0. One that the data determines has a much smaller $v_p$, and counts 1. So
 # $\gamma$ is the **effective number of parameters**. MacKay's method puts the current $\delta$ in on the right, takes
 # the left as the next, and repeats.
 
@@ -222,15 +279,16 @@ print(f"the log evidence is highest near delta = {deltas[np.argmax(evidence_of)]
 la_9 = polynomial_laplace(9, 1.0)
 gamma = (1 - 1.0 * np.diag(la_9.posterior.covariance())).sum()
 print(f"of {la_9.model.network.n_params} parameters the data determines {gamma:.1f}")
-for method in ("marglik", "mackay"):
-    tuned = polynomial_laplace(9, 1.0).optimize_prior_precision(method)
-    print(f"{method:8} delta = {tuned.model.prior_precision:.4f}")
+tuned = {name: polynomial_laplace(9, 1.0).optimize_prior_precision(name) for name in ("marglik", "mackay")}
+for method, la in tuned.items():
+    print(f"{method:8} delta = {la.model.prior_precision:.4f}")
+assert np.isclose(*[la.model.prior_precision for la in tuned.values()], rtol=1e-4)
 
 # %% [markdown]
 # Both find the same number. But note *at a fixed $\theta$*: with the new $\delta$ the old $\theta$ is no longer the
 # MAP estimate. Training again moves $\theta$, and then $\delta$ should move again. `marglik_training` alternates
-# between one MacKay step and training until neither moves, which is called a *fixed point* (Immer et al., 2021, do so
-# *online*, during training).
+# between one MacKay step and training until neither moves, which is called a *fixed point* (Immer et al., 2021a, do
+# so *online*, during training).
 
 # %%
 start = BayesianModel(MLP(9, 1), Gaussian(sigma_noise=0.2), prior_precision=1.0)
@@ -256,16 +314,16 @@ print(f"the top of the curve in the picture: {np.exp(best.x):.4f}")
 assert abs(np.log(chosen.prior_precision) - best.x) < 1e-3
 
 # %% [markdown]
-# For a linear model with Gaussian noise this fixed point is the maximum of the exact evidence. For a network it is
-# close to the maximum of Laplace's evidence, and not quite there: the curvature depends on $\theta$, which depends on
-# $\delta$, and MacKay's equation leaves that out.
+# For a linear model with Gaussian noise this fixed point is the maximum of the exact evidence. For other models it is
+# not quite the maximum of Laplace's evidence: the curvature depends on $\theta$, which depends on $\delta$, and
+# MacKay's equation leaves that out. The last section has a case where that is much.
 #
 # ## One precision for each layer
 #
 # Weights of the first layer multiply inputs, in whatever units these have; weights of the last layer make outputs.
 # There is no reason why they should be of one size. `prior_structure="layerwise"` gives each layer a precision of its
-# own. Inputs in an awkward unit show what it is for: $x$ in hundreds, so that the first layer's weights have to be
-# large.
+# own. Inputs in an awkward unit show what it is for: $x$ in hundreds, so that the first layer's weights have to be a
+# hundred times as large.
 
 # %%
 X_sine, y_sine = toy_data_regression(40, rng=0)  # sin(x) and noise of standard deviation 0.3
@@ -273,13 +331,33 @@ network = BayesianModel(MLP(1, 3, 1), Gaussian(sigma_noise=0.3), prior_precision
 theta_start = fit_map(network, X_sine, y_sine, rng=0)
 theta_start[:3] *= 100  # W1: the same function of x / 100
 in_hundreds = replace(network, prior_precision=[3e-5, 0.3])  # one for each layer, where to start
+in_the_unit = {}
 for structure in ("scalar", "layerwise"):
     found, theta_found = marglik_training(
         in_hundreds, X_sine / 100, y_sine, prior_structure=structure, theta0=theta_start, tol=1e-2
     )
     evidence = Laplace(found, theta_found).fit(X_sine / 100, y_sine).log_marginal_likelihood()
+    in_the_unit[structure] = evidence
     precisions = ", ".join(f"{p:.2g}" for p in dict.fromkeys(np.atleast_1d(found.prior_precision)))
     print(f"{structure:9} delta = {precisions:12} log evidence {evidence:.1f}")
+assert in_the_unit["layerwise"] > in_the_unit["scalar"] + 2.5
+
+# %% [markdown]
+# Two precisions are better than one, by nearly 3 nats. They do not undo the unit, for a layer's weights and biases
+# share one, and the biases have not changed. `prior_precision` may also be a vector, a number for each parameter. With
+# those of $W_1$ divided by $100^2$ it is the model with $x$ as it was, and has its evidence, which is 6 nats higher.
+# The simplest cure is to give a network inputs of size one.
+
+# %%
+as_it_was, theta_as_it_was = marglik_training(replace(network, prior_precision=0.3), X_sine, y_sine, rng=0)
+of_first = np.arange(len(theta_as_it_was)) < 3
+with_vector = replace(as_it_was, prior_precision=np.where(of_first, 1e-4, 1) * as_it_was.prior_precision)
+one_each = Laplace(with_vector, np.where(of_first, 100, 1) * theta_as_it_was).fit(X_sine / 100, y_sine)
+before = Laplace(as_it_was, theta_as_it_was).fit(X_sine, y_sine).log_marginal_likelihood()
+after = one_each.log_marginal_likelihood()
+print(f"log evidence with x as it was {before:.1f}, in hundreds with a precision of its own for W_1 {after:.1f}")
+assert abs(after - before) < 1e-6
+assert round(before - in_the_unit["layerwise"]) == 6
 
 # %% [markdown]
 # ## How many hidden units?
@@ -306,7 +384,7 @@ for name, values in table.items():
     print(f"{name:21}: new data    ", " ".join(f"{value:7.2f}" for value in held_out[name]))
 
 # %% [markdown]
-# It looks as if under the weak prior each unit beyond the third had its price: 7 nats for three of them. But Laplace
+# It looks as if under the weak prior the units beyond the third had their price: 7 nats for three of them. But Laplace
 # integrates around *one* mode, and a network has many that are equal. Exchange two hidden units, with their weights in
 # and out: the outputs stay the same. Turn the signs of a unit's weights in and out: as $\tanh(-z) = -\tanh(z)$, the
 # outputs stay the same. So $H$ tanh units have $2^H H!$ equal modes, each with the same Gaussian around it. The
@@ -318,7 +396,7 @@ symmetries = np.array([log_symmetries(MLP(1, H, 1)) for H in hidden])
 with_all_modes = {name: values + symmetries for name, values in table.items()}
 fig, panels = plt.subplots(1, 2, figsize=(7, 3.6))
 for name, style, color in zip(table, ("o-", "s--"), ("C0", "C1"), strict=True):
-    panels[0].fill_between(hidden, table[name], with_all_modes[name], color=color, alpha=0.15)
+    panels[0].fill_between(hidden, table[name], with_all_modes[name], color=color, alpha=0.25, linewidth=0)
     panels[0].plot(hidden, table[name], style, color=color, label=name)
     panels[0].plot(hidden, with_all_modes[name], style, color=color, markerfacecolor="white")
     panels[1].plot(hidden, held_out[name], style, color=color, label=name)
@@ -330,7 +408,8 @@ panels[1].legend(fontsize=8)
 for name, values in with_all_modes.items():
     print(f"{name:21}: with all modes", " ".join(f"{value:7.1f}" for value in values))
 weak_alone, weak_all = table["weak prior, 0.05"], with_all_modes["weak prior, 0.05"]
-assert weak_alone[1] - weak_alone[-1] > 7  # from 3 to 6 units
+assert round(weak_alone[1] - weak_alone[-1]) == 7  # from 3 to 6 units
+assert np.all(np.diff(weak_alone[1:]) < 0)
 assert np.ptp(weak_all) < 3
 
 # %% [markdown]
@@ -351,32 +430,36 @@ for H, la in zip(hidden, fitted["prior chosen for each"], strict=True):
     by_hessian = Laplace(la.model, la.theta, curvature="hessian").fit(X_sine, y_sine).log_marginal_likelihood()
     lower = la.log_marginal_likelihood() - by_hessian
     print(f"{H} units at {np.sort(from_zero)[::-1].round(1)}, gamma {determined:.1f}, by the Hessian {lower:.1f} less")
+    assert 0 < lower < 3
+    assert H == 2 or 7.35 < determined < 7.6
 assert np.sum(from_zero < 0.1) == 2
-assert 2 < lower < 3
+assert lower > 2
+assert np.ptp(held_out["prior chosen for each"][1:]) < 0.003 < 0.01 < np.ptp(held_out["weak prior, 0.05"][1:])
 assert 6 < np.ptp(with_all_modes["prior chosen for each"][1:]) < 7
 
 # %% [markdown]
-# From three units on the data determines 7.5 parameters, however many there are. The prior has turned the others off:
-# with six units two are at zero. Such a unit is its own turned copy, and its one Gaussian already covers both signs. So
-# the factor counts too much, and the evidence is somewhere within the coloured band. And the Gaussian itself is good to
-# a few nats only: with the exact Hessian in place of the GGN it gives up to 3 less.
+# From three units on the data determines some 7.5 parameters, however many there are. The prior has turned the others
+# off: with six units two are at zero. Such a unit is its own turned copy, and its one Gaussian already covers both
+# signs. So the factor counts too much, and the truth is between the filled and the white marks, as far as the Gaussian
+# is right. That is to a few nats only: with the exact Hessian in place of the GGN it gives up to 3 less.
 #
 # What may one conclude? This evidence does not tell three units from six. New data does not either: under a chosen
-# prior the predictions of all sizes are equally good. A well-chosen prior makes the size of a network matter less.
+# prior the predictions are equally good from three units on, and under the weak one they differ a little more. A
+# well-chosen prior makes the size of a network matter less.
 #
 # ## Each sample from the others
 #
 # The evidence asks how probable the data was before any of it was seen. Predictions ask something else: what comes
-# next, given all that was seen? With data to spare, hold some out. Without, leave out *one* sample, train on the
+# next, given all that was seen? With data to spare, hold some out. Without it, leave out *one* sample, train on the
 # others, predict it, and do so for each. *Leave-one-out* takes $N$ trainings; Laplace has it for one. Let the outputs
 # at $x_n$ have mean $f_n$ and covariance $V_n$, and let $g_n$ and $\Lambda_n$ be gradient and Hessian of the negative
 # log-likelihood in the outputs. What sample $n$ has added to the posterior can be taken out of it again:
 #
 # $$V_{-n} = (I - V_n \Lambda_n)^{-1} V_n, \qquad m_{-n} = f_n + V_{-n}\, g_n$$
 #
-# For the polynomials this is exact. For networks it is a step of Newton's method towards the parameters of the other
-# samples. `leave_one_out` takes the data of the fit, and returns what `predict` returns. For the network we take few
-# points, so that each of them matters:
+# For the polynomials this is exact. For networks it is a step of Newton's method, with the GGN for the Hessian, towards
+# the parameters of the other samples. `leave_one_out` takes the data of the fit, and returns what `predict` returns.
+# For the network we take few points, so that each of them matters:
 
 # %%
 polynomial = polynomial_laplace(9, 1.0)
@@ -414,7 +497,7 @@ for delta in (0.1, 0.3, 1.0):
         scores.append(-gaussian_nll(*refit.predict(X_few[n : n + 1]), y_few[n : n + 1]))
     seen = -gaussian_nll(*la.predict(X_few), y_few)
     print(f"delta {delta}: 20 refits {np.mean(scores):.3f}, leave_one_out {left_out_score(la):.3f}, seen {seen:.3f}")
-    assert abs(left_out_score(la) - np.mean(scores)) < 0.25 * (seen - np.mean(scores))
+    assert 0 < np.mean(scores) - left_out_score(la) < 0.25 * (seen - np.mean(scores))
 
 # %% [markdown]
 # The last column flatters, as there each point has been seen. `leave_one_out` comes near the refits, a little on the
@@ -428,6 +511,15 @@ for delta in (0.1, 0.3, 1.0):
 # each prior the network is trained again.
 #
 # And beside it the shortcut that suggests itself: train once, and exchange the prior by `la.under(...)`.
+#
+# > **Predict first.** The shortcut's $\theta$ has been trained under the weakest prior, and fits the 20 points closely.
+# > Which of the judges will like it best under the strongest prior?
+#
+# <details><summary>Answer</summary>
+#
+# Leave-one-out, and none of the others. The text below the picture says why.
+#
+# </details>
 
 # %%
 priors = 10 ** np.linspace(-3, 1, 13)
@@ -457,29 +549,43 @@ for name in judges:
     best, once = priors[honest[name].argmax()], priors[trap[name].argmax()]
     print(f"{name:19}: best prior {best:5.2f}, with one theta for all {once:6.3f}")
 assert all(0.2 < priors[honest[name].argmax()] < 0.5 for name in judges)
+in_reach = priors[(priors > 0.2) & (priors < 0.5)]
+assert len(in_reach) == 2
+assert np.ptp(honest["new data"][np.isin(priors, in_reach)]) < 0.03
+assert round(priors[trap["evidence, per point"].argmax()], 2) == 0.01
 assert np.all(np.diff(trap["leave-one-out"]) > 0)
 assert trap["leave-one-out"][-1] > honest["leave-one-out"].max()
 assert trap["new data"][-1] < trap["new data"].max() - 0.3
 
 # %% [markdown]
 # On the left the three agree on where the curves are highest (the circles): about 0.2 by the evidence and by
-# leave-one-out, 0.5 by new data. The curves are flat there, so that any of the three will do.
+# leave-one-out, 0.5 by new data. Between the two new data loses less than 0.03 nats per point, so any of the three will
+# do.
 #
 # On the right is the trap. Leave-one-out rises to the end, and ends above everything that it has reached on the left,
 # although new data gets worse. The formula takes $\theta$ for the mode of *this* prior. A strong prior makes $V_n$
-# small; then leaving a sample out changes nothing, $m_{-n}$ is $f_n$, and each point is predicted by a $\theta$ that
-# has seen it. The better that $\theta$ fits, the better the strongest prior looks. So train for each prior. (The
-# evidence is not taken in: its term $\theta^\top \Lambda_0\, \theta$ charges for a $\theta$ that the prior would
-# not have made.)
+# small; then leaving a sample out changes hardly anything, $m_{-n}$ is nearly $f_n$, and each point is predicted by a
+# $\theta$ that has seen it. So train for each prior. (The evidence does not fall for the strongest prior: its term
+# $\theta^\top \Lambda_0\, \theta$ charges for a $\theta$ that the prior would not have made, and the curve leaves the
+# picture. But it is misled as well, to 0.01: the large $\theta$ of a weak prior asks for a weak prior.)
 #
 # ## When evidence and new data disagree
 #
 # The evidence asks how probable the *given* data was. It is not a forecast of performance, and Laplace's version of it
 # rests on a Gaussian. Here is a case where the two part: the two squares of the post's Figure 1, which a straight line
-# separates. For each $\delta$ we compute: Laplace's evidence; the exact evidence, which with three
-# parameters can be had as an average of the likelihood over draws from the prior; and the negative log-likelihood of
-# 500 new points, under Laplace and under the exact posterior (the same draws, weighted by their likelihood). And
-# leave-one-out, which needs none of the 500.
+# separates. For each $\delta$ we compute: Laplace's evidence; the exact evidence, which with three parameters can be
+# had as an average of the likelihood over draws from the prior; and the mean nll of 500 new points, under Laplace and
+# under the exact posterior (the same draws, weighted by their likelihood). And leave-one-out, which needs none of the
+# 500.
+#
+# > **Predict first.** Does the posterior predict better under a weak prior or under a strong one? Does its Gaussian?
+#
+# <details><summary>Answer</summary>
+#
+# The exact posterior predicts the better the weaker the prior is. Its Gaussian predicts best near $\delta = 1$, and
+# under the weakest prior its mean nll is three hundred times the exact one's.
+#
+# </details>
 
 # %%
 X_test, y_test = toy_data_linear(500, rng=1)
@@ -487,6 +593,9 @@ rng = np.random.default_rng(0)
 standard_draws = rng.standard_normal((10_000, 3))
 sign_train, sign_test = 2 * y_linear - 1, 2 * y_test - 1
 delta_grid = 10 ** np.linspace(-3, 0.5, 8)
+separator = fit_map(BayesianModel(MLP(2, 1), Bernoulli(), 0.1), X_linear, y_linear, rng=0)
+assert np.all(sign_train * (X_linear @ separator[:2] + separator[2]) > 0)  # a straight line does it
+one_sided = []
 curves = {"laplace": [], "exact": [], "laplace new": [], "exact new": [], "plugin new": [], "left out": []}
 for delta in delta_grid:
     la = logistic_laplace(delta, delta)
@@ -502,6 +611,9 @@ for delta in delta_grid:
     p_left_out = la.leave_one_out(X_linear, y_linear, "quadrature")
     curves["left out"].append(negative_log_likelihood(p_left_out, y_linear))
     curves["exact new"].append(-np.log(p_label).mean())
+    by_gaussian = (la.sample(10_000, rng=0)[:, :2] > 0).all(axis=1).mean()
+    one_sided.append((weight @ (draws[:, :2] > 0).all(axis=1), by_gaussian))  # how often both weights are positive
+    assert (weight @ np.square(weight / weight.sum())) < 0.01  # an average over more than 100 draws
 
 # %%
 fig, panels = plt.subplots(1, 2, figsize=(7, 3.4))
@@ -512,7 +624,7 @@ panels[1].loglog(delta_grid, curves["laplace new"], "o-", color="C0", label="Lap
 panels[1].loglog(delta_grid, curves["left out"], "x-", color="C2", label="Laplace, leave-one-out")
 panels[1].loglog(delta_grid, curves["plugin new"], ":", color="C1", label="plugin, new data")
 panels[1].loglog(delta_grid, curves["exact new"], "--", color="black", label="exact posterior, new data")
-panels[1].set(xlabel="prior precision $\\delta$", ylabel="nats per point", title="negative log-likelihood")
+panels[1].set(xlabel="prior precision $\\delta$", ylabel="nats per point", title="mean nll")
 panels[1].set(ylim=(1.5e-5, 1))
 for ax in panels:
     ax.legend(loc="lower center", fontsize=8)
@@ -527,23 +639,31 @@ print(f"by leave-one-out {by_left_out:.2g}")
 print(f"marglik_training {fixed_point.prior_precision:.2g}")
 gap = np.abs(np.subtract(curves["laplace"], curves["exact"])).max()
 print(f"largest gap between Laplace's and the exact log evidence: {gap:.1f} nats")
-assert by_evidence < 0.1 < by_new_data == by_left_out
+assert by_evidence < 0.1 < fixed_point.prior_precision < by_new_data == by_left_out
 assert gap < 0.55
+assert np.all(np.diff(curves["exact"]) < 0)
+assert np.all(np.diff(curves["exact new"]) > 0)
+assert np.all(np.less(curves["plugin new"], curves["exact new"]))
+assert round(curves["laplace new"][0] / curves["exact new"][0], -2) == 300
+exactly, by_gaussian = one_sided[0]
+print(f"both weights are positive under the weakest prior: exactly {exactly:.0%}, by the Gaussian {by_gaussian:.0%}")
+assert exactly > 0.9
+assert by_gaussian < 0.4
 
 # %% [markdown]
 # What went wrong? Not the evidence: Laplace's is close to the exact one, within some half a nat. And the exact
 # posterior does predict better under a weaker prior, as the exact evidence says. What fails is the *predictive*. The
-# data only says that the weights are large, in the right direction; the true posterior is one-sided. A Gaussian has
-# two sides. Under a weak prior it is wide, and reaches as far into wrong boundaries as into right ones. So the prior
-# with the best evidence is not the prior with the best Laplace predictions. Leave-one-out, which judges just these
-# predictions, finds the prior that new data finds, without new data. And `marglik_training` ends elsewhere still: its
-# fixed point overlooks how the curvature changes with $\theta$, and here that is much.
+# data only says that the weights are large, in the right direction; the true posterior is one-sided: under the weakest
+# prior both weights are positive with a probability above 0.9. A Gaussian has two sides. Under a weak prior it is wide,
+# and reaches far into wrong boundaries: it gives that less than 0.4. So the prior with the best evidence is not the
+# prior with the best Laplace predictions. (The plugin is better than both, for here a straight line is right and any
+# doubt is too much.) Leave-one-out, which judges just these predictions, finds the prior that new data finds, without
+# new data. And `marglik_training` ends between them: its fixed point overlooks how the curvature changes with $\theta$,
+# and here that is much.
 #
 # The rule: let the evidence choose, check on data that the fit has not seen, or by leave-one-out where there is none,
-# and if the two part, find out why. Small $\gamma$ or separable classes are the places to look at first. Tutorial 11
-# lets both choose on seventeen data sets. There the evidence's prior is the better one where a network has overfitted,
-# and costs likelihood where classes are easy to tell apart; new data, that is held out to choose by, is data that the
-# network has not learnt from, and often chooses the prior under which Laplace is the plugin.
+# and if the two part, find out why. Classes that can be separated are the place to look at first. Tutorial 11 lets both
+# choose on seventeen data sets.
 #
 # ## Summary
 #
@@ -555,81 +675,267 @@ assert gap < 0.55
 # - `optimize_prior_precision` tunes at a fixed $\theta$, `marglik_training` finds prior and MAP estimate that agree;
 #   one precision, or one for each layer.
 # - Laplace's evidence is around one mode. To compare networks of different size add `log_symmetries`, the logarithm of
-#   the number of equal modes: an upper bound where the prior has turned units off. The evidence is no promise about new
-#   data.
+#   the number of equal modes: too much where the prior has turned units off. The evidence is no promise about new data,
+#   and evidences of different data are not comparable.
 # - `leave_one_out` predicts each sample as if it had not been seen, from one training. Compare priors by it only with
 #   $\theta$ trained for each.
 #
+# *Read on* (entries in the [references](references.md)): MacKay (1992a), section 2 for Occam's factor and section 4 for
+# $\gamma$; Bishop (2006), section 3.5, for both in a textbook; Rasmussen and Williams (2006), section 5.4, for evidence
+# and leave-one-out beside each other; Lotfi et al. (2022) on what the evidence does not say about new data.
+#
 # ## Exercises
+#
+# Replace each `...` and run the cell: the check at its end says what is right and what is not.
 
 # %% [markdown]
-# ### Exercise 7.1: where the listing's priors agree
+# ### Exercise 7.1: the prior of somebody's weight decay
 #
-# The listing trains with prior precision $N \lambda^2$ and approximates with $\lambda$. At which $\lambda$ do the two
-# agree, for each number of samples in `sizes`? The check solves the equation numerically.
+# Somebody minimises, step by step, the *mean* nll of a minibatch of `B` of the `N` samples, plus
+# $c\, \lVert\theta\rVert^2$, without a $\frac{1}{2}$. All minibatches are of one size and are taken equally often.
+# Which prior precision is that? The check finds the minimum for a linear model, and asks with which prior it is the MAP
+# estimate.
+
 
 # %% tags=["exercise"]
-sizes = np.array([50, 100, 200])
-lam_where_they_agree = ...
-expected = [brentq(lambda lam, N=N: N * lam**2 - lam, 1e-6, 10, xtol=1e-15) for N in sizes]
-exercise_7_1 = check_equal("lambda", lam_where_they_agree, expected)
+def precision_of_decay(N, B, c):
+    """Return the prior precision, a number."""
+    return ...
+
+
+def by_the_minimum(N, B, c):
+    """Return the precision with which the gradient of the loss is zero at the minimum of the mean over minibatches."""
+    data = np.random.default_rng(N).normal(size=(N, 5))
+    inputs, targets = data[:, :4], data.sum(axis=1)
+    batches = inputs.reshape(N // B, B, 4)
+    of_mean = np.mean([batch.T @ batch for batch in batches], axis=0) / B
+    at = np.linalg.solve(of_mean + 2 * c * np.eye(4), inputs.T @ targets / N)
+    return inputs[:, 0] @ (targets - inputs @ at) / at[0]
+
+
+exercise_7_1 = check_function(
+    "prior precision",
+    precision_of_decay,
+    by_the_minimum,
+    draw=lambda rng: ((B := int(rng.integers(5, 20))) * int(rng.integers(2, 9)), B, rng.uniform(0.01, 0.5)),
+    mistakes={
+        "the 1/2 that is missing in the penalty": lambda N, B, c: by_the_minimum(N, B, c / 2),
+        "the minibatch for all samples": lambda N, B, c: by_the_minimum(N, B, c) * B / N,
+        "as if it were added to the sum": lambda N, B, c: by_the_minimum(N, B, c) / N,
+        "as if it were added to the sum over a minibatch": lambda N, B, c: by_the_minimum(N, B, c) / B,
+    },
+)
 print(exercise_7_1)
 
 # %% [markdown]
 # ### Exercise 7.2: Occam's factor by hand
 #
-# Compute Occam's factor $-\frac{1}{2} [\log\det \Lambda - \log\det \Lambda_0 + \theta^\top \Lambda_0\, \theta]$ of
-# `la_9`, whose prior precision is 1 for each of its ten parameters. `la_9.posterior` has `precision()`;
-# `np.linalg.slogdet` helps.
+# Compute Occam's factor $-\frac{1}{2} [\log\det \Lambda - \log\det \Lambda_0 + \theta^\top \Lambda_0\, \theta]$ from
+# the posterior precision (P, P), the MAP estimate (P,), and the prior precision, one number for all parameters. The
+# check comes with polynomials of several degrees, each under a prior of its own.
+
 
 # %% tags=["exercise"]
-occam = ...
-fit_term = -la_9.model.likelihood.nll(la_9.model.network.forward(la_9.theta, polynomials(x, 9)), y).sum()
-exercise_7_2 = check_equal("Occam's factor", occam, la_9.log_marginal_likelihood() - fit_term)
-print(exercise_7_2)
-
-# %% [markdown]
-# ### Exercise 7.3: effective parameters from eigenvalues
-#
-# Let $\lambda_i$ be the eigenvalues of the curvature (the posterior precision less the prior's). Show that
-# $\gamma = \sum_i \lambda_i / (\lambda_i + \delta)$, and compute $\gamma$ of `la_9` that way. What does each term say?
-
-# %% tags=["exercise"]
-delta_9 = 1.0
-gamma_from_eigenvalues = ...
-exercise_7_3 = check_equal("effective number of parameters", gamma_from_eigenvalues, gamma)
-print(exercise_7_3)
-
-# %% [markdown]
-# ### Exercise 7.4: MacKay's iteration
-#
-# Write `next_delta`: one MacKay step at the fixed parameters of `la_9`. `curvature` is the (P, P) matrix without prior.
-# The check iterates it 100 times.
-
-# %% tags=["exercise"]
-curvature = la_9.posterior.precision() - np.eye(10)
-
-
-def next_delta(delta):
-    """Return gamma / |theta|^2."""
+def occam_factor(precision, theta, delta):
+    """Return Occam's factor, a number."""
     return ...
 
 
-delta_k = 1.0
-for _ in range(100):
-    delta_k = next_delta(delta_k)
-by_library = polynomial_laplace(9, 1.0).optimize_prior_precision("mackay").model.prior_precision
-exercise_7_4 = check_equal("MacKay's fixed point", delta_k, by_library, rtol=1e-6)
+def evidence_less_fit(degree, delta):
+    """Return log evidence less log-likelihood at the MAP estimate."""
+    la = polynomial_laplace(degree, delta)
+    f = la.model.network.forward(la.theta, polynomials(x, degree))
+    return la.log_marginal_likelihood() + la.model.likelihood.nll(f, y).sum()
+
+
+def yours(degree, delta):
+    """Return your answer for a polynomial."""
+    la = polynomial_laplace(degree, delta)
+    return occam_factor(la.posterior.precision(), la.theta, delta)
+
+
+def with_more(extra):
+    """Return Occam's factor and something else, a function of the posterior and the prior precision."""
+    return lambda degree, delta: (
+        evidence_less_fit(degree, delta) + extra(polynomial_laplace(degree, delta), degree + 1, delta)
+    )
+
+
+exercise_7_2 = check_function(
+    "Occam's factor",
+    yours,
+    evidence_less_fit,
+    draw=lambda rng: (int(rng.integers(2, 12)), rng.uniform(0.2, 5)),
+    rtol=1e-6,
+    mistakes={
+        "the 1/2 is missing": lambda *given: 2 * evidence_less_fit(*given),
+        "the determinant of the prior is missing": with_more(lambda la, P, delta: -P / 2 * np.log(delta)),
+        "log delta once, not for each parameter": with_more(lambda la, P, delta: -(P - 1) / 2 * np.log(delta)),
+        "the quadratic term is missing": with_more(lambda la, P, delta: delta / 2 * la.theta @ la.theta),
+        "the determinant of the covariance": with_more(lambda la, P, delta: la.posterior.log_det_precision),
+    },
+)
+print(exercise_7_2)
+
+# %% [markdown]
+# ### Exercise 7.3: effective parameters
+#
+# Compute $\gamma$ from the curvature (P, P), without the prior, and the prior precision `delta`. There are two ways:
+# $\sum_p (1 - \delta v_p)$, as above, and $\sum_i \lambda_i / (\lambda_i + \delta)$ with the eigenvalues $\lambda_i$ of
+# the curvature (derived in 7.6). The check draws curvatures that leave some directions open.
+
+
+# %% tags=["exercise"]
+def effective_parameters(curvature, delta):
+    """Return gamma, a number."""
+    return ...
+
+
+def by_variances(curvature, delta):
+    """Return it from the variances of the posterior."""
+    return sum(1 - delta * v for v in np.diag(np.linalg.inv(curvature + delta * np.eye(len(curvature)))))
+
+
+def a_curvature(rng):
+    """Return a curvature of seven parameters, of which the data determines four combinations, and a prior precision."""
+    rows = rng.normal(scale=rng.uniform(0.3, 3, size=(4, 1)), size=(4, 7))
+    return rows.T @ rows, rng.uniform(0.2, 5)
+
+
+exercise_7_3 = check_function(
+    "effective number of parameters",
+    effective_parameters,
+    by_variances,
+    draw=a_curvature,
+    rtol=1e-7,
+    mistakes={
+        "how many are not determined": lambda curvature, delta: len(curvature) - by_variances(curvature, delta),
+        "the prior is in the curvature already": lambda curvature, delta: (
+            (eigenvalues := np.linalg.eigvalsh(curvature) + delta) / (eigenvalues + delta)
+        ).sum(),
+        "the diagonal of the curvature for its eigenvalues": lambda curvature, delta: (
+            np.diag(curvature) / (np.diag(curvature) + delta)
+        ).sum(),
+        "the number of directions that the curvature has": lambda curvature, delta: np.linalg.matrix_rank(curvature),
+    },
+)
+print(exercise_7_3)
+
+# %% [markdown]
+# ### Exercise 7.4: MacKay's fixed point
+#
+# At fixed parameters `theta` (P,), and with a curvature (P, P) without the prior, find the prior precision at which
+# MacKay's step stands still. Iterate it, from any start, until it changes by less than $10^{-8}$ of itself. The check
+# looks for the largest evidence instead.
+
+
+# %% tags=["exercise"]
+def fixed_point_delta(curvature, theta):
+    """Return the delta with delta = gamma / |theta|^2, a number."""
+    return ...
+
+
+def by_evidence_alone(curvature, theta):
+    """Return where the part of the log evidence that depends on delta is largest."""
+
+    def minus(t):
+        precision = curvature + np.exp(t) * np.eye(len(theta))
+        return np.linalg.slogdet(precision)[1] - len(theta) * t + np.exp(t) * theta @ theta
+
+    found = minimize_scalar(minus, bounds=(-12, 12), method="bounded", options={"xatol": 1e-9})
+    return np.exp(found.x)
+
+
+exercise_7_4 = check_function(
+    "MacKay's fixed point",
+    fixed_point_delta,
+    by_evidence_alone,
+    draw=lambda rng: (a_curvature(rng)[0], rng.normal(size=7)),
+    rtol=1e-5,
+    mistakes={
+        "all parameters for the effective ones": lambda curvature, theta: len(theta) / (theta @ theta),
+        "|theta| for its square": lambda curvature, theta: by_evidence_alone(
+            curvature, theta / np.sqrt(np.linalg.norm(theta))
+        ),
+        "a mean of theta^2 for their sum": lambda curvature, theta: by_evidence_alone(
+            curvature, theta / np.sqrt(len(theta))
+        ),
+    },
+)
 print(exercise_7_4)
 
 # %% [markdown]
-# ### Exercise 7.5: Bayesian linear regression in function space
+# ### Exercise 7.5: the evidence in function space
 #
-# The evidence of degree `d` is the density of `y` under $\mathcal{N}(0, \sigma^2 I + \Phi \Phi^\top / \delta)$.
-# Compute its logarithm for $d = 5$, $\delta = 1$, $\sigma = 0.2$ from a Cholesky factor, without
-# `multivariate_normal`. Mind the bias column.
+# The evidence of a polynomial is the density of `y` (N,) under $\mathcal{N}(0, \sigma^2 I + \Phi \Phi^\top / \delta)$.
+# Compute its logarithm from a Cholesky factor, for any data, degree, noise and prior. `polynomials(x, degree)` makes
+# the columns of $\Phi$, all but the one of the bias. There are 300 points in the check: a determinant leaves the range
+# of floating point, its logarithm does not. The check goes through weight space.
+
 
 # %% tags=["exercise"]
-log_density = ...
-exercise_7_5 = check_equal("log evidence", log_density, polynomial_laplace(5, 1.0).log_marginal_likelihood(), rtol=1e-7)
+def log_density(x, y, degree, sigma, delta):
+    """Return log p(y), a number."""
+    return ...
+
+
+def in_weight_space(x, y, degree, sigma, delta):
+    """Return Laplace's log evidence, which is exact here."""
+    model = BayesianModel(MLP(degree, 1), Gaussian(sigma), delta)
+    theta = fit_map(model, polynomials(x, degree), y, rng=0)
+    return Laplace(model, theta).fit(polynomials(x, degree), y).log_marginal_likelihood()
+
+
+def without_bias(x, y, degree, sigma, delta):
+    """Return the log density of a model that has no bias."""
+    covariance = sigma**2 * np.eye(len(x)) + polynomials(x, degree) @ polynomials(x, degree).T / delta
+    return multivariate_normal(np.zeros(len(x)), covariance).logpdf(y)
+
+
+def some_data(rng):
+    """Return 300 points, degree, noise and prior precision."""
+    x = rng.uniform(-1, 1, size=300)
+    return x, np.cos(3 * x) + 0.1 * rng.normal(size=300), int(rng.integers(2, 7)), *rng.uniform(0.05, 0.4, size=2)
+
+
+exercise_7_5 = check_function(
+    "log evidence",
+    log_density,
+    in_weight_space,
+    draw=some_data,
+    rtol=1e-6,
+    mistakes={
+        "the bias is missing": without_bias,
+        "sigma counts as a variance": lambda x, y, degree, sigma, delta: in_weight_space(
+            x, y, degree, np.sqrt(sigma), delta
+        ),
+        "times delta in place of over it": lambda x, y, degree, sigma, delta: in_weight_space(
+            x, y, degree, sigma, 1 / delta
+        ),
+        "the 2 pi is missing": lambda *given: in_weight_space(*given) + 150 * np.log(2 * np.pi),
+    },
+)
 print(exercise_7_5)
+
+# %% [markdown]
+# ### Derive 7.6: MacKay's equation (4 marks)
+#
+# Let $\lambda_i$ be the eigenvalues of the curvature without the prior. Write those terms of the log evidence that
+# depend on $\delta$, with $\theta$ and the curvature fixed, and set their derivative to zero. Show that $\sum_i
+# \lambda_i / (\lambda_i + \delta) = \sum_p (1 - \delta\, v_p)$, and that at the maximum $\delta$ is this number over
+# $\lVert\theta\rVert^2$. What does one term of the sum say of its direction?
+
+# %% [markdown]
+# *Your answer:*
+
+# %% [markdown]
+# ### Explain 7.7: three ways to choose wrongly (3 marks)
+#
+# (a) A model with ten features has a log evidence of $-50$ on the 80 patients for whom all ten are known, and one with
+# four features $-60$ on all 100. Somebody concludes that ten features are better, by 10 nats. (b) A network has been
+# trained without weight decay; somebody tries ten priors at this $\theta$ by `leave_one_out` and takes the strongest.
+# (c) Six hidden units have 7 nats less than three, and somebody concludes that three are right. What is wrong with
+# each, and what should be done instead?
+
+# %% [markdown]
+# *Your answer:*

@@ -348,41 +348,65 @@ def mutual_information(p_s):
 # data: in a gap, or in a direction far away for which the data has decided. There the model extrapolates, and does not
 # see it (1).
 
+
 # %% 7.1
-sizes = np.array([50, 100, 200])
-lam_where_they_agree = 1 / sizes  # N lambda^2 = lambda
-expected = [brentq(lambda lam, N=N: N * lam**2 - lam, 1e-6, 10, xtol=1e-15) for N in sizes]
+def precision_of_decay(N, B, c):
+    """Return the prior precision, a number."""
+    return 2 * N * c  # the mean over minibatches is the mean over all; times N it is the sum, and c = (2 c) / 2
+
 
 # %% 7.2
-_, log_det = np.linalg.slogdet(la_9.posterior.precision())
-occam = -0.5 * (log_det - 10 * np.log(1.0) + 1.0 * la_9.theta @ la_9.theta)
-fit_term = -la_9.model.likelihood.nll(la_9.model.network.forward(la_9.theta, polynomials(x, 9)), y).sum()
+def occam_factor(precision, theta, delta):
+    """Return Occam's factor, a number."""
+    _, log_det = np.linalg.slogdet(precision)
+    return -0.5 * (log_det - len(theta) * np.log(delta) + delta * theta @ theta)
+
 
 # %% 7.3
-delta_9 = 1.0
-eigenvalues = np.linalg.eigvalsh(la_9.posterior.precision() - delta_9 * np.eye(10))
-gamma_from_eigenvalues = (eigenvalues / (eigenvalues + delta_9)).sum()
+def effective_parameters(curvature, delta):
+    """Return gamma, a number."""
+    eigenvalues = np.linalg.eigvalsh(curvature)
+    return (eigenvalues / (eigenvalues + delta)).sum()
+
 
 # %% 7.4
-curvature = la_9.posterior.precision() - np.eye(10)
-
-
-def next_delta(delta):
-    """Return gamma / |theta|^2."""
+def fixed_point_delta(curvature, theta):
+    """Return the delta with delta = gamma / |theta|^2, a number."""
     eigenvalues = np.linalg.eigvalsh(curvature)
-    return (eigenvalues / (eigenvalues + delta)).sum() / (la_9.theta @ la_9.theta)
+    before, delta = 0.0, 1.0
+    while abs(delta - before) > 1e-8 * delta:
+        before, delta = delta, (eigenvalues / (eigenvalues + delta)).sum() / (theta @ theta)
+    return delta
 
-
-delta_k = 1.0
-for _ in range(100):
-    delta_k = next_delta(delta_k)
-by_library = polynomial_laplace(9, 1.0).optimize_prior_precision("mackay").model.prior_precision
 
 # %% 7.5
-features = np.column_stack([polynomials(x, 5), np.ones(20)])
-L = np.linalg.cholesky(0.2**2 * np.eye(20) + features @ features.T)
-white = np.linalg.solve(L, y)
-log_density = -0.5 * white @ white - np.log(np.diag(L)).sum() - 10 * np.log(2 * np.pi)
+def log_density(x, y, degree, sigma, delta):
+    """Return log p(y), a number."""
+    Phi = np.column_stack([polynomials(x, degree), np.ones(len(x))])
+    L = np.linalg.cholesky(sigma**2 * np.eye(len(x)) + Phi @ Phi.T / delta)
+    white = np.linalg.solve(L, y)
+    return -0.5 * white @ white - np.log(np.diag(L)).sum() - len(x) / 2 * np.log(2 * np.pi)
+
+
+# %% 7.6 [markdown]
+# The posterior precision has the eigenvalues $\lambda_i + \delta$, the prior's has $\delta$, $P$ times; so the terms
+# are $-\frac{1}{2} [\sum_i \log(\lambda_i + \delta) - P \log \delta + \delta \lVert\theta\rVert^2]$ (1). The derivative
+# is zero where $\lVert\theta\rVert^2 = P / \delta - \sum_i 1 / (\lambda_i + \delta)$, and $\delta$ times the right side
+# is $\sum_i (1 - \delta / (\lambda_i + \delta)) = \sum_i \lambda_i / (\lambda_i + \delta)$ (1). The $v_p$ are the
+# diagonal of the inverse precision, whose trace is also the sum of its eigenvalues: $\sum_p v_p = \sum_i 1 / (\lambda_i
+# + \delta)$. So the number is $\sum_p (1 - \delta v_p) = \gamma$ as well, and $\delta = \gamma / \lVert\theta\rVert^2$
+# (1). A term is near 1 if the data bends the nll along its direction much more than the prior does, $\lambda_i \gg
+# \delta$, and near 0 if the prior alone decides there; the eigenvectors are combinations of parameters that the data
+# determines or not (1).
+
+# %% 7.7 [markdown]
+# (a) The two numbers are probabilities of different data, of 80 targets and of 100, and cannot be compared. Fit both
+# models to the same 80 patients, or to all 100 with a model that says what a missing feature is (1). (b) The formula
+# takes $\theta$ for the mode of each prior, and it is the mode of none of them; under a strong prior leaving a sample
+# out then changes nothing, so that a $\theta$ that has seen every sample is judged by these samples. Train for each
+# prior (1). (c) Laplace counts one of $2^H H!$ equal modes, whose logarithm is larger for six units by 6.9 nats; with
+# `log_symmetries` added the two are equal, or nearly so if the prior has turned units off. Compare by new data, too
+# (1).
 
 
 # %% 8.1
@@ -486,28 +510,59 @@ def total_variance(f_mean, f_cov):
 # one draw of the function says little about how often such bands hold it (1). So look at several levels, or the PIT,
 # and at many gaps: other data sets, other functions, other parts left out of the data (1).
 
+
 # %% 10.1
-shifted = np.exp(f_large - f_large.max(axis=1, keepdims=True))
-p_large = shifted / shifted.sum(axis=1, keepdims=True)
+def my_softmax(f):
+    """Return the probabilities, (N, C)."""
+    shifted = np.exp(f - f.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
+
 
 # %% 10.2
-variance = np.diagonal(f_cov, axis1=1, axis2=2)  # (N, C)
-differences = f_mean[:, :, None] - f_mean[:, None, :]  # (N, C, C)
-of_differences = variance[:, :, None] + variance[:, None, :] - 2 * f_cov
-p_mean_field = 1 / np.exp(-differences / np.sqrt(1 + np.pi / 8 * of_differences)).sum(axis=2)
-p_mean_field /= p_mean_field.sum(axis=1, keepdims=True)
+def my_mean_field(m, V):
+    """Return the probabilities, (N, C)."""
+    variance = np.diagonal(V, axis1=1, axis2=2)  # (N, C)
+    differences = m[:, :, None] - m[:, None, :]  # (N, C, C)
+    of_differences = variance[:, :, None] + variance[:, None, :] - 2 * V
+    p = 1 / np.exp(-differences / np.sqrt(1 + np.pi / 8 * of_differences)).sum(axis=2)
+    return p / p.sum(axis=1, keepdims=True)
+
 
 # %% 10.3
-ece = 0.0
-for b in range(1, 11):
-    in_bin = np.ceil(10 * confidence) == b
-    if in_bin.any():
-        ece += in_bin.mean() * abs(correct[in_bin].mean() - confidence[in_bin].mean())
+def my_ece(confidence, correct):
+    """Return the expected calibration error, a number."""
+    ece = 0.0
+    for b in range(1, 11):
+        in_bin = np.ceil(10 * confidence) == b
+        if in_bin.any():
+            ece += in_bin.mean() * abs(correct[in_bin].mean() - confidence[in_bin].mean())
+    return ece
+
 
 # %% 10.4
-k = int(np.ceil(0.95 * len(unseen)))  # so many of the unseen must ring
-threshold = np.sort(unseen)[::-1][k - 1]
-false_alarms = (inside >= threshold).mean()
+def false_alarms(inside, outside, recall):
+    """Return the share of the inside (N,) for which the alarm rings, a number."""
+    highest_first = np.sort(outside)[::-1]
+    threshold = highest_first[int(np.ceil(recall * len(outside))) - 1]  # for so many of the outside it has to ring
+    return (inside >= threshold).mean()
+
+
+rings = false_alarms(entropy_score(tuned.predict(X_test)), entropy_score(tuned.predict(X_unseen)), 0.95)
+assert round(rings, 2) == 0.19
+
+# %% 10.5 [markdown]
+# One must expect $-\sum_c q_c \log p_c$ (1). Announcing $q$ itself costs $-\sum_c q_c \log q_c$, and $p$ costs more by
+# $-\sum_c q_c \log (p_c / q_c) \ge -\sum_c q_c (p_c / q_c - 1) = 1 - \sum_c p_c \ge 0$, the sums over classes with $q_c
+# > 0$ (1). With equality in both places only if every $p_c / q_c$ is 1, that is $p = q$ (1). Announce for all inputs
+# the average of their $q$, the frequencies of the classes: all confidences are in one bin, the class that is predicted
+# is right as often as its frequency says, so accuracy and confidence of the bin are equal, and the ECE tends to zero
+# (1).
+
+# %% 10.6 [markdown]
+# Nothing: an ECE is measured on one distribution, of its own patients and cameras, and holds for that one (1). The
+# AUROC looks at the order of entropies, of furniture beside skin. Images of skin from other cameras are nearer to the
+# data, and the network may be as sure of them as of its own, as it is of digits turned by a quarter (1). Measure mean
+# nll or Brier score, and the reliability diagram, on labelled images from the new cameras (1).
 
 
 # %% 11.1
