@@ -52,7 +52,7 @@ def agreeing_lambda(N):
     return 0.0
 
 
-# %% 1.2 N lambda^2 is to be lambda, not 1?
+# %% 1.2 N lambda^2 = 1 in place of N lambda^2 = lambda?
 def agreeing_lambda(N):
     return 1 / np.sqrt(N)
 
@@ -218,7 +218,7 @@ def my_gradient(theta):
     return np.array([residual @ X[:, 0], residual.sum()])
 
 
-# %% 2.2 the prior pulls at b, too?
+# %% 2.2 the prior is missing at b?
 def my_gradient(theta):
     residual = expit(theta[0] * X[:, 0] + theta[1]) - y
     return np.array([residual @ X[:, 0] + model.prior_precision * theta[0], residual.sum()])
@@ -619,7 +619,7 @@ def factors(sigma):
     return [sigma**-4, sigma**-2]
 
 
-# %% 4.3 the gradient's sigma is squared, too?
+# %% 4.3 the GGN's factor for both?
 def factors(sigma):
     return [sigma**-2, sigma**-2]
 
@@ -820,13 +820,13 @@ def target_deviation(x, L):
     return np.linalg.norm(v, axis=0) + sigma
 
 
-# %% 5.4 the variance of the noise is the square of sigma?
+# %% 5.4 sigma in place of its square?
 def target_deviation(x, L):
     v = solve_triangular(L, network.jacobian(theta, x)[:, 0].T, lower=True)
     return np.sqrt((v**2).sum(axis=0) + sigma)
 
 
-# %% 5.4 a variance, of which the deviation is the root?
+# %% 5.4 the variance in place of its root?
 def target_deviation(x, L):
     v = solve_triangular(L, network.jacobian(theta, x)[:, 0].T, lower=True)
     return (v**2).sum(axis=0) + sigma**2
@@ -1146,7 +1146,7 @@ def effective_parameters(curvature, delta):
     return (delta / (eigenvalues + delta)).sum()
 
 
-# %% 7.3 the prior is in the curvature already?
+# %% 7.3 the prior is added to the curvature?
 def effective_parameters(curvature, delta):
     eigenvalues = np.linalg.eigvalsh(curvature + delta * np.eye(len(curvature)))
     return (eigenvalues / (eigenvalues + delta)).sum()
@@ -1270,17 +1270,17 @@ def log_density(x, y, degree, sigma, delta):
     return -0.5 * (y @ np.linalg.solve(covariance, y) + log_det)
 
 
-# %% 8.1 a number has eight bytes?
+# %% 8.1 one byte for each number, not eight?
 def widest(D, C, n_bytes):
     return int(np.sqrt((n_bytes - D**2 - C**2) / 2))
 
 
-# %% 8.1 the hidden units are outputs of one layer and inputs of the next?
+# %% 8.1 one factor of H x H, not two?
 def widest(D, C, n_bytes):
     return int(np.sqrt(n_bytes / 8 - D**2 - C**2))
 
 
-# %% 8.1 the biases have no part in A?
+# %% 8.1 the biases counted in A?
 def widest(D, C, n_bytes):
     H = 1
     while n_bytes >= 8 * ((D + 1) ** 2 + H**2 + (H + 1) ** 2 + C**2):
@@ -1347,12 +1347,12 @@ def kfac_block(D, a):
     return sum(np.kron(np.outer(d, d), np.outer(a_n, a_n)) for d, a_n in zip(D, a, strict=True))
 
 
-# %% 8.3 A is a mean, not a sum?
+# %% 8.3 a sum in A, not a mean?
 def kfac_block(D, a):
     return np.kron(D.T @ D, a.T @ a)
 
 
-# %% 8.3 B is a sum, not a mean?
+# %% 8.3 a mean in B, not a sum?
 def kfac_block(D, a):
     return np.kron(D.T @ D / len(D), a.T @ a / len(a))
 
@@ -2088,7 +2088,7 @@ def next_day(mu, Lambda, X, y, sigma):
     return mu + Sigma @ Phi.T @ np.linalg.solve(Phi @ Sigma @ Phi.T + sigma**2 * np.eye(len(X)), y - Phi @ mu)
 
 
-# %% 12.3 a high temperature makes the data count less?
+# %% 12.3 k for 1 / k, which makes the data count less?
 def of_copies(la, k):
     return la.under(temperature=k).posterior.precision()
 

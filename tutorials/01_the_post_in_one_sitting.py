@@ -137,9 +137,9 @@ print("MAP estimate      ", la_logistic.posterior.mean.round(2))
 print("standard deviation", np.sqrt(np.diag(la_logistic.posterior.covariance())).round(2))
 
 # %% [markdown]
-# **Predict first.** The data lies in two opposite corners of the view. The plugin's boundary is a line between them,
-# and its probabilities depend on the distance to that line alone. How will Laplace's picture differ in the two corners
-# without data?
+# > **Predict first.** The data lies in two opposite corners of the view. The plugin's boundary is a line between them,
+# > and its probabilities depend on the distance to that line alone. How will Laplace's picture differ in the two
+# > corners without data?
 #
 # <details><summary>Answer</summary>
 #
@@ -244,7 +244,8 @@ assert times > 10
 # logarithm is measured in *nats*, and a difference of $d$ of them makes one prior $e^d$ times as probable as the other,
 # if both were so before.
 #
-# **Predict first.** Prior precisions from 0.01 to 1, each with a training of its own. Will the evidence single one out?
+# > **Predict first.** Prior precisions from 0.01 to 1, each with a training of its own. Will the evidence single one
+# > out?
 
 # %%
 evidence, amid = {}, {}
@@ -296,7 +297,7 @@ assert slope_map < 1e-4
 #
 # **Figure 3** has no code in the post: it is Figure 2 seen from 50 units further out on each side.
 #
-# **Predict first.** Nothing is known out there. What will the plugin say, and what Laplace?
+# > **Predict first.** Nothing is known out there. What will the plugin say, and what Laplace?
 #
 # <details><summary>Answer</summary>
 #
@@ -306,7 +307,7 @@ assert slope_map < 1e-4
 # </details>
 #
 # Its average needs a formula, since the average of a sigmoid over a Gaussian has no closed form: the *probit link* is
-# the usual one, named after the bell-shaped integral that it puts in the sigmoid's place (tutorial 6).
+# the usual one, named after the integral of the bell curve, which it puts in the sigmoid's place (tutorial 6).
 
 # %%
 plot_plugin_and_laplace(la, X, y, title="Figure 3 as it should be", margin=50, n_grid=200)
@@ -501,7 +502,7 @@ exercise_1_2 = check_function(
     draw=lambda rng: int(rng.integers(10, 1000)),
     mistakes={
         "zero solves it, but is no prior": lambda N: 0.0,
-        "N lambda^2 is to be lambda, not 1": lambda N: N**-0.5,
+        "N lambda^2 = 1 in place of N lambda^2 = lambda": lambda N: N**-0.5,
         "upside down": lambda N: N,
     },
 )

@@ -19,8 +19,8 @@
 # - Passage of the post: *... to Bayesian Neural Networks*, *Build MLP*.
 # - Modules: `network`, `checks`, `one_page`.
 #
-# Everything that Laplace needs of a network are derivatives of its outputs in its parameters. They all come from one
-# recursion, which is short enough to be done in front of your eyes.
+# All that Laplace needs of a network is its outputs and their derivatives in its parameters. These derivatives come
+# from one recursion, which is short enough to be done in front of your eyes.
 
 # %%
 import inspect
@@ -253,8 +253,8 @@ assert np.allclose(J[n, c, :6].reshape(3, 2), np.outer(delta_of_output, X[n]), r
 print("six numbers for W_1, made from", len(delta_of_output), "deltas and", len(X[n]), "inputs")
 
 # %% [markdown]
-# **Predict first.** The picture below has a row for each output of each sample, and a column for each parameter. Which
-# squares must be zero, whatever the numbers are? And which must be 1?
+# > **Predict first.** The picture below has a row for each output of each sample, and a column for each parameter.
+# > Which squares must be zero, whatever the numbers are? And which must be 1?
 #
 # <details><summary>Answer</summary>
 #
@@ -366,8 +366,8 @@ print(f"entry {worst} is in W_1; b_1 starts at 6, W_2 at 9")
 # *central* difference $(L(\theta + h) - L(\theta - h)) / 2h$ has a truncation error that goes like $h^2$ instead of
 # $h$.
 #
-# **Predict first.** A rounding error of $\epsilon / h$ and a truncation error of about $h$, or $h^2$: where is each
-# least in total, and how small is it there?
+# > **Predict first.** A rounding error of $\epsilon / h$ and a truncation error of about $h$, or $h^2$: where is each
+# > least in total, and how small is it there?
 #
 # <details><summary>Answer</summary>
 #

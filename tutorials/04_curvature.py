@@ -172,7 +172,7 @@ print("the Hessian is the derivative of the gradient:", bool(check))
 
 # %% [markdown]
 # Why drop the second term? A sum of $J^\top \Lambda J$ is *positive semi-definite*: $d^\top G d \geq 0$ for every
-# direction $d$, because $\Lambda_n$ is and $J_n d$ is just a motion of the outputs. So the GGN never says that the loss
+# direction $d$, because $\Lambda_n$ is, and $J_n d$ is just a motion of the outputs. So the GGN never says that the nll
 # bends down. It needs first derivatives of the network only. And it is what the Hessian *is* if the network is replaced
 # by its linearisation, $f(x, \theta) + J (\theta' - \theta)$, which has no curvature of its own.
 #
@@ -277,7 +277,8 @@ assert not np.allclose(*of_noisy)
 
 # %% [markdown]
 # > **Common mistake.** To call the sum over the actual labels "the Fisher". Both are averages of squared gradients, and
-# > a factor of 6.5 lies between them here. The same slip is made in optimisers, where it does less harm.
+# > a factor of 6.5 lies between them here. (Kunstner, Balles and Hennig, 2019, find the same slip in
+# > optimisers.)
 
 # %% [markdown]
 # ## Why the published Figure 2 is under-confident
@@ -287,8 +288,8 @@ assert not np.allclose(*of_noisy)
 # a toss-up, and near zero where the fit is good. Training makes the fit good. So it is training itself that takes the
 # empirical Fisher away.
 #
-# **Predict first.** Draw the two weights as functions of $p$. Where do they cross? And where, on the axis of $p$, are
-# the 200 samples of a trained network?
+# > **Predict first.** Draw the two weights as functions of $p$. Where do they cross? And where, on the axis of $p$, are
+# > the 200 samples of a trained network?
 #
 # <details><summary>Answer</summary>
 #
@@ -318,7 +319,7 @@ plt.show()
 # %% [markdown]
 # Now the network of Figure 2, with its 32 hidden units. A weaker prior lets it fit better.
 #
-# **Predict first.** What happens to the ratio of the two traces if the prior precision goes from 1 to .1 and to .01?
+# > **Predict first.** What happens to the ratio of the two traces if the prior precision goes from 1 to .1 and to .01?
 
 # %%
 wide = replace(model, network=MLP(2, 32, 1, activation="sigmoid"))
@@ -371,8 +372,8 @@ assert abs(sure["ggn"] - sure["hessian"]) < 1e-6
 # directions. The posterior precision adds the prior's to every one of them: what is known of a direction below that
 # line comes mostly from the prior.
 #
-# **Predict first.** The network has 33 parameters and 200 samples. How many eigenvalues of the GGN are exactly zero?
-# Can the Hessian of the nll have negative ones at the mode of the posterior?
+# > **Predict first.** The network has 33 parameters and 200 samples. How many eigenvalues of the GGN are exactly zero?
+# > Can the Hessian of the nll have negative ones at the mode of the posterior?
 
 # %%
 spectra = {name: eigvalsh(matrix)[::-1] for name, matrix in matrices.items()}
@@ -577,7 +578,7 @@ exercise_4_3 = check_function(
     mistakes={
         "upside down": lambda sigma: 1 / by_traces(sigma),
         "the two swapped": lambda sigma: by_traces(sigma)[::-1],
-        "the gradient's sigma is squared, too": lambda sigma: by_traces(sigma)[[0, 0]],
+        "the GGN's factor for both": lambda sigma: by_traces(sigma)[[0, 0]],
         "sigma in place of its square": lambda sigma: np.sqrt(by_traces(sigma)),
     },
 )

@@ -359,10 +359,10 @@ print(f"its logarithm by Cholesky {la_large.posterior.log_det_precision:.0f}")
 # $$w_s = \frac{p(y \mid \theta_s)\, p(\theta_s)}{q(\theta_s)}, \qquad \theta_s \sim q$$
 #
 # Their mean estimates the evidence, the integral of the numerator, without Laplace's error. If $q$ is the posterior,
-# all weights are equal. If $q$ misses places where the posterior is, the few samples at its edge have huge weights. How
-# heavy that tail is, says the number $\hat k$: up to 0.5 the Gaussian is good, up to 0.7 usable, and above that neither
-# weights nor evidence can be trusted, however many samples there are (Vehtari et al., 2024). The *effective sample
-# size* is the number of draws from the posterior itself that would say as much.
+# all weights are equal. If $q$ misses places where the posterior is, the few samples at its edge have huge weights. The
+# number $\hat k$ says how heavy the tail of such weights is: up to 0.5 the Gaussian is good, up to 0.7 usable, and
+# above that neither weights nor evidence can be trusted, however many samples there are (Vehtari et al., 2024). The
+# *effective sample size* is the number of draws from the posterior itself that would say as much.
 #
 # A linear network first. Its posterior is Gaussian.
 
@@ -447,9 +447,9 @@ plt.show()
 #   less right than Laplace's own: the standard error does not see the samples that are missing, and $\hat k$ does.
 # - **Last layer: good.** It is logistic regression on 32 features. Its evidence is no rival of the next one: it takes
 #   the features as given, though they were fitted to the same labels.
-# - **The whole network: hopeless.** Three of 4000 samples have nearly all the weight. That is the picture further up:
-#   networks drawn from this Gaussian miss the data. It is a verdict on `link_approx="nn"`, and on Laplace's evidence as
-#   that of the network itself.
+# - **The whole network: hopeless.** Three of 4000 samples have nearly all the weight. It is as in the picture further
+#   up: networks drawn from this Gaussian miss the data. It is a verdict on `link_approx="nn"`, and on Laplace's
+#   evidence as that of the network itself.
 #
 # $\hat k$ is an estimate too: under the weak prior six draws of 4000 samples have it between 0.79 and 1.04. And it
 # judges the Gaussian where its samples are. The other modes of a network, far from all of them, it does not see.
@@ -595,7 +595,7 @@ plt.show()
 # - The Gaussian belongs to the linearised network; long steps through the network itself miss the data.
 # - Error bars: $V = J \Sigma J^\top$ for the curve, $V + \sigma^2$ for a new target.
 # - The inverse costs digits and says nothing when it fails. Solve with the factor instead.
-# - Importance weights tell whether the posterior is a Gaussian: $\hat k$ above 0.7 says that it is not.
+# - Importance weights tell whether the posterior is near its Gaussian: $\hat k$ above 0.7 says that it is not.
 #
 # *Read on* (entries in the [references](references.md)): Higham (2002), chapter 10 on the Cholesky factor and chapter
 # 14 on why one does not invert; Immer, Korzepa and Bauer (2021b), section 3, on the linearised network to which the GGN
@@ -759,8 +759,8 @@ exercise_5_4 = check_function(
     mistakes={
         "the noise is missing": lambda x, L: np.sqrt(variance_of_f(x, L)),
         "deviations added up, not variances": lambda x, L: np.sqrt(variance_of_f(x, L)) + sigma,
-        "the variance of the noise is the square of sigma": lambda x, L: np.sqrt(variance_of_f(x, L) + sigma),
-        "a variance, of which the deviation is the root": lambda x, L: variance_of_f(x, L) + sigma**2,
+        "sigma in place of its square": lambda x, L: np.sqrt(variance_of_f(x, L) + sigma),
+        "the variance in place of its root": lambda x, L: variance_of_f(x, L) + sigma**2,
         "L^T for L in the triangular system": lambda x, L: np.sqrt(
             (solve_triangular(L, network.jacobian(theta, x)[:, 0].T, lower=True, trans="T") ** 2).sum(axis=0) + sigma**2
         ),

@@ -84,7 +84,7 @@ for place, mean, variance in zip(places, m[:, 0], V[:, 0, 0], strict=True):
     print(f"x = {place}: the logit is {mean:.1f} +- {np.sqrt(variance):.1f}")
 
 # %% [markdown]
-# `la.predict` takes the name of a link. Here are all that one logit has:
+# `la.predict` takes the name of a link. Here are all the links that there are for one logit:
 
 # %%
 by_link = {link: la.predict(places, link, n_samples=2000, rng=0) for link in Bernoulli.links}
@@ -647,7 +647,7 @@ assert min(of_logit[[0, 4]]) > 4
 # about, and if all of them interpolate, they agree. Whether it is right to interpolate is not asked.
 #
 # Which of the two, entropy or epistemic part, finds inputs unlike the data is then a question for data: tutorials 10
-# and 11 go by the entropy, and 11 tries both.
+# and 11 try both.
 
 # %% [markdown]
 # ## Appendix: the Laplace bridge

@@ -395,11 +395,11 @@ for name, values in table.items():
 symmetries = np.array([log_symmetries(MLP(1, H, 1)) for H in hidden])
 with_all_modes = {name: values + symmetries for name, values in table.items()}
 fig, panels = plt.subplots(1, 2, figsize=(7, 3.6))
-for name, style, color in zip(table, ("o-", "s--"), ("C0", "C1"), strict=True):
-    panels[0].fill_between(hidden, table[name], with_all_modes[name], color=color, alpha=0.25, linewidth=0)
-    panels[0].plot(hidden, table[name], style, color=color, label=name)
-    panels[0].plot(hidden, with_all_modes[name], style, color=color, markerfacecolor="white")
-    panels[1].plot(hidden, held_out[name], style, color=color, label=name)
+for name, style, colour in zip(table, ("o-", "s--"), ("C0", "C1"), strict=True):
+    panels[0].fill_between(hidden, table[name], with_all_modes[name], color=colour, alpha=0.25, linewidth=0)
+    panels[0].plot(hidden, table[name], style, color=colour, label=name)
+    panels[0].plot(hidden, with_all_modes[name], style, color=colour, markerfacecolor="white")
+    panels[1].plot(hidden, held_out[name], style, color=colour, label=name)
 panels[0].set(xlabel="hidden units", ylabel="log evidence, nats", title="the 40 points at hand", xticks=hidden)
 panels[1].set(xlabel="hidden units", ylabel="mean log density, nats", title="2000 new points", xticks=hidden)
 panels[1].set(ylim=(-0.5, -0.2))
@@ -538,9 +538,9 @@ verdicts = [
 # %%
 fig, panels = plt.subplots(1, 2, figsize=(7, 3.6), sharey=True)
 for ax, verdict in zip(panels, verdicts, strict=True):
-    for (name, values), style, color in zip(verdict.items(), ("s-", "o-", "^--"), ("C0", "C2", "C3"), strict=True):
-        ax.semilogx(priors, values, style, color=color, markersize=4, label=name)
-        ax.plot(priors[values.argmax()], values.max(), "o", color=color, markersize=11, fillstyle="none")
+    for (name, values), style, colour in zip(verdict.items(), ("s-", "o-", "^--"), ("C0", "C2", "C3"), strict=True):
+        ax.semilogx(priors, values, style, color=colour, markersize=4, label=name)
+        ax.plot(priors[values.argmax()], values.max(), "o", color=colour, markersize=11, fillstyle="none")
 panels[0].set(xlabel="prior precision $\\delta$", ylabel="nats per point", title="trained for each prior", ylim=(-3, 0))
 panels[1].set(xlabel="prior precision $\\delta$", title="trained once, for $\\delta = 0.001$")
 panels[0].legend(loc="lower center", fontsize=8)
@@ -565,7 +565,7 @@ assert trap["new data"][-1] < trap["new data"].max() - 0.3
 # On the right is the trap. Leave-one-out rises to the end, and ends above everything that it has reached on the left,
 # although new data gets worse. The formula takes $\theta$ for the mode of *this* prior. A strong prior makes $V_n$
 # small; then leaving a sample out changes hardly anything, $m_{-n}$ is nearly $f_n$, and each point is predicted by a
-# $\theta$ that has seen it. So train for each prior. (The evidence does not fall for the strongest prior: its term
+# $\theta$ that has seen it. So train for each prior. (The strongest prior does not deceive the evidence: its term
 # $\theta^\top \Lambda_0\, \theta$ charges for a $\theta$ that the prior would not have made, and the curve leaves the
 # picture. But it is misled as well, to 0.01: the large $\theta$ of a weak prior asks for a weak prior.)
 #
@@ -662,12 +662,12 @@ assert by_gaussian < 0.4
 # and here that is much.
 #
 # The rule: let the evidence choose, check on data that the fit has not seen, or by leave-one-out where there is none,
-# and if the two part, find out why. Classes that can be separated are the place to look at first. Tutorial 11 lets both
-# choose on seventeen data sets.
+# and if the two part, find out why. Classes that can be separated are the place to look at first. Tutorial 11
+# lets the evidence choose on seventeen data sets, and held-out labels beside it.
 #
 # ## Summary
 #
-# - A weight decay is a prior precision once you know what it is added to: the sum, the mean, or each sample's loss.
+# - A weight decay is a prior precision once you know what it is added to: the sum, the mean, or each sample's nll.
 # - The evidence is the probability of the data under the whole model: fit plus Occam's factor. It is exact for linear
 #   models with Gaussian noise.
 # - $\gamma = \sum_p (1 - \delta v_p)$ is how many parameters the data determines; at the maximum
@@ -810,7 +810,7 @@ exercise_7_3 = check_function(
     rtol=1e-7,
     mistakes={
         "how many are not determined": lambda curvature, delta: len(curvature) - by_variances(curvature, delta),
-        "the prior is in the curvature already": lambda curvature, delta: (
+        "the prior is added to the curvature": lambda curvature, delta: (
             (eigenvalues := np.linalg.eigvalsh(curvature) + delta) / (eigenvalues + delta)
         ).sum(),
         "the diagonal of the curvature for its eigenvalues": lambda curvature, delta: (

@@ -116,7 +116,7 @@ def show(matrices, scale, title):
 #
 # First the precision. Entries are scaled by the full matrix's diagonal, so that its own diagonal is 1; all panels have
 # that one scale. What is beyond 1 is drawn as 1: in the block of $W_1$ `kron` has a diagonal entry that is 3.4 times
-# as large as full's, of which more below.
+# as large as full's; the section on KFAC says where that comes from.
 
 # %%
 precisions = {name: whole(la, la.posterior.precision()) for name, la in fitted.items()}
@@ -135,8 +135,8 @@ show(precisions, np.sqrt(np.diag(precisions["full"])), "posterior precision")
 #
 # <details><summary>Answer</summary>
 #
-# It is pale all along: no variance is more than a hundredth of full's. Larger variances than full's has `lowrank`
-# alone, the largest of them nearly five times as large.
+# It is pale all along: no variance is more than a hundredth of full's. Only `lowrank` has variances
+# larger than full's, the largest of them nearly five times as large.
 #
 # </details>
 
@@ -256,8 +256,8 @@ print(np.kron([[1, 2], [0, 1]], [[1, 1], [1, 3]]))
 
 # %% [markdown]
 # Take one layer, $z = W a + b$, with inputs $a_n$. The chain rule gives the derivative of a weight $W_{hi}$ as the
-# derivative by $z_h$ times $a_i$. With $D_n$ the rows of the likelihood's factor $R_n$ (tutorial 4), back-propagated
-# to $z$, as columns of $H$ numbers, the curvature of $W$ is
+# derivative by $z_h$ times $a_i$. Let $R_n$ be a factor of the likelihood's curvature, $R_n^\top R_n = \Lambda_n$.
+# With $D_n$ its rows, back-propagated to $z$, as columns of $H$ numbers, the curvature of $W$ is
 #
 # $$\sum_n D_n D_n^\top \otimes a_n a_n^\top ,$$
 #
@@ -513,11 +513,9 @@ exercise_8_1 = check_function(
     widest_by(of_factors),
     draw=lambda rng: (int(rng.integers(10, 300)), int(rng.integers(2, 20)), int(rng.integers(1_000_000, 40_000_000))),
     mistakes={
-        "a number has eight bytes": lambda D, C, n_bytes: widest_by(of_factors)(D, C, 8 * n_bytes),
-        "the hidden units are outputs of one layer and inputs of the next": widest_by(
-            lambda D, H, C: of_factors(D, H, C) - H**2
-        ),
-        "the biases have no part in A": widest_by(lambda D, H, C: of_factors(D, H, C) + 2 * D + 2 * H + 2),
+        "one byte for each number, not eight": lambda D, C, n_bytes: widest_by(of_factors)(D, C, 8 * n_bytes),
+        "one factor of H x H, not two": widest_by(lambda D, H, C: of_factors(D, H, C) - H**2),
+        "the biases counted in A": widest_by(lambda D, H, C: of_factors(D, H, C) + 2 * D + 2 * H + 2),
         "rounded up, which does not fit": lambda D, C, n_bytes: widest_by(of_factors)(D, C, n_bytes) + 1,
     },
 )
@@ -606,8 +604,8 @@ exercise_8_3 = check_function(
     rtol=1e-7,
     mistakes={
         "the exact block, a sum of products": lambda theta, inputs: by_the_library(theta, inputs, "full"),
-        "A is a mean, not a sum": lambda theta, inputs: len(inputs) * by_the_library(theta, inputs),
-        "B is a sum, not a mean": lambda theta, inputs: by_the_library(theta, inputs) / len(inputs),
+        "a sum in A, not a mean": lambda theta, inputs: len(inputs) * by_the_library(theta, inputs),
+        "a mean in B, not a sum": lambda theta, inputs: by_the_library(theta, inputs) / len(inputs),
         "A and B the other way round": swapped,
     },
 )

@@ -26,7 +26,7 @@
 #
 # $$y = f(x, \theta) + \sigma e, \qquad e \sim \mathcal{N}(0, 1)$$
 #
-# In code $\sigma$ is `sigma_noise`. Near the MAP estimate $f$ is taken to be linear in the parameters (tutorial 6), so
+# In code $\sigma$ is `sigma_noise`. Near the MAP estimate $f$ is taken to be linear in the parameters (tutorial 5), so
 # under the posterior $f(x) \sim \mathcal{N}(m, V)$, with $V = J \Sigma J^\top$, which is `np.sum(J @ Sigma * J,
 # axis=1)` in `one_page.py`. The sum of two independent Gaussians is a Gaussian, so the posterior predictive needs no
 # further approximation:
@@ -70,8 +70,8 @@ assert "np.sum(J @ Sigma * J, axis=1)" in inspect.getsource(one_page)
 # parameters, prior and noise that agree (tutorial 7). It starts from noise 1. The picture after the fit has two bands
 # around the mean, one for the function and one for the targets, each two standard deviations wide to both sides.
 #
-# **Predict first.** Where will the band of the function be wide? In the gap, will the truth lie within it? And to the
-# right of 8, where the data ends?
+# > **Predict first.** Where will the band of the function be wide? In the gap, will the truth lie within it? And to the
+# > right of 8, where the data ends?
 #
 # <details><summary>Answer</summary>
 #
@@ -333,8 +333,8 @@ assert np.abs(y_grow).max() < 3
 # intervals of every level hold what they say are *calibrated*. We ask three models about new points from outside of
 # the gap: one whose noise is set too small, the tuned one, one whose noise is too large.
 #
-# **Predict first.** The noise is 0.3 and one model believes that it is 1.0. How many of the targets are in its 50 %
-# intervals, which reach 0.67 standard deviations to each side?
+# > **Predict first.** The noise is 0.3 and one model believes that it is 1.0. How many of the targets are in its 50 %
+# > intervals, which reach 0.67 standard deviations to each side?
 #
 # <details><summary>Answer</summary>
 #
@@ -412,7 +412,7 @@ assert np.isclose(crps([0.0], [1e-16], [0.7]), 0.7, rtol=1e-6)
 # All of this was asked where the training data came from. The same questions of the tuned model in the gap, and beyond
 # the end. In the gap its bands are wide, and the truth is within them.
 #
-# **Predict first.** Are the intervals calibrated in the gap, the 90 % ones and the 50 % ones?
+# > **Predict first.** Are the intervals calibrated in the gap, the 90 % ones and the 50 % ones?
 #
 # <details><summary>Answer</summary>
 #
@@ -600,6 +600,8 @@ assert np.mean(errors["most uncertain"]) > 0.9 * np.mean(errors["random"])
 # All are in the [references](references.md).
 #
 # ## Exercises
+#
+# Replace each `...` and run the cell: the check at its end says what is right and what is not.
 
 # %% [markdown]
 # ### Exercise 9.1: the predictive variance by hand

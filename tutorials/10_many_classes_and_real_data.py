@@ -160,7 +160,7 @@ print(f"numbers held: full {P**2}, kron {n_kron}, last layer {len(last.subset) *
 # <details><summary>Answer</summary>
 #
 # The plugin promises 98 %, and keeps nearly 97. Laplace promises 14 or 16 %, not much more than one in eight, which is
-# chance. It reads the same digits right, but for two in a thousand.
+# chance. It reads as many digits right, but for two in a thousand.
 #
 # </details>
 
@@ -586,7 +586,7 @@ def by_the_score(confidence, correct, score=expected_calibration_error):
 
 
 def promises(rng):
-    """Return 60 confidences, five of them 1, and whether the predictions were correct."""
+    """Return 80 confidences, five of them 1, and whether the predictions were correct."""
     confidence = np.concatenate([rng.uniform(0.25, 1, size=75), np.ones(5)])
     chance = np.where(confidence > 0.9, 1, confidence**2)
     chance[-5:] = 0.4

@@ -299,7 +299,8 @@ assert single / 2 < unevenness(mixture(laplaces, ring)) < 0.9 * single
 # %% [markdown]
 # ## Scores
 #
-# - The *negative log-likelihood* (NLL) is $-\log$ of the probability that was given to what came true, on average.
+# - The *negative log-likelihood* (NLL) is here a mean: $-\log$ of the probability that was given to what came true, on
+#   average. (Other tutorials call it *mean nll*; *nll* alone is the sum.)
 # - The *Brier score* is the squared distance of the probabilities from the label written as 0s and 1s (of two classes,
 #   half of it). For a regression the *CRPS* is its counterpart, in units of $y$. These three are *proper*: on average
 #   no probabilities score better than the true ones (Gneiting and Raftery, 2007).
@@ -380,13 +381,13 @@ assert mean(rows, "nll", "birthweight", "constant") < mean(rows, "nll", "birthwe
 assert mean(rows, "nll", "pima", "linear") < mean(rows, "nll", "pima", "MAP")
 
 # %% [markdown]
-# Lower is better. Where classes are easy to tell apart, the evidence's prior makes Laplace too modest: it gets the same
+# Lower is better. Where classes are easy to tell apart, the evidence's prior makes Laplace too modest: it gets as many
 # labels right, with three to four times the NLL of the MAP estimate on wine and the toy set, and eight times on the
 # digits. Where data is scarce and noisy it is the MAP estimate that is too sure: on the birthweights it is worse than
 # the frequencies of the classes, on Pima than a logistic regression. There, and on the Boston and Friedman regressions,
 # Laplace has a smaller NLL than the MAP estimate and than the ensemble. (Against the MAP estimate that is more than
-# chance, as the verdict below counts it, on the birthweights and Friedman alone.) The baseline it does not reach
-# either: on the birthweights and Pima one does best not to use these networks at all.
+# chance, as the verdict below counts it, on the birthweights and Friedman alone.) On the birthweights and Pima
+# it does not reach the baseline either: there one does best not to use these networks at all.
 #
 # To hold a fifth of the labels out costs a network .016 nats on average (`MAP 4/5`). A temperature makes up for that,
 # Laplace's prior by `held-out` for most of it. The `budget` needs no labels, and on average costs nothing.
@@ -728,6 +729,8 @@ assert len(off) == 5
 # put a Gaussian around each member, and show what that does far from the data.
 #
 # ## Exercises
+#
+# Replace each `...` and run the cell: the check at its end says what is right and what is not.
 
 # %% [markdown]
 # ### Exercise 11.1: the model average

@@ -128,8 +128,8 @@ assert largest_difference(shared, whole) < 1e-12
 # `np.load(..., mmap_mode="r")` opens an array without reading it. `fit` takes it and reads it in batches, so that the
 # inputs never are in memory all at once. The type may be another one: each batch becomes float64 when it is read.
 #
-# **Predict first.** The inputs are written to the disk as float32, which has about seven digits. Will the posterior be
-# that of the whole to $10^{-12}$?
+# > **Predict first.** The inputs are written to the disk as float32, which has about seven digits. Will the posterior
+# > be that of the whole to $10^{-12}$?
 #
 # <details><summary>Answer</summary>
 #
@@ -226,8 +226,8 @@ assert largest_difference(day_2, at_once) < 1e-12
 # Yesterday's data covers x < 4, today's x > 4. Three networks: one forgets (yesterday's theta is only the start of its
 # training), one carries the posterior over, one sees all data at once.
 #
-# **Predict first.** Which of the three are as good as the others on today's data? On yesterday's, where between the one
-# that forgets and the one that sees all is the one that carries the posterior over?
+# > **Predict first.** Which of the three are as good as the others on today's data? On yesterday's, where between the
+# > one that forgets and the one that sees all is the one that carries the posterior over?
 #
 # <details><summary>Answer</summary>
 #
@@ -301,8 +301,8 @@ assert daily < at_once_error + 0.05
 # They take part in the next training, beside the new ones; the posterior takes over only those that are let go, at a
 # theta that has seen the others.
 #
-# **Predict first.** Ten samples are kept from each part to the next. How often does one of them count in the posterior
-# that is the prior of the next part, and how often in the loss of the next training?
+# > **Predict first.** Ten samples are kept from each part to the next. How often does one of them count in the
+# > posterior that is the prior of the next part, and how often in the loss of the next training?
 #
 # <details><summary>Answer</summary>
 #
@@ -425,6 +425,8 @@ for structure, (p_torch, evidence_torch) in RECORDED.items():
 # [references](references.md).
 #
 # ## Exercises
+#
+# Replace each `...` and run the cell: the check at its end says what is right and what is not.
 
 # %% [markdown]
 # ### Exercise 12.1: merge posteriors
@@ -530,7 +532,7 @@ exercise_12_3 = check_function(
     lambda la, k: Laplace(la.model, theta).fit(X, y, sample_weight=np.full(len(X), k)).posterior.precision(),
     draw=lambda rng: (whole.under(prior_precision=rng.uniform(0.1, 2)), rng.integers(2, 9)),
     mistakes={
-        "a high temperature makes the data count less": lambda la, k: la.under(temperature=k).posterior.precision(),
+        "k for 1 / k, which makes the data count less": lambda la, k: la.under(temperature=k).posterior.precision(),
         "the prior counts k times, too": lambda la, k: k * la.posterior.precision(),
         "the prior is missing": lambda la, k: (
             k * (la.posterior.precision() - la.model.prior_precision * np.eye(len(theta)))

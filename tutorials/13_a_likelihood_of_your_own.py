@@ -352,8 +352,8 @@ assert np.allclose(closed.predict(places).mean, closed.predict(places, "mc", n_s
 # mean alone; the grey one holds 90% of the times to come, by sampling $f$ and then $y$. Both leave the picture where
 # nobody has waited.
 #
-# **Predict first.** How will the width of the grey band change with x, on the left and on the right? What will
-# the Gaussian's mean do near x = 0.7, where five people have waited for more than 25 minutes?
+# > **Predict first.** How will the width of the grey band change with x, on the left and on the right? What will the
+# > Gaussian's mean do near x = 0.7, where five people have waited for more than 25 minutes?
 #
 # <details><summary>Answer</summary>
 #
@@ -439,6 +439,8 @@ assert too_long == 3
 # All are in the [references](references.md).
 #
 # ## Exercises
+#
+# Replace each `...` and run the cell: the check at its end says what is right and what is not.
 
 # %% [markdown]
 # ### Exercise 13.1: the gradient of a noise with outliers
@@ -482,8 +484,8 @@ print(exercise_13_1)
 #
 # Differentiate once more: $\frac{d^2}{df^2} = (\nu + 1) \frac{\nu - r^2}{(\nu + r^2)^2}$. For the outlier it is
 # *negative*: no factor R has $R^2$ below zero. Find its average over $y$, the Fisher information, by `quad` and SciPy's
-# density of r, `student(nu).pdf`. The check takes the other way, the mean square of the gradient. Which fraction of
-# $\nu + 1$ and another whole number more than $\nu$ is it?
+# density of r, `student(nu).pdf`. The check takes the other way, the mean square of the gradient. The answer is $(\nu +
+# 1) / (\nu + \dots)$ with a whole number in the place of the dots: which one?
 
 
 # %% tags=["exercise"]
