@@ -265,10 +265,10 @@ print(np.kron([[1, 2], [0, 1]], [[1, 1], [1, 3]]))
 #
 # $$B \otimes A, \qquad B = \sum_n D_n D_n^\top, \qquad A = \frac{1}{N} \sum_n a_n a_n^\top$$
 #
-# That is exact if $D_n$ and $a_n$ have nothing to do with each other across the data. $B$ is $H \times H$, $A$ is
-# $I \times I$ for a layer with $I$ inputs. And everything that is needed of $B \otimes A$ can be had from its factors:
-# its eigenvalues are the products of theirs. So the prior is added exactly, and determinants, samples and predictions
-# never see a matrix of size $P$.
+# That is exact if $D_n$ and $a_n$ have nothing to do with each other across the data. Where they have, as in the block
+# of $W_1$ here, an entry can be several times too large. $B$ is $H \times H$, $A$ is $I \times I$ for a layer with $I$
+# inputs. And everything that is needed of $B \otimes A$ can be had from its factors: its eigenvalues are the products
+# of theirs. So the prior is added exactly, and determinants, samples and predictions never see a matrix of size $P$.
 #
 # > **Common mistake.** To add up in both factors. A product of two sums over $N$ samples has $N^2$ terms, and the
 # > curvature comes out $N$ times too large. One of the two is a mean. (To take two means is no better: then the
