@@ -52,7 +52,7 @@ def agreeing_lambda(N):
     return 0.0
 
 
-# %% 1.2 N lambda^2 = 1 in place of N lambda^2 = lambda?
+# %% 1.2 N lambda^2 set to 1, not to lambda?
 def agreeing_lambda(N):
     return 1 / np.sqrt(N)
 

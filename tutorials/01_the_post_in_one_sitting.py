@@ -502,7 +502,7 @@ exercise_1_2 = check_function(
     draw=lambda rng: int(rng.integers(10, 1000)),
     mistakes={
         "zero solves it, but is no prior": lambda N: 0.0,
-        "N lambda^2 = 1 in place of N lambda^2 = lambda": lambda N: N**-0.5,
+        "N lambda^2 set to 1, not to lambda": lambda N: N**-0.5,
         "upside down": lambda N: N,
     },
 )
