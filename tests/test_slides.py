@@ -45,16 +45,17 @@ def test_every_heading_opens_a_slide_and_every_picture_has_one(deck):
 
 
 @of_the_slides
-def test_long_code_is_folded_and_the_cells_for_answers_are_left_out(deck):
+def test_code_that_is_long_or_draws_is_folded_and_the_cells_for_answers_are_left_out(deck):
     import nbformat
 
     notebook = nbformat.read(TUTORIALS / "02_logistic_regression.ipynb", as_version=4)
     page = deck.read_text(encoding="utf-8")
     shown = runpy.run_path(str(TUTORIALS / "slides.py"))["SHORT"]
     codes = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    long = [cell for cell in codes if len(cell.source.splitlines()) > shown]
-    assert 0 < len(long) < len(codes)
-    assert page.count('<summary class="code">') == len(long)
+    drawn = [any("image/png" in output.get("data", {}) for output in cell.outputs) for cell in codes]
+    folded = [draws or len(cell.source.splitlines()) > shown for cell, draws in zip(codes, drawn, strict=True)]
+    assert 0 < sum(folded) < len(codes)
+    assert page.count('<summary class="code">') == sum(folded)
     assert "Your answer" not in page
     assert "references.md" not in page
 

@@ -1,8 +1,8 @@
 """Slides from a tutorial's executed notebook; `python tutorials/build.py slides` makes them.
 
-A heading opens a slide, to the right of the last; each further text, and each picture, opens one below it. Code is
-folded away, and its output stays. The slides need no network: reveal.js and MathJax are copied beside them from the
-packages that hold them, sphinx-revealjs and sphinx-mathjax-offline.
+A heading opens a slide, to the right of the last; each further text, and each picture, opens one below it. Code that is
+long or that draws is folded away, and its output stays. The slides need no network: reveal.js and MathJax are copied
+beside them from the packages that hold them, sphinx-revealjs and sphinx-mathjax-offline.
 """
 
 import importlib.util
@@ -28,7 +28,7 @@ TEMPLATE = """
 .reveal .slides { text-align: left; }
 .reveal .slides section { max-height: 700px; overflow-y: auto; }
 .reveal .slides h1, .reveal .slides h2, .reveal .slides h3 { text-transform: none; }
-.reveal pre { width: 100%; box-shadow: none; }
+.reveal pre { width: 100%; box-shadow: none; white-space: pre-wrap; }
 .reveal summary.code { color: gray; font-size: 16px; }
 .reveal .jp-OutputArea-output img { width: 100%; max-height: 620px; object-fit: contain; margin: 0; }
 .jp-InputPrompt, .jp-OutputPrompt, .jp-Collapser { display: none; }
@@ -57,12 +57,10 @@ def write_slides(notebook: Path, target: Path) -> Path:
     content = nbformat.read(notebook, as_version=4)
     content.cells = [part for cell in content.cells if cell.source != "*Your answer:*" for part in parts(cell)]
     content.metadata["title"] = content.cells[0].source.splitlines()[0].removeprefix("# ")
-    for cell in content.cells:
-        cell.metadata["slideshow"] = {"slide_type": place(cell)}
+    for before, cell in zip([None, *content.cells], content.cells, strict=False):
+        cell.metadata["slideshow"] = {"slide_type": place(cell, before)}
         if cell.cell_type == "code":
-            cell.metadata["folded"] = len(cell.source.splitlines()) > SHORT or "exercise" in cell.metadata.get(
-                "tags", []
-            )
+            cell.metadata["folded"] = len(cell.source.splitlines()) > SHORT or draws(cell)
         else:  # a link to another page of the site leads nowhere from here
             cell.source = re.sub(r"\[([^\]]+)\]\([\w/]+\.(?:md|ipynb)\)", r"\1", cell.source)
     page, _ = SlidesExporter(
@@ -81,12 +79,16 @@ def parts(cell: NotebookNode) -> list[NotebookNode]:
     return [nbformat.v4.new_markdown_cell(text.strip()) for text in texts if text.strip()]
 
 
-def place(cell: NotebookNode) -> str:
-    """Return which slide a cell begins: one to the right, one below, or none ("-")."""
+def place(cell: NotebookNode, before: NotebookNode | None) -> str:
+    """Return which slide a cell begins, after the cell before it: one to the right, one below, or none ("-")."""
     if cell.cell_type == "markdown":
         return "slide" if re.match(r"#{1,3} ", cell.source) else "subslide"
-    drawn = any("image/png" in output.get("data", {}) for output in cell.outputs)
-    return "subslide" if drawn else "-"
+    return "subslide" if draws(cell) or (before is not None and draws(before)) else "-"
+
+
+def draws(cell: NotebookNode) -> bool:
+    """Return whether a cell's output is a picture."""
+    return any("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
 
 
 def copy_scripts(target: Path) -> None:
