@@ -37,7 +37,7 @@ def test_the_exam_has_sixty_marks_and_every_answer_says_for_what_each_is():
         asked, answer = question.split("<details>")
         parts = [int(mark) for mark in re.findall(r"\((\d)\)$", asked, flags=re.MULTILINE)]
         assert sum(parts) == int(total)
-        assert sum(int(mark) for mark in re.findall(r" \((\d)\)", answer)) == int(total), question
+        assert sum(int(mark) for mark in re.findall(r"\s\((\d)\)", answer)) == int(total), question
     assert sum(int(total) for total in re.findall(r"\((\d+) marks\)$", PAGE, flags=re.MULTILINE)) == 60
 
 

@@ -60,7 +60,8 @@ def judged(tutorial: Path, answers: dict[str, str], patience: float) -> dict[str
             alone = (judged(tutorial, {number: code}, patience) for number, code in answers.items())
             return {number: verdict for each in alone for number, verdict in each.items()}
     if process.returncode:
-        raise ValueError(f"{tutorial.name} does not run here: {process.stderr.strip().splitlines()[-1]}")
+        *_, why = process.stderr.strip().splitlines() or [f"it ended with code {process.returncode}"]
+        raise ValueError(f"{tutorial.name} does not run here: {why}")
     verdicts = {}
     for number in answers:
         ((passed, says),) = results[number]["checks"].values() or [(False, results[number]["error"])]
