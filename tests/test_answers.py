@@ -116,6 +116,12 @@ def test_the_inputs_are_those_of_the_seed_and_others_for_another():
     assert inputs(rng=None) != inputs(rng=None)
 
 
+def test_a_right_function_is_asked_once_for_each_input():
+    asked = []
+    check_function("volume", lambda base, height: asked.append(base) or volume(base, height), volume, two_lengths)
+    assert len(asked) == 5
+
+
 def test_a_function_that_changes_its_arguments_is_judged_by_what_it_returns():
     def doubled(t):
         t *= 2

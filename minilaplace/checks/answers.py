@@ -79,7 +79,8 @@ def check_equal(
     _refuse_right_ones(wrong, right, rtol)
     if is_open(received):
         return still_open(name)
-    return _verdict(name, [real_array("received", received, WANTED)], right, wrong, rtol)
+    answers = [real_array("received", received, WANTED)]
+    return _verdict(name, answers, right, rtol, which(answers, wrong, rtol))
 
 
 def check_function(
@@ -98,7 +99,8 @@ def check_function(
     `draw(rng)` returns the arguments of a call: a tuple of them, or one that is no tuple. At `n_draws` of them the two
     results are compared as `check_equal` does, and the verdict is on the first one that is wrong. If the answer agrees
     everywhere with one of the `mistakes`, wrong functions by what is wrong with them, or does not change with an
-    argument with which it should, the check says so.
+    argument with which it should, the check says so; for that an argument is exchanged for the one of another draw, so
+    that shapes which belong together must be the same in all draws.
 
     Raises
     ------
@@ -132,19 +134,19 @@ def check_function(
     if any(map(is_open, results)):
         return still_open(name)
     answers = [real_array("received(...)", result, WANTED) for result in results]
-    return _verdict(name, answers, right, wrong, rtol, _unused(received, expected, calls, rtol))
+    cause = (
+        "" if agree(answers, right, rtol) else which(answers, wrong, rtol) or _unused(received, expected, calls, rtol)
+    )
+    return _verdict(name, answers, right, rtol, cause)
 
 
-def _verdict(
-    name: str, answers: list[Array], right: list[Array], wrong: dict[str, list[Array]], rtol: float, cause: str = ""
-) -> Check:
-    """Return the verdict on the first wrong answer, or else on the first; `cause` is said if no mistake is known."""
-    known = which(answers, wrong, rtol) or cause
+def _verdict(name: str, answers: list[Array], right: list[Array], rtol: float, cause: str) -> Check:
+    """Return the verdict on the first wrong answer, or else on the first; without `cause` the usual one is guessed."""
     verdicts = []
     for r, e in zip(answers, right, strict=True):
         if r.shape != e.shape:
-            return wrong_shape(name, e.shape, r.shape, known)
-        why = known or usual_cause(r, e, rtol)
+            return wrong_shape(name, e.shape, r.shape, cause)
+        why = cause or usual_cause(r, e, rtol)
         verdicts.append(judge(name, tolerances_off(r, e, rtol), r, e, np.zeros(e.shape), why))
     return next((verdict for verdict in verdicts if not verdict), verdicts[0])
 

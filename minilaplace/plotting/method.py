@@ -66,9 +66,10 @@ def plot_method(la: Laplace, X: Any, y: Any, at: Any) -> Figure:
 
     figure = Figure(figsize=(8.6, 5.4), layout="constrained")
     axes = figure.subplots(2, 3).ravel()
-    for ax, title in zip(axes, ["data", "network", "MAP estimate", "curvature", "Gaussian", "link"], strict=True):
+    steps = ["data", "network", "MAP estimate", "curvature", "Gaussian", "link"]
+    for number, (ax, title) in enumerate(zip(axes, steps, strict=True), 1):
         ax.grid(visible=False)
-        ax.set_title(f"{np.flatnonzero(axes == ax)[0] + 1}  {title}")
+        ax.set_title(f"{number}  {title}")
     _data(axes[0], X, y, x[0])
     plot_network(model.network, la.theta, ax=axes[1])
     _loss(axes[2:5], excess)

@@ -130,7 +130,12 @@ def bridge(likelihood: Likelihood, f: Outputs, *, normalise: bool = False) -> Ar
 
 def quadrature(likelihood: Likelihood, f: Outputs) -> Array:
     """Return E[sigmoid(f)] of one logit, (N,), or of each of several labels' logits, (N, C)."""
-    return of_labels(np.stack(list(map(average_of_sigmoid, f.mean.T, f.variance().T)), axis=1))
+    return of_labels(of_each(average_of_sigmoid, f.mean, f.variance()))
+
+
+def of_each(average: Callable[[Array, Array], Array], m: Array, v: Array) -> Array:
+    """Return an average over the logit of each label, (N, C), of its mean m and variance v, (N, C)."""
+    return np.stack(list(map(average, m.T, v.T)), axis=1)
 
 
 def average_of_sigmoid(m: Array, v: Array) -> Array:

@@ -14,7 +14,7 @@ from scipy.special import entr, expit, roots_hermitenorm
 from ..model.classes import of_labels
 from ..model.likelihood import Likelihood
 from ..validation import Array, short
-from .links import NARROW, average_of_sigmoid, sample_moments
+from .links import NARROW, average_of_sigmoid, of_each, sample_moments
 from .outputs import Outputs
 
 WITHOUT_SAMPLES = {"exact", "quadrature"}  # the links of a likelihood whose uncertainty takes none
@@ -73,9 +73,9 @@ def entropies_of_labels(m: Array, v: Array) -> Uncertainty:
 
     Nothing is drawn: both averages are quadrature, to an error of 1e-14 nats.
     """
-    p = np.minimum(*(np.stack(list(map(average_of_sigmoid, side.T, v.T)), axis=1) for side in (m, -m)))
-    total = entr(p) - (1 - p) * np.log1p(-p)  # p of the less probable label
-    aleatoric = np.stack(list(map(average_of_entropy, m.T, v.T)), axis=1)
+    p = of_each(average_of_sigmoid, -np.abs(m), v)  # of the less probable label
+    total = entr(p) - (1 - p) * np.log1p(-p)
+    aleatoric = of_each(average_of_entropy, m, v)
     parts = total, np.minimum(aleatoric, total), np.maximum(total - aleatoric, 0)  # but for rounding
     return Uncertainty(*map(of_labels, parts))
 

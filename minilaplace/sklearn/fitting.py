@@ -84,9 +84,6 @@ class FittedMLP(BaseEstimator):
         whole_number("n_samples", self.n_samples, least=1)
         boolean("verbose", self.verbose)
         self._seed = seed_of(self.random_state)
-        if self.tune_prior is not None:
-            n_params = len(Laplace(model, np.zeros(network.n_params), **self._options()).subset.indices)
-            warn_of_size(self.hessian_structure, n_params)
         return model
 
     def _check_tuning(self, model: BayesianModel, y: Any) -> None:
@@ -101,6 +98,7 @@ class FittedMLP(BaseEstimator):
             if self.tune_prior == "budget":
                 tuning = {"prior_structure": "scalar", "optimize_noise": False}
             evidence_function(fit, model, theta, tuning["prior_structure"], tuning["optimize_noise"])
+            warn_of_size(self.hessian_structure, len(empty.subset))
         elif np.ndim(model.prior_precision) > 0:  # the same structure of prior and curvature, asked with no information
             check = Laplace(model, theta, **{**self._options(), "curvature": "ggn"})
             with suppress(np.linalg.LinAlgError):

@@ -138,8 +138,7 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
     def uncertainty(self, X: Any, n_samples: int = 1000) -> Uncertainty:
         """Return the variances of y at X (N, D), total = aleatoric (noise) + epistemic, in the shape of `predict`.
 
-        They are in the squared units of y, and exact, so that nothing is drawn. Behind a pipeline:
-        `pipe[-1].uncertainty(pipe[:-1].transform(X))`.
+        They are in the squared units of y, and exact, so that nothing is drawn; see `LaplaceClassifier.uncertainty`.
         """
         variances = super().uncertainty(X, n_samples)
         return Uncertainty(*(self._as_y(variance) * np.square(self.y_scale_) for variance in variances))
@@ -189,10 +188,11 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
     def _best(self, model: BayesianModel, data: WeightedData, theta0: Array | None) -> Trained:
         if self.likelihood != "gaussian" or self.sigma_noise is not None:
             return self._trained(model, data, theta0)
-        best, starts = BestAttempt(), list(KINKED if self.activation == "relu" else STARTS)
-        while starts and not best.vanished:
-            share, few = starts.pop(0)
+        best = BestAttempt()
+        for share, few in KINKED if self.activation == "relu" else STARTS:
             best.attempt(self._trained, model.under(sigma_noise=share), data, theta0, few)
+            if best.vanished:
+                break
         if best.vanished:
             best.attempt(self._assumed, model.under(sigma_noise=LEAST), data, theta0, NONE_SEEN)
         if best.found is None:  # all of them have ended where rounding outweighs the prior
