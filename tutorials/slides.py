@@ -62,7 +62,7 @@ def write_slides(notebook: Path, target: Path) -> Path:
         if cell.cell_type == "code":
             cell.metadata["folded"] = len(cell.source.splitlines()) > SHORT or draws(cell)
         else:  # a link to another page of the site leads nowhere from here
-            cell.source = re.sub(r"\[([^\]]+)\]\([\w/]+\.(?:md|ipynb)\)", r"\1", cell.source)
+            cell.source = re.sub(r"\[([^\]]+)\]\([\w/]+\.(?:md|ipynb|html)(?:#[^)]*)?\)", r"\1", cell.source)
     page, _ = SlidesExporter(
         raw_template=TEMPLATE, reveal_url_prefix="reveal", reveal_theme="white"
     ).from_notebook_node(content)
