@@ -66,7 +66,7 @@ def test_a_notebook_is_the_same_each_time_and_a_check_names_the_cell_that_is_not
         [],
     ]
     assert notebook.cells[1].outputs[0].text == "two\nlines\n"
-    words = "a line: y over theta_1, with the line"
+    words = "a line: y over theta_1; legend: the line"
     assert [cell.outputs[0].metadata["image/png"] for cell in notebook.cells[2:4]] == [{"alt": words}] * 2
     assert "600x400" in notebook.cells[2].outputs[0].data["text/plain"]
     assert notebook.cells[4].metadata == {"tags": ["exercise"]}

@@ -398,7 +398,7 @@ def test_the_link_to_the_notebooks_in_a_browser_leads_somewhere_before_they_are_
 @pytest.mark.needs("nbformat")
 def test_a_figure_says_its_titles_axes_legends_and_colours():
     figure = Figure()
-    (left, right), bar = figure.subplots(1, 2), None
+    left, right = figure.subplots(1, 2)
     figure.suptitle("Two panels")
     left.plot([0, 1], label="train")
     left.plot([1, 0], label=r"$\mathrm{test}$ of $10^{4}$")
@@ -406,10 +406,12 @@ def test_a_figure_says_its_titles_axes_legends_and_colours():
     left.legend()
     image = right.imshow([[0, 1]])
     right.set_title("Laplace\nfar away", loc="left")
+    right.set_xlabel("x")
     bar = figure.colorbar(image, ax=right)
     bar.set_label("P(y = 1)")
-    words = "Two panels. loss: nll over theta_1, with train, test of 10^4. Laplace far away. colours: P(y = 1)"
-    assert course("alt_text").alternative(figure) == words
+    assert course("alt_text").alternative(figure) == (
+        "Two panels. loss: nll over theta_1; legend: train, test of 10^4. Laplace far away: over x. colours: P(y = 1)"
+    )
     assert course("alt_text").alternative(Figure()) == ""
 
 

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from nbformat import NotebookNode
 
-NAMED = {r"\to": " to ", r"\top": "T", r"\le": " at most ", r"\times": " x ", r"\pm": "+-", r"\,": " ", r"\ ": " "}
+NAMED = {r"\to": " to ", r"\mid": "|", r"\sqrt": "root of ", r"\top": "T", r"\le": " at most ", r"\times": " x ", r"\pm": "+-", r"\,": " ", r"\ ": " "}
 
 
 def alternative(figure: Figure) -> str:
@@ -23,19 +23,19 @@ def alternative(figure: Figure) -> str:
 
 
 def panel(ax: Axes) -> str:
-    """Return a panel's title, axes and legend, "loss: nll over x, with train, test"; of a colour bar, its label."""
+    """Return a panel's title, axes and legend, "loss: nll over x; legend: a, b"; of a colour bar, its label."""
     if ax.get_label() == "<colorbar>":
         label = ax.get_ylabel() or ax.get_xlabel()
         return f"colours: {label}" if label else ""
     title, x, y = ax.get_title() or ax.get_title("left"), ax.get_xlabel(), ax.get_ylabel()
-    axes = " over ".join(filter(None, [y, x]))
+    axes = f"{y} over {x}".removesuffix(" over ").strip()
     legend = entries(ax.get_legend()) if ax.get_legend() else ""
-    return ", ".join(filter(None, [": ".join(filter(None, [title, axes])), legend]))
+    return "; ".join(filter(None, [": ".join(filter(None, [title, axes])), legend]))
 
 
 def entries(legend) -> str:
     """Return the words of a legend's entries."""
-    return "with " + ", ".join(entry.get_text() for entry in legend.get_texts())
+    return "legend: " + ", ".join(entry.get_text() for entry in legend.get_texts())
 
 
 def plain(text: str) -> str:
