@@ -13,7 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from nbformat import NotebookNode
 
-NAMED = {r"\to": " to ", r"\mid": "|", r"\sqrt": "root of ", r"\top": "T", r"\le": " at most ", r"\times": " x ", r"\pm": "+-", r"\,": " ", r"\ ": " "}
+NAMED = {
+    r"\to": " to ", r"\mid": "|", r"\sqrt": "root of ", r"\top": "T", r"\le": " at most ", r"\times": " x ",
+    r"\pm": "+-", r"\,": " ", r"\ ": " ",
+}  # fmt: skip
 
 
 def alternative(figure: Figure) -> str:
