@@ -94,7 +94,7 @@ assert p_plugin > p_laplace > 0.5
 # ## The whole method on one page
 #
 # The module `minilaplace/one_page.py` is the same story in 130 lines of NumPy, written to be copied to a blackboard:
-# read it now, before anything else. What you do not understand yet is what tutorials 2 to 7 are about; each of them
+# read it now, before anything else. What you do not understand yet is what tutorials 2 to 8 are about; each of them
 # comes back to the lines that it explains. Steps 4 and 5, for instance, are two functions. Their variables are in the
 # table at the top of the page; the GGN is the nll's part of the curvature, and we come to it below.
 
@@ -240,7 +240,7 @@ assert times > 10
 # ## Which prior?
 #
 # The prior matters, too: a weaker one leaves the Gaussian wider. Which one the data prefers is a question that the
-# *evidence* answers, the probability of the data under the model, averaged over the prior; tutorial 7 is about it. Its
+# *evidence* answers, the probability of the data under the model, averaged over the prior; tutorial 8 is about it. Its
 # logarithm is measured in *nats*, and a difference of $d$ of them makes one prior $e^d$ times as probable as the other,
 # if both were so before.
 #
@@ -334,7 +334,7 @@ assert np.mean(sure_of["probit"] > 0.75) == 0
 # $r\, u^\top w + b$, and under the Gaussian of the weights $w$ a standard deviation that grows like $r$, too. So the
 # ratio of the two tends to a finite number $z$, and the probit link's probability to $\sigma(\sqrt{8/\pi}\, z)$, which
 # is one half only along the boundary. Networks of ReLU units behave the same (Kristiadi, Hein and Hennig, 2020;
-# tutorial 6). With sigmoid units mean and variance both stand still far out, except in the directions in which one of
+# tutorial 7). With sigmoid units mean and variance both stand still far out, except in the directions in which one of
 # the units has not yet made up its mind.
 
 # %%

@@ -262,7 +262,7 @@ assert distance[400] < 0.1 < 0.5 < actual
 # How general is that? For *every* likelihood the average of $g_n g_n^\top$ over its own labels is the average of
 # $\Lambda_n$ over them (exercise 4.6). If $\Lambda_n$ does not depend on the label, its average is itself, and the
 # Fisher information is the GGN: so it is for classes, for counts by their log rate, and for a regression with a given
-# noise. It is not where the network predicts the noise, too (tutorial 9): there the two differ, and what the library
+# noise. It is not where the network predicts the noise, too (tutorial 10): there the two differ, and what the library
 # calls `ggn` is the one with the average, which is positive semi-definite.
 
 # %%

@@ -134,7 +134,7 @@ print(f"best-known parameter {deviation.min():.2f}, best-known direction {best_d
 # > **Common mistake.** To take a precision for a variance. The inverse of a number on the *diagonal* of the precision,
 # > $1 / (\Sigma^{-1})_{ii}$, is the variance of a parameter if all others were known. Its variance is $\Sigma_{ii}$, on
 # > the diagonal of the *inverse*, which is never smaller. Here the mistake makes the deviation of each parameter at
-# > least nine times too small. (Tutorial 8 is about approximations that make it on purpose.)
+# > least nine times too small. (Tutorial 9 is about approximations that make it on purpose.)
 
 # %%
 if_others_were_known = 1 / np.sqrt(np.diag(precision))

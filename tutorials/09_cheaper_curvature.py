@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # 8. Cheaper curvature
+# # 9. Cheaper curvature
 #
 # After this tutorial you can say what each cheaper form of the curvature keeps and what it forgets, see it in a matrix
 # and in error bars, count its numbers before you make it, and name the cases in which nothing is lost.
@@ -485,7 +485,7 @@ for shares in recovered.values():
 # Replace each `...` and run the cell: the check at its end says what is right and what is not.
 
 # %% [markdown]
-# ### Exercise 8.1: count before you build
+# ### Exercise 9.1: count before you build
 #
 # The factors $A$ and $B$ of both layers of a $D$-$H$-$C$ network are to fit in a given number of bytes, eight for each
 # number. How many hidden units may the network have at most?
@@ -507,7 +507,7 @@ def of_factors(D, H, C):
     return count(MLP(D, H, C), 1)["kron"] - 1
 
 
-exercise_8_1 = check_function(
+exercise_9_1 = check_function(
     "hidden units",
     widest,
     widest_by(of_factors),
@@ -519,10 +519,10 @@ exercise_8_1 = check_function(
         "rounded up, which does not fit": lambda D, C, n_bytes: widest_by(of_factors)(D, C, n_bytes) + 1,
     },
 )
-print(exercise_8_1)
+print(exercise_9_1)
 
 # %% [markdown]
-# ### Exercise 8.2: the diagonal posterior's error bars
+# ### Exercise 9.2: the diagonal posterior's error bars
 #
 # Compute the variances of $f$ under the diagonal posterior, (N,), from the Jacobian `J` (N, P) at some inputs, the GGN
 # `curvature` (P, P) and the prior precision `delta`. The check comes with other inputs and priors.
@@ -545,7 +545,7 @@ def variance_under(structure, factor=1.0):
     return variance
 
 
-exercise_8_2 = check_function(
+exercise_9_2 = check_function(
     "variance of f",
     lambda inputs, delta: diagonal_variance(
         model.network.jacobian(theta, inputs)[:, 0], ggn(model, theta, X, y), delta
@@ -560,10 +560,10 @@ exercise_8_2 = check_function(
         "a deviation, the root of the variance": lambda inputs, delta: np.sqrt(variance_under("diag")(inputs, delta)),
     },
 )
-print(exercise_8_2)
+print(exercise_9_2)
 
 # %% [markdown]
-# ### Exercise 8.3: the Kronecker factors of a layer
+# ### Exercise 9.3: the Kronecker factors of a layer
 #
 # `a` (N, I) are the inputs of a layer, and `D` (N, H) has for each sample the one column $D_n$. Build $B \otimes A$,
 # (H I, H I), without the prior. The check takes the hidden layer of a small network at other parameters and inputs.
@@ -596,7 +596,7 @@ def swapped(theta, inputs):
     return by_the_library(theta, inputs).reshape(3, 2, 3, 2).transpose(1, 0, 3, 2).reshape(6, 6)
 
 
-exercise_8_3 = check_function(
+exercise_9_3 = check_function(
     "Kronecker product of the factors",
     lambda theta, inputs: kfac_block(*of_hidden_layer(theta, inputs)),
     by_the_library,
@@ -609,10 +609,10 @@ exercise_8_3 = check_function(
         "A and B the other way round": swapped,
     },
 )
-print(exercise_8_3)
+print(exercise_9_3)
 
 # %% [markdown]
-# ### Exercise 8.4: the same posterior as a Gaussian process
+# ### Exercise 9.4: the same posterior as a Gaussian process
 #
 # Before any data, $f$ has covariance $K = J J^\top / \delta$. With `J_data` (N, P) and `J_new` (M, P), a noise of
 # variance $\sigma^2$ and the prior precision $\delta$, the rule of Gaussian processes is
@@ -637,7 +637,7 @@ def before_data(inputs, noise_variance, delta):
     return by_weights(inputs, 1e14, delta)
 
 
-exercise_8_4 = check_function(
+exercise_9_4 = check_function(
     "variance of f",
     lambda inputs, noise_variance, delta: process_variance(
         model.network.jacobian(theta, X)[:, 0], model.network.jacobian(theta, inputs)[:, 0], noise_variance, delta
@@ -656,10 +656,10 @@ exercise_8_4 = check_function(
         ),
     },
 )
-print(exercise_8_4)
+print(exercise_9_4)
 
 # %% [markdown]
-# ### Exercise 8.5: held fixed, or averaged over
+# ### Exercise 9.5: held fixed, or averaged over
 #
 # From the full posterior's `precision` (P, P) compute two covariances of the k parameters at the positions `kept`,
 # stacked to (2, k, k): first with the other parameters held fixed, then with them varying along. Which of the two is
@@ -688,7 +688,7 @@ def known(delta, kept):
     return np.stack([subnetwork.covariance(), posterior_of(delta).covariance()[np.ix_(kept, kept)]])
 
 
-exercise_8_5 = check_function(
+exercise_9_5 = check_function(
     "the two covariances",
     lambda delta, kept: two_covariances(posterior_of(delta).precision(), kept),
     known,
@@ -701,10 +701,10 @@ exercise_8_5 = check_function(
         "precisions, not covariances": lambda delta, kept: np.linalg.inv(known(delta, kept)),
     },
 )
-print(exercise_8_5)
+print(exercise_9_5)
 
 # %% [markdown]
-# ### Derive 8.6: what a diagonal forgets (4 marks)
+# ### Derive 9.6: what a diagonal forgets (4 marks)
 #
 # Two parameters have the posterior precision $\begin{pmatrix} a & b \\ b & c \end{pmatrix}$. Find the variance of the
 # first under the full posterior and under `diag`. Show that the second over the first is $1 - \rho^2$, with $\rho$ the
@@ -714,7 +714,7 @@ print(exercise_8_5)
 # *Your answer:*
 
 # %% [markdown]
-# ### Explain 8.7: narrow bars and a large number (3 marks)
+# ### Explain 9.7: narrow bars and a large number (3 marks)
 #
 # A colleague has fitted `full`, `kron` and `diag` to one trained network and reports: "`diag` has the narrowest error
 # bars in the gap, so it has learnt most. Its log evidence is lower than that of `full`, so it is the worse model."

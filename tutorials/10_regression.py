@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # 9. Regression
+# # 10. Regression
 #
 # After this tutorial you can put error bars on a regression, say which part of them is noise and which is ignorance,
 # let the evidence find the noise, let the network predict it, measure whether the error bars are as long as the
@@ -67,7 +67,7 @@ assert "np.sum(J @ Sigma * J, axis=1)" in inspect.getsource(one_page)
 # ## Error bars in a gap
 #
 # A noisy sine, without the part between 3 and 5.5. The true noise is 0.3, but let us not tell. `marglik_training` finds
-# parameters, prior and noise that agree (tutorial 7). It starts from noise 1. The picture after the fit has two bands
+# parameters, prior and noise that agree (tutorial 8). It starts from noise 1. The picture after the fit has two bands
 # around the mean, one for the function and one for the targets, each two standard deviations wide to both sides.
 #
 # > **Predict first.** Where will the band of the function be wide? In the gap, will the truth lie within it? And to the
@@ -178,7 +178,7 @@ assert all(3 < few / many < 4.5 for few, many in pairwise(epistemic))  # a quart
 #
 # $$\sigma^2 = \frac{\sum_n (y_n - f_n)^2}{N - \gamma}$$
 #
-# with $\gamma$ the effective number of parameters of tutorial 7: each parameter that the data determines uses up one
+# with $\gamma$ the effective number of parameters of tutorial 8: each parameter that the data determines uses up one
 # data point. For a linear model and a prior that is nearly flat $\gamma$ is $P$, and this is the unbiased estimate of
 # statistics.
 
@@ -582,7 +582,7 @@ assert np.mean(errors["most uncertain"]) > 0.9 * np.mean(errors["random"])
 # are neighbours, do no better than three random ones. All of this rests on the model: the gain is large where *it* has
 # doubts, so that in some of the ten one of the three places is an end of the data and not in the gap; and where it is
 # wrong without doubt it sees no reason to look. For classes the same method returns the mutual information of label and
-# parameters, the epistemic part of tutorial 6.
+# parameters, the epistemic part of tutorial 7.
 #
 # ## Summary
 #
@@ -604,7 +604,7 @@ assert np.mean(errors["most uncertain"]) > 0.9 * np.mean(errors["random"])
 # Replace each `...` and run the cell: the check at its end says what is right and what is not.
 
 # %% [markdown]
-# ### Exercise 9.1: the predictive variance by hand
+# ### Exercise 10.1: the predictive variance by hand
 #
 # Of a fit `la` you may use `la.model.network.jacobian(la.theta, x)`, (N, 1, P) for one output,
 # `la.posterior.covariance()` and `la.model.likelihood.sigma_noise`. Compute the predictive variance of a target at each
@@ -628,7 +628,7 @@ def of_the_function(la, x):
     return la.uncertainty(x).epistemic
 
 
-exercise_9_1 = check_function(
+exercise_10_1 = check_function(
     "predictive variance",
     predictive_variance,
     lambda la, x: la.predict(x).variance,
@@ -645,10 +645,10 @@ exercise_9_1 = check_function(
         ),
     },
 )
-print(exercise_9_1)
+print(exercise_10_1)
 
 # %% [markdown]
-# ### Exercise 9.2: the noise of the evidence
+# ### Exercise 10.2: the noise of the evidence
 #
 # Which noise has the largest evidence, if the residuals $r_n = y_n - f_n$ are (N,) and $\gamma$ of the parameters are
 # determined by the data? The check sets the derivative $\sum_n r_n^2 / \sigma^3 - (N - \gamma) / \sigma$ to zero by
@@ -672,7 +672,7 @@ def some_residuals(rng):
     return rng.uniform(0.1, 2) * rng.normal(size=n), rng.uniform(3, 15)
 
 
-exercise_9_2 = check_function(
+exercise_10_2 = check_function(
     "noise standard deviation",
     noise_of,
     lambda r, g: brentq(slope, 1e-3, 1e3, args=(r, g), xtol=1e-14),
@@ -685,10 +685,10 @@ exercise_9_2 = check_function(
         "1 taken off, as for a sample's variance": lambda r, g: np.sqrt((r**2).sum() / (len(r) - 1)),
     },
 )
-print(exercise_9_2)
+print(exercise_10_2)
 
 # %% [markdown]
-# ### Exercise 9.3: coverage by hand
+# ### Exercise 10.3: coverage by hand
 #
 # Which share of the targets y is within the central interval of a level, such as 0.9, of predictions with these means
 # and variances, all (N,)? `ndtri` is the inverse of $\Phi$.
@@ -711,7 +711,7 @@ def share_within(deviations, reach):
     return (np.abs(deviations) <= reach).mean()
 
 
-exercise_9_3 = check_function(
+exercise_10_3 = check_function(
     "coverage",
     coverage,
     lambda mean, variance, y, level: interval_coverage(mean, variance, y, levels=[level])[0],
@@ -726,10 +726,10 @@ exercise_9_3 = check_function(
         "the number, not the share": lambda m, v, y, level: len(y) * interval_coverage(m, v, y, levels=[level])[0],
     },
 )
-print(exercise_9_3)
+print(exercise_10_3)
 
 # %% [markdown]
-# ### Exercise 9.4: the CRPS as an area
+# ### Exercise 10.4: the CRPS as an area
 #
 # Compute the CRPS of the prediction $\mathcal{N}(\text{mean}, \text{sd}^2)$ for one target y by numerical integration
 # of its definition, over a fine grid that reaches beyond all that matters; `ndtr` is $\Phi$. Three digits are enough.
@@ -747,7 +747,7 @@ def on_a_grid(integrand):
     return lambda *call: integrand(grid, *call).sum() * (grid[1] - grid[0])
 
 
-exercise_9_4 = check_function(
+exercise_10_4 = check_function(
     "CRPS",
     area,
     lambda y, mean, sd: crps([mean], [sd**2], [y]),
@@ -760,10 +760,10 @@ exercise_9_4 = check_function(
         "the absolute error": lambda y, m, sd: abs(y - m),
     },
 )
-print(exercise_9_4)
+print(exercise_10_4)
 
 # %% [markdown]
-# ### Exercise 9.5: the law of total variance
+# ### Exercise 10.5: the law of total variance
 #
 # `f_mean` (N, 2) and `f_cov` (N, 2, 2) are the distribution of $(m, s)$ at some inputs. Compute the total variance of
 # the target, (N,). The check takes `la_two.glm_predictive_distribution` at inputs of its own.
@@ -780,7 +780,7 @@ def at(variance):
     return lambda x: variance(*la_two.glm_predictive_distribution(x))
 
 
-exercise_9_5 = check_function(
+exercise_10_5 = check_function(
     "total variance",
     at(total_variance),
     lambda x: la_two.predict(x).variance[:, 0],
@@ -795,10 +795,10 @@ exercise_9_5 = check_function(
         "V_mm and V_ss swapped": at(lambda f, V: np.exp(f[:, 1] + V[:, 0, 0] / 2) + V[:, 1, 1]),
     },
 )
-print(exercise_9_5)
+print(exercise_10_5)
 
 # %% [markdown]
-# ### Derive 9.6: a data point for each parameter (4 marks)
+# ### Derive 10.6: a data point for each parameter (4 marks)
 #
 # Let $\lambda_i$ be the eigenvalues of $\sum_n J_n^\top J_n$, with $J_n$ (1, P), so that those of the posterior
 # precision are $\lambda_i / \sigma^2 + \delta$. Write the terms of the log evidence that depend on $\sigma$, and show
@@ -810,7 +810,7 @@ print(exercise_9_5)
 # *Your answer:*
 
 # %% [markdown]
-# ### Explain 9.7: nine of ten (3 marks)
+# ### Explain 10.7: nine of ten (3 marks)
 #
 # A colleague has measured that 90 % intervals hold 92 % of the targets in the gap, and concludes that the error bars
 # are right there. What else does this tutorial show of the same predictions, why can both be true, and what would you

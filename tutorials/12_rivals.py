@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # 11. Rivals: ensembles, dropout, HMC
+# # 12. Rivals: ensembles, dropout, HMC
 #
 # After this tutorial you can average a network's predictions in five ways, judge each of them by proper scores and by
 # the posterior itself, and say how far the post's central claim holds on small data: that Laplace keeps up with its
@@ -463,7 +463,7 @@ _ = axes[1].set_ylabel("")
 # Laplace.
 #
 # Another score is how far plausible parameters disagree, the *mutual information* of label and parameters: the entropy
-# of the average less the average entropy, the epistemic part of tutorial 6. A single theta has none. Far away it is the
+# of the average less the average entropy, the epistemic part of tutorial 7. A single theta has none. Far away it is the
 # better score for all that have it: an entropy is large, too, where the labels of the test data are mixed. It helps the
 # ensemble most, which then notices more than Laplace by the budget. On left-out digits it makes little difference.
 
@@ -733,7 +733,7 @@ assert len(off) == 5
 # Replace each `...` and run the cell: the check at its end says what is right and what is not.
 
 # %% [markdown]
-# ### Exercise 11.1: the model average
+# ### Exercise 12.1: the model average
 #
 # The members of an ensemble have the logits `f` (S, N) at N inputs. A logit $f$ stands for the probability $1 / (1 +
 # e^{-f})$, which is `expit(f)`. What does the ensemble predict? The check draws its own networks.
@@ -750,7 +750,7 @@ def logits_of(thetas, inputs):
     return np.stack([model.network.forward(theta, inputs)[:, 0] for theta in thetas])
 
 
-exercise_11_1 = check_function(
+exercise_12_1 = check_function(
     "the ensemble's P(y = 1)",
     lambda thetas, inputs: ensemble_predicts(logits_of(thetas, inputs)),
     lambda thetas, inputs: average(model, thetas, inputs),
@@ -763,10 +763,10 @@ exercise_11_1 = check_function(
         "the probability of class 0": lambda thetas, inputs: 1 - average(model, thetas, inputs),
     },
 )
-print(exercise_11_1)
+print(exercise_12_1)
 
 # %% [markdown]
-# ### Exercise 11.2: silent units, without a mask
+# ### Exercise 12.2: silent units, without a mask
 #
 # The output layer reads the values of the units, (N, H), and its outputs are `units @ W.T + b`. Under dropout with a
 # certain `rate` those units of which `speaks` (H,) is 0 are silent, and the others, of which it is 1, speak up. Compute
@@ -792,7 +792,7 @@ def by_mask(theta, inputs, speaks, rate):
     return model.network.forward(mask * theta, inputs)
 
 
-exercise_11_2 = check_function(
+exercise_12_2 = check_function(
     "outputs with silent units",
     yours,
     by_mask,
@@ -811,11 +811,11 @@ exercise_11_2 = check_function(
         "the silent ones speak, and the others do not": lambda *given: by_mask(*given[:2], 1 - given[2], given[3]),
     },
 )
-print(exercise_11_2)
+print(exercise_12_2)
 
 
 # %% [markdown]
-# ### Exercise 11.3: rolling back
+# ### Exercise 12.3: rolling back
 #
 # Leapfrog steps can be undone. After `n_steps` of them the ball is at `position` and has `momentum`. Where was it
 # before, and how fast? `roll` may help. (That its steps can be undone is half of the reason why HMC's draws need no
@@ -838,7 +838,7 @@ def turned(position, momentum):
     return position, -momentum
 
 
-exercise_11_3 = check_function(
+exercise_12_3 = check_function(
     "where it came from, and how fast",
     there_and_back,
     lambda *start: start[:2],
@@ -851,10 +851,10 @@ exercise_11_3 = check_function(
         "one step back": lambda *start: roll(*start[:2], start[2] - 1, start[3]),
     },
 )
-print(exercise_11_3)
+print(exercise_12_3)
 
 # %% [markdown]
-# ### Exercise 11.4: AUROC, pair by pair
+# ### Exercise 12.4: AUROC, pair by pair
 #
 # Compute the AUROC of scores `inside` (m,) and `outside` (n,) from its definition: over all pairs of one input inside
 # and one outside, how often the outer score is larger; a tie counts one half.
@@ -871,7 +871,7 @@ def pairs(inside, outside):
     return len(inside) * len(outside), sum(np.count_nonzero(inside == score) for score in outside)
 
 
-exercise_11_4 = check_function(
+exercise_12_4 = check_function(
     "AUROC",
     area_under_roc,
     scores.auroc,
@@ -883,10 +883,10 @@ exercise_11_4 = check_function(
         "a number of pairs, not a share": lambda *two: scores.auroc(*two) * pairs(*two)[0],
     },
 )
-print(exercise_11_4)
+print(exercise_12_4)
 
 # %% [markdown]
-# ### Exercise 11.5: how far splits can be trusted
+# ### Exercise 12.5: how far splits can be trusted
 #
 # Two methods differ by `x` (J,) on J splits of one data set, whose parts to test on and to learn from have the ratio
 # $n_\text{test} / n_\text{train}$. Compute half the width of the interval of their mean difference at level .05: the
@@ -908,7 +908,7 @@ def by_gain(x, test_over_train):
     return gain(told, "nll", name, "ensemble", "MAP").half
 
 
-exercise_11_5 = check_function(
+exercise_12_5 = check_function(
     "half the width",
     half_width,
     by_gain,
@@ -923,10 +923,10 @@ exercise_11_5 = check_function(
         "the variance without its root": lambda x, ratio: by_gain(x, ratio) ** 2 / student.ppf(0.975, len(x) - 1),
     },
 )
-print(exercise_11_5)
+print(exercise_12_5)
 
 # %% [markdown]
-# ### Derive 11.6: an average is no worse than its parts are on average (4 marks)
+# ### Derive 12.6: an average is no worse than its parts are on average (4 marks)
 #
 # Member $s$ of an ensemble gives the probability $p_s$ to the label that came true, and the ensemble the mean of these.
 # Show that the NLL of the mean is at most the mean of the members' NLLs. Which property of the logarithm do you need?
@@ -938,7 +938,7 @@ print(exercise_11_5)
 # *Your answer:*
 
 # %% [markdown]
-# ### Explain 11.7: a report on your desk (3 marks)
+# ### Explain 12.7: a report on your desk (3 marks)
 #
 # *We split the data fifty times at random, and chose each method's temperature on the test part. Our method's ECE is
 # smaller than the ensemble's; a t-test of the fifty differences gives p = 0.001. So ours has the better

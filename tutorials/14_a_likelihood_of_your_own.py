@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # 13. A likelihood of your own
+# # 14. A likelihood of your own
 #
 # After this tutorial you can write the likelihood that your data needs, check its derivatives, and hand it to all that
 # the other tutorials use: training, curvature, posterior, evidence, predictions.
@@ -87,7 +87,7 @@ y = rng.exponential(true_mean(X))  # (N, 1)
 print(f"{len(X)} times, from {60 * y.min():.1f} seconds to {y.max():.0f} minutes")
 
 # %% [markdown]
-# The likelihood of tutorial 9 does not know that time is positive. Its prior and its noise are chosen by the evidence,
+# The likelihood of tutorial 10 does not know that time is positive. Its prior and its noise are chosen by the evidence,
 # and still it gives a good part of its probability to buses that came before one had begun to wait.
 
 # %%
@@ -205,7 +205,7 @@ assert np.isclose(quad(lambda t: np.exp(-t * np.exp(-0.7)), 0, np.inf)[0], np.ex
 assert np.isclose(fisher, Signed().factor(f_one)[0, 0, 0] ** 2, rtol=1e-8)
 
 # %% [markdown]
-# The mean square of the gradient is the Fisher information too (you derive it in 13.4), so there are two ways to check
+# The mean square of the gradient is the Fisher information too (you derive it in 14.4), so there are two ways to check
 # a factor.
 #
 # ## When the Hessian is not the Fisher information
@@ -288,12 +288,12 @@ print(f"log evidence {la.log_marginal_likelihood():.1f} with prior precision {tu
 assert la.log_marginal_likelihood() > la_gaussian.log_marginal_likelihood() + 50
 
 # %% [markdown]
-# The evidence compares likelihoods as it compares priors (tutorial 7), because both are densities of the same $y$. Here
+# The evidence compares likelihoods as it compares priors (tutorial 8), because both are densities of the same $y$. Here
 # it is more than 50 nats higher for the waiting times, although the Gaussian could choose its noise.
 #
 # > **Common mistake.** To compare evidences of different data: of minutes and of seconds, of $y$ and of $\log y$, of
 # > all samples and of those that are left when outliers are thrown out. They are densities in different units, or of
-# > different numbers of samples. The next cell makes the mistake; question 13.5 is about what it prints.
+# > different numbers of samples. The next cell makes the mistake; question 14.5 is about what it prints.
 
 # %%
 of_logarithms, theta_log = marglik_training(start, X, np.log(y), optimize_noise=True, rng=0)
@@ -443,7 +443,7 @@ assert too_long == 3
 # Replace each `...` and run the cell: the check at its end says what is right and what is not.
 
 # %% [markdown]
-# ### Exercise 13.1: the gradient of a noise with outliers
+# ### Exercise 14.1: the gradient of a noise with outliers
 #
 # Student's t has heavy tails: with $\nu$ degrees of freedom and $r = f - y$,
 # $-\log p(y \mid f) = \frac{\nu + 1}{2} \log(1 + r^2 / \nu) + \text{const}$. Write its gradient in $f$.
@@ -465,7 +465,7 @@ def student_nll(f):
 
 f_student = np.array([0.3, 0.5, 0.1, 0.2])
 residual = f_student - y_student
-exercise_13_1 = check_gradient(
+exercise_14_1 = check_gradient(
     student_nll,
     student_gradient,
     f_student,
@@ -477,10 +477,10 @@ exercise_13_1 = check_gradient(
         "a sum over the samples": lambda f: ((nu + 1) * residual / (nu + residual**2)).sum(),
     },
 )
-print(exercise_13_1)
+print(exercise_14_1)
 
 # %% [markdown]
-# ### Exercise 13.2: why a factor, and not a Hessian
+# ### Exercise 14.2: why a factor, and not a Hessian
 #
 # Differentiate once more: $\frac{d^2}{df^2} = (\nu + 1) \frac{\nu - r^2}{(\nu + r^2)^2}$. For the outlier it is
 # *negative*: no factor R has $R^2$ below zero. Find its average over $y$, the Fisher information, by `quad` and SciPy's
@@ -509,7 +509,7 @@ def second_derivative(r, nu):
     return (nu + 1) * (nu - r**2) / (nu + r**2) ** 2
 
 
-exercise_13_2 = check_function(
+exercise_14_2 = check_function(
     "Fisher information",
     student_fisher,
     over_all(lambda r, nu: ((nu + 1) * r / (nu + r**2)) ** 2 * student(nu).pdf(r)),
@@ -522,10 +522,10 @@ exercise_13_2 = check_function(
         "as for a Gaussian": lambda nu: 1.0,
     },
 )
-print(exercise_13_2)
+print(exercise_14_2)
 
 # %% [markdown]
-# ### Exercise 13.3: those who gave up
+# ### Exercise 14.3: those who gave up
 #
 # Some people went home before the bus came. All that is known of them is that they would have waited longer than $y$:
 # the probability of that is $e^{-y / \mu}$, so that their nll is $y e^{-f}$ without the $f$. Let `came` be 1 where the
@@ -572,7 +572,7 @@ constant = BayesianModel(MLP(1, 1), Censored(), prior_precision=[1e8, 1e-8])  # 
 theta_constant = fit_map(constant, np.zeros((200, 1)), np.column_stack([seen, came]), rng=0)
 assert np.isclose(np.exp(theta_constant[1]), by_bisection(seen, came), rtol=1e-5)  # the library finds it, too
 assert by_bisection(seen, came) > max(seen[came == 1].mean(), seen.mean())  # longer than both means
-exercise_13_3 = check_function(
+exercise_14_3 = check_function(
     "mean waiting time",
     mean_wait,
     by_bisection,
@@ -585,10 +585,10 @@ exercise_13_3 = check_function(
         "f, the logarithm of it": lambda seen, came: np.log(by_bisection(seen, came)),
     },
 )
-print(exercise_13_3)
+print(exercise_14_3)
 
 # %% [markdown]
-# ### Derive 13.4: two ways to the Fisher information (4 marks)
+# ### Derive 14.4: two ways to the Fisher information (4 marks)
 #
 # Let $\ell(f, y) = -\log p(y \mid f)$ for a density that is smooth in $f$, positive for the same y whatever $f$ is.
 # Show that the average of $d\ell / df$ over $y$ is zero, and that the average of $d^2 \ell / df^2$ is that of $(d\ell /
@@ -598,7 +598,7 @@ print(exercise_13_3)
 # *Your answer:*
 
 # %% [markdown]
-# ### Explain 13.5: minutes and their logarithms (3 marks)
+# ### Explain 14.5: minutes and their logarithms (3 marks)
 #
 # The `Gaussian` that was fitted to $\log y$ has a log evidence more than 100 nats above that of the waiting times. Why
 # can the two numbers not be compared, what has to be added to which of them, and which of the two is better then? How

@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # 7. The prior
+# # 8. The prior
 #
 # After this tutorial you can read a prior precision off a weight decay, and the other way round; compute how well a
 # model as a whole explains the data; let that number choose the prior, one for each layer; compare sizes of a network
@@ -662,7 +662,7 @@ assert by_gaussian < 0.4
 # and here that is much.
 #
 # The rule: let the evidence choose, check on data that the fit has not seen, or by leave-one-out where there is none,
-# and if the two part, find out why. Classes that can be separated are the place to look at first. Tutorial 11
+# and if the two part, find out why. Classes that can be separated are the place to look at first. Tutorial 12
 # lets the evidence choose on seventeen data sets, and held-out labels beside it.
 #
 # ## Summary
@@ -689,7 +689,7 @@ assert by_gaussian < 0.4
 # Replace each `...` and run the cell: the check at its end says what is right and what is not.
 
 # %% [markdown]
-# ### Exercise 7.1: the prior of somebody's weight decay
+# ### Exercise 8.1: the prior of somebody's weight decay
 #
 # Somebody minimises, step by step, the *mean* nll of a minibatch of `B` of the `N` samples, plus
 # $c\, \lVert\theta\rVert^2$, without a $\frac{1}{2}$. All minibatches are of one size and are taken equally often.
@@ -713,7 +713,7 @@ def by_the_minimum(N, B, c):
     return inputs[:, 0] @ (targets - inputs @ at) / at[0]
 
 
-exercise_7_1 = check_function(
+exercise_8_1 = check_function(
     "prior precision",
     precision_of_decay,
     by_the_minimum,
@@ -725,10 +725,10 @@ exercise_7_1 = check_function(
         "as if it were added to the sum over a minibatch": lambda N, B, c: by_the_minimum(N, B, c) / B,
     },
 )
-print(exercise_7_1)
+print(exercise_8_1)
 
 # %% [markdown]
-# ### Exercise 7.2: Occam's factor by hand
+# ### Exercise 8.2: Occam's factor by hand
 #
 # Compute Occam's factor $-\frac{1}{2} [\log\det \Lambda - \log\det \Lambda_0 + \theta^\top \Lambda_0\, \theta]$ from
 # the posterior precision (P, P), the MAP estimate (P,), and the prior precision, one number for all parameters. The
@@ -761,7 +761,7 @@ def with_more(extra):
     )
 
 
-exercise_7_2 = check_function(
+exercise_8_2 = check_function(
     "Occam's factor",
     yours,
     evidence_less_fit,
@@ -775,14 +775,14 @@ exercise_7_2 = check_function(
         "the determinant of the covariance": with_more(lambda la, P, delta: la.posterior.log_det_precision),
     },
 )
-print(exercise_7_2)
+print(exercise_8_2)
 
 # %% [markdown]
-# ### Exercise 7.3: effective parameters
+# ### Exercise 8.3: effective parameters
 #
 # Compute $\gamma$ from the curvature (P, P), without the prior, and the prior precision `delta`. There are two ways:
 # $\sum_p (1 - \delta v_p)$, as above, and $\sum_i \lambda_i / (\lambda_i + \delta)$ with the eigenvalues $\lambda_i$ of
-# the curvature (derived in 7.6). The check draws curvatures that leave some directions open.
+# the curvature (derived in 8.6). The check draws curvatures that leave some directions open.
 
 
 # %% tags=["exercise"]
@@ -802,7 +802,7 @@ def a_curvature(rng):
     return rows.T @ rows, rng.uniform(0.2, 5)
 
 
-exercise_7_3 = check_function(
+exercise_8_3 = check_function(
     "effective number of parameters",
     effective_parameters,
     by_variances,
@@ -819,10 +819,10 @@ exercise_7_3 = check_function(
         "the number of directions that the curvature has": lambda curvature, delta: np.linalg.matrix_rank(curvature),
     },
 )
-print(exercise_7_3)
+print(exercise_8_3)
 
 # %% [markdown]
-# ### Exercise 7.4: MacKay's fixed point
+# ### Exercise 8.4: MacKay's fixed point
 #
 # At fixed parameters `theta` (P,), and with a curvature (P, P) without the prior, find the prior precision at which
 # MacKay's step stands still. Iterate it, from any start, until it changes by less than $10^{-8}$ of itself. The check
@@ -846,7 +846,7 @@ def by_evidence_alone(curvature, theta):
     return np.exp(found.x)
 
 
-exercise_7_4 = check_function(
+exercise_8_4 = check_function(
     "MacKay's fixed point",
     fixed_point_delta,
     by_evidence_alone,
@@ -862,10 +862,10 @@ exercise_7_4 = check_function(
         ),
     },
 )
-print(exercise_7_4)
+print(exercise_8_4)
 
 # %% [markdown]
-# ### Exercise 7.5: the evidence in function space
+# ### Exercise 8.5: the evidence in function space
 #
 # The evidence of a polynomial is the density of `y` (N,) under $\mathcal{N}(0, \sigma^2 I + \Phi \Phi^\top / \delta)$.
 # Compute its logarithm from a Cholesky factor, for any data, degree, noise and prior. `polynomials(x, degree)` makes
@@ -898,7 +898,7 @@ def some_data(rng):
     return x, np.cos(3 * x) + 0.1 * rng.normal(size=300), int(rng.integers(2, 7)), *rng.uniform(0.05, 0.4, size=2)
 
 
-exercise_7_5 = check_function(
+exercise_8_5 = check_function(
     "log evidence",
     log_density,
     in_weight_space,
@@ -915,10 +915,10 @@ exercise_7_5 = check_function(
         "the 2 pi is missing": lambda *given: in_weight_space(*given) + 150 * np.log(2 * np.pi),
     },
 )
-print(exercise_7_5)
+print(exercise_8_5)
 
 # %% [markdown]
-# ### Derive 7.6: MacKay's equation (4 marks)
+# ### Derive 8.6: MacKay's equation (4 marks)
 #
 # Let $\lambda_i$ be the eigenvalues of the curvature without the prior. Write those terms of the log evidence that
 # depend on $\delta$, with $\theta$ and the curvature fixed, and set their derivative to zero. Show that $\sum_i
@@ -929,7 +929,7 @@ print(exercise_7_5)
 # *Your answer:*
 
 # %% [markdown]
-# ### Explain 7.7: three ways to choose wrongly (3 marks)
+# ### Explain 8.7: three ways to choose wrongly (3 marks)
 #
 # (a) A model with ten features has a log evidence of $-50$ on the 80 patients for whom all ten are known, and one with
 # four features $-60$ on all 100. Somebody concludes that ten features are better, by 10 nats. (b) A network has been

@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # 10. Many classes and real data
+# # 11. Many classes and real data
 #
 # After this tutorial you can make a classifier of many classes Bayesian, judge its probabilities by four scores and a
 # reliability diagram, choose its prior by held-out data, and test whether it notices inputs that are unlike its data.
@@ -205,11 +205,11 @@ assert accuracy(frequencies, y_test) < 0.13
 # ## A prior for the posterior
 #
 # Three ways to choose a better one. The evidence asks which prior makes the training data probable:
-# `optimize_prior_precision()`. It can be asked at this $\theta$, or, as in tutorial 7, in turn with training:
+# `optimize_prior_precision()`. It can be asked at this $\theta$, or, as in tutorial 8, in turn with training:
 # `marglik_training`. And held-out data asks directly what we want to know, how probable the true labels of new digits
 # are: `optimize_prior_precision("held_out", X=..., y=...)`. That, too, leaves $\theta$ as it is. Its prior is then no
 # longer the one that $\theta$ has been trained with, so what comes out is the posterior of no model. It is a choice of
-# how far to average. (Held-out labels are not taken in as leave-one-out was in tutorial 7: $\theta$ has not seen them.)
+# how far to average. (Held-out labels are not taken in as leave-one-out was in tutorial 8: $\theta$ has not seen them.)
 
 # %%
 assert P == 1760
@@ -244,7 +244,7 @@ assert abs(brier_score(tuned_last.predict(X_test), y_test) - brier_score(p_test[
 # At the old $\theta$ the evidence moves in the right direction and not far enough. The Kronecker product is not to
 # blame, with the full curvature it chooses even less. But a $\theta$ that was trained under a weak prior is large, and
 # asks for a weak prior. In turn with training it comes to 2.4 and to a mean nll that is still more than four times the
-# plugin's. The evidence asks about the training labels, not about new ones, and tutorial 11 finds the same where
+# plugin's. The evidence asks about the training labels, not about new ones, and tutorial 12 finds the same where
 # classes are easy to tell apart. The held-out choice beats the plugin in every score of probabilities. The last layer,
 # with 200 parameters instead of 1760, does as well by mean nll and Brier score.
 #
@@ -271,7 +271,7 @@ assert expected_calibration_error(p_both, y_test) > expected_calibration_error(p
 # %% [markdown]
 # The temperature does as well as the held-out prior, near the data. To learn from the labels does better than both by
 # mean nll and Brier score, and is right more often; only its ECE is a little larger. What a temperature hardly changes
-# is the order of inputs by how sure the network is of them, and so what it notices (the next table has it). Tutorial 11
+# is the order of inputs by how sure the network is of them, and so what it notices (the next table has it). Tutorial 12
 # compares both on many data sets, near the data and far from it.
 #
 # A **reliability diagram** shows what is promised and kept. Accuracy against confidence, bin by bin: below the diagonal
@@ -357,7 +357,7 @@ _ = plot_ood(entropy_score(in_turn.predict(X_test)), entropy_score(in_turn.predi
 # 100, under the prior 0.001, that is no longer an approximation of the average. By Monte Carlo, the average itself, the
 # entropy of noise is hardly larger than that of digits, and turned digits look *more* certain than upright ones. Under
 # the prior that was chosen in turn, where the deviation is 2, the two ways agree. Second, an entropy is not all
-# ignorance. Its epistemic part, the mutual information of tutorial 6, is another score. On unseen digits it is a little
+# ignorance. Its epistemic part, the mutual information of tutorial 7, is another score. On unseen digits it is a little
 # behind the entropy, and on turned ones far ahead of it: the sampled networks are as sure of these as of upright ones,
 # and sure of different digits.
 
@@ -487,7 +487,7 @@ for ax, n in zip(panels.flat, order[::-1][:10], strict=True):
 # Replace each `...` and run the cell: the check at its end says what is right and what is not.
 
 # %% [markdown]
-# ### Exercise 10.1: softmax without overflow
+# ### Exercise 11.1: softmax without overflow
 #
 # $e^{1000}$ overflows. Subtract the largest logit of each row first; the probabilities do not change. Write the softmax
 # of logits `f` (N, C), without SciPy. The logits of the check are in the thousands, of either sign.
@@ -499,7 +499,7 @@ def my_softmax(f):
     return ...
 
 
-exercise_10_1 = check_function(
+exercise_11_1 = check_function(
     "softmax",
     my_softmax,
     lambda f: softmax(f, axis=1),
@@ -513,10 +513,10 @@ exercise_10_1 = check_function(
         "the logarithm of the probabilities": lambda f: np.log(softmax(f, axis=1)),
     },
 )
-print(exercise_10_1)
+print(exercise_11_1)
 
 # %% [markdown]
-# ### Exercise 10.2: the mean field
+# ### Exercise 11.2: the mean field
 #
 # From the moments `m` (N, C) and `V` (N, C, C) of the logits to the probabilities of the mean field: to
 # $1 / \sum_j \exp(-(m_c - m_j) / \sqrt{1 + \frac{\pi}{8} (V_{cc} + V_{jj} - 2 V_{cj})})$, divided by their sum over
@@ -550,7 +550,7 @@ def of_variances(V):
     return np.einsum("ncc,cd->ncd", V, np.eye(V.shape[1]))
 
 
-exercise_10_2 = check_function(
+exercise_11_2 = check_function(
     "mean field",
     my_mean_field,
     by_the_link,
@@ -564,10 +564,10 @@ exercise_10_2 = check_function(
         "the probit link": lambda m, V: by_the_link(m, V, probit),
     },
 )
-print(exercise_10_2)
+print(exercise_11_2)
 
 # %% [markdown]
-# ### Exercise 10.3: the expected calibration error
+# ### Exercise 11.3: the expected calibration error
 #
 # Of `confidence` (N,) and `correct` (N,), a truth value for each prediction, make the ECE with 10 bins of equal width.
 # A bin holds its upper edge, so `np.ceil(10 * confidence)` is the number of its bin, 1 to 10.
@@ -605,7 +605,7 @@ def unweighted(confidence, correct):
     return np.mean([abs(np.mean(confidence[number == b] - correct[number == b])) for b in np.unique(number)])
 
 
-exercise_10_3 = check_function(
+exercise_11_3 = check_function(
     "ECE",
     my_ece,
     by_the_score,
@@ -618,10 +618,10 @@ exercise_10_3 = check_function(
         "of single predictions, not of bins": lambda confidence, correct: np.mean(np.abs(confidence - correct)),
     },
 )
-print(exercise_10_3)
+print(exercise_11_3)
 
 # %% [markdown]
-# ### Exercise 10.4: a threshold for the unseen
+# ### Exercise 11.4: a threshold for the unseen
 #
 # An alarm rings at all scores that are at least as high as a threshold. Take the highest threshold at which it rings
 # for a share `recall` of the scores from outside, or more. For which share of the scores from inside does it ring, too?
@@ -640,7 +640,7 @@ def two_groups(rng):
     return rng.normal(size=50), rng.normal(1, 1, size=41), 1 - rng.integers(4, 16) / 40
 
 
-exercise_10_4 = check_function(
+exercise_11_4 = check_function(
     "false alarms",
     false_alarms,
     fpr_at_recall,
@@ -655,10 +655,10 @@ exercise_10_4 = check_function(
         "an alarm for low scores": lambda inside, outside, recall: fpr_at_recall(-inside, -outside, recall),
     },
 )
-print(exercise_10_4)
+print(exercise_11_4)
 
 # %% [markdown]
-# ### Derive 10.5: a score that rewards the truth, and one that does not (4 marks)
+# ### Derive 11.5: a score that rewards the truth, and one that does not (4 marks)
 #
 # The labels of an input are drawn with the probabilities $q_1, \dots, q_C$. You announce $p_1, \dots, p_C$. Write the
 # nll that you must expect, and show that it is least if $p = q$, and only then. (Use $\log a \le a - 1$, with equality
@@ -669,7 +669,7 @@ print(exercise_10_4)
 # *Your answer:*
 
 # %% [markdown]
-# ### Explain 10.6: an ECE of .01 (3 marks)
+# ### Explain 11.6: an ECE of .01 (3 marks)
 #
 # A classifier of skin images has an ECE of .01 on held-out patients of its own hospital, and is sold to another one
 # with other cameras. What does the .01 say about its probabilities there? Its makers add that the AUROC of its entropy
