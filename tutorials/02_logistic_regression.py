@@ -158,6 +158,16 @@ assert np.allclose(la.posterior.precision(), H, rtol=1e-12)
 assert np.array_equal(la.posterior.mean, theta)
 print("covariance")
 print(la.posterior.covariance().round(2))
+deviations, as_if_known = np.sqrt(np.diag(la.posterior.covariance())), 1 / np.sqrt(np.diag(H))
+assert round(deviations[0], 2) == 1.47
+assert round(as_if_known[0], 2) == 1.29
+assert np.all(as_if_known < deviations)
+print("deviations of w and b", deviations.round(2), "and if the other one were known", as_if_known.round(2))
+
+# %% [markdown]
+# > **Common mistake.** To read the error bar of $w$ off the precision, as $1 / \sqrt{H_{ww}}$. That is its deviation if
+# > $b$ were known, 1.29 here. But $b$ is not known, and a steeper sigmoid that is moved to the side explains the data
+# > as well: over all $b$ the deviation is 1.47. First the matrix is inverted, and then one looks at the diagonal.
 
 # %% [markdown]
 # ## The exact posterior

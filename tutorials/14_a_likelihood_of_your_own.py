@@ -205,7 +205,7 @@ assert np.isclose(quad(lambda t: np.exp(-t * np.exp(-0.7)), 0, np.inf)[0], np.ex
 assert np.isclose(fisher, Signed().factor(f_one)[0, 0, 0] ** 2, rtol=1e-8)
 
 # %% [markdown]
-# The mean square of the gradient is the Fisher information too (you derive it in 14.4), so there are two ways to check
+# The mean square of the gradient is the Fisher information too (you showed it in 4.6), so there are two ways to check
 # a factor.
 #
 # ## When the Hessian is not the Fisher information
@@ -588,11 +588,12 @@ exercise_14_3 = check_function(
 print(exercise_14_3)
 
 # %% [markdown]
-# ### Derive 14.4: two ways to the Fisher information (4 marks)
+# ### Derive 14.4: when the label drops out of the curvature (4 marks)
 #
-# Let $\ell(f, y) = -\log p(y \mid f)$ for a density that is smooth in $f$, positive for the same y whatever $f$ is.
-# Show that the average of $d\ell / df$ over $y$ is zero, and that the average of $d^2 \ell / df^2$ is that of $(d\ell /
-# df)^2$. Why is the Fisher information never negative? Check both for the waiting times.
+# Let $p(y \mid \eta) = h(y)\, e^{\eta\, t(y) - a(\eta)}$, with any functions $h$, $t$ and $a$ of one number. Show that
+# the second derivative of $\ell = -\log p$ in $\eta$ does not depend on $y$, and that it is the variance of $t(y)$.
+# (Use what you showed in 4.6.) Which $\eta$ and $t$ do the waiting times have? And why does the label stand in their
+# curvature all the same, $y\, e^{-f}$?
 
 # %% [markdown]
 # *Your answer:*

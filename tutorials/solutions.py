@@ -705,12 +705,13 @@ def mean_wait(seen, came):
 
 
 # %% 14.4 [markdown]
-# The density integrates to one for every $f$: $\int e^{-\ell} dy = 1$. The derivative of both sides in $f$ is
-# $-\int \ell' e^{-\ell} dy = 0$, which says that $\mathrm{E}[\ell'] = 0$ (1). Differentiate again:
-# $\int (\ell'^2 - \ell'') e^{-\ell} dy = 0$, so that $\mathrm{E}[\ell''] = \mathrm{E}[\ell'^2]$ (1). The right side
-# is an average of squares, so it is not negative, and has a root (1). For the waiting times $\mathrm{E}[y] = e^f$ and
-# $\mathrm{E}[y^2] = 2 e^{2f}$, so $\mathrm{E}[1 - y e^{-f}] = 0$ and
-# $\mathrm{E}[(1 - y e^{-f})^2] = 1 - 2 + 2 = 1 = \mathrm{E}[y e^{-f}]$ (1).
+# $\ell = a(\eta) - \eta\, t(y) - \log h(y)$, so $\ell' = a'(\eta) - t(y)$ and $\ell'' = a''(\eta)$, without $y$ (1). By
+# 4.6 the average of $\ell'$ is zero, so $a'(\eta)$ is the mean of $t(y)$, and $\ell'' = \mathrm{E}[\ell''] =
+# \mathrm{E}[\ell'^2]$ is the mean square of $t(y)$ less its mean: its variance (1). For the waiting times $\ell = f +
+# y\, e^{-f} = -\log \eta + \eta\, y$ with the rate $\eta = e^{-f}$, so $t = -y$ and $a = -\log \eta$; indeed $a'' = 1 /
+# \eta^2$ is the variance of $y$ (1). But $f$ is not $\eta$. By the chain rule $d^2 \ell / df^2 = a''\, (d\eta / df)^2 +
+# (a' - t)\, d^2 \eta / df^2$, and the label is in the last term, whose average is zero: $1 + (y - e^f)\, e^{-f} = y\,
+# e^{-f}$, on average 1 (1).
 
 # %% 14.5 [markdown]
 # The evidence is a density of the targets, and the two have different targets: minutes and their logarithms (1). With
