@@ -68,7 +68,7 @@ plot_method(la, X, y, at=[-1, -5])
 
 # %% [markdown]
 # 1. **Data.** Inputs $x$ in a plane, each with a label $y$, 0 or 1.
-# 2. **Network.** It makes one number of an input, the *logit* $f(x, \theta)$. The sigmoid
+# 2. **Network.** It turns an input into one number, the *logit* $f(x, \theta)$. The sigmoid
 #    $\sigma(f) = 1 / (1 + e^{-f})$ turns that into the probability of class 1.
 # 3. **MAP estimate.** The *nll*, the negative log-likelihood of the data, says how badly $\theta$ explains the labels;
 #    with $-\log p(\theta)$, the prior's part, it is the *loss*. The prior is a Gaussian around zero, and its
@@ -178,7 +178,7 @@ assert len(X_linear) * lam_1**2 == 50 * lam_1
 # > mean of them takes $1/N$ of it. Libraries that train on batches mostly minimise means, and a `weight_decay` there
 # > stands for a prior precision that is $N$ times as large. Ask of every loss: how many priors are in it?
 #
-# Here the prior is written once, in the `BayesianModel` that both receive. To reproduce the post we have to work at it:
+# Here the prior is written once, in the `BayesianModel` that both receive. To reproduce the post takes some effort:
 # train under one model and replace its prior afterwards. The listing also trains by Adam for 50 epochs, one sample at a
 # time and never shuffled, and the package of its day took for the curvature not the second derivatives of the nll, the
 # *Hessian*, but the *empirical Fisher*, of which more below.
@@ -189,10 +189,10 @@ theta_1 = fit_map(trained_1, X_linear, y_linear, method="adam", epochs=50, batch
 published_1 = Laplace(
     replace(trained_1, prior_precision=lam_1), theta_1, curvature="empirical_fisher", subset_of_weights="last_layer"
 ).fit(X_linear, y_linear)
-plot_plugin_and_laplace(published_1, X_linear, y_linear, title="Figure 1 as published")
 for link in ("plugin", "probit"):
     off_half = [np.abs(each.predict(X_linear, link) - 0.5).mean() for each in (published_1, la_logistic)]
     assert off_half[0] < off_half[1] - 0.03
+plot_plugin_and_laplace(published_1, X_linear, y_linear, title="Figure 1 as published")
 
 # %% [markdown]
 # ## ... to Bayesian Neural Networks
@@ -205,7 +205,7 @@ for link in ("plugin", "probit"):
 plot_plugin_and_laplace(la, X, y, title="Figure 2 as it should be")
 
 # %% [markdown]
-# Now the listing's way, to the letter of its numbers:
+# Now as the listing does it, with its own numbers:
 
 # %%
 lam_2 = 0.01
@@ -389,8 +389,8 @@ assert sure_of["probit"].max() < 0.75
 #
 # ## The same lines on real data
 #
-# Nothing above knows that the data is a toy. Here are 569 tumours with 30 measurements each; a third is held out. The
-# inputs are standardised with the training part's mean and deviation.
+# Nothing above depends on the data being a toy. Here are 569 tumours with 30 measurements each; a third is held out.
+# The inputs are standardised with the training part's mean and deviation.
 
 # %%
 from sklearn.datasets import load_breast_cancer
@@ -419,7 +419,7 @@ assert log_loss(y_test, p_plugin) < log_loss(y_test, p_laplace)
 # The mean nll of held-out data, the mean of $-\log p$ of what happened, is smaller for better probabilities. The two
 # agree on every label: for one logit the probit link never moves a probability across one half. They differ in how sure
 # they are, and here being less sure does not pay: a prior that suits four squares is too weak for 30 inputs, and
-# Laplace with it too modest. A posterior is as good as its prior. Let the data choose it again.
+# Laplace with it too modest. Let the data choose the prior again.
 
 # %%
 chosen_model, chosen_theta = marglik_training(tumour_model, X_train, y_train, rng=0)

@@ -82,10 +82,10 @@ theta = rng.normal(scale=0.8, size=P)
 (W_1, b_1), (W_2, b_2) = network.layers(theta)
 
 # %% [markdown]
-# A layer makes $z_l = W_l a_{l-1} + b_l$ of what comes in, and the *activation*, here tanh, makes $a_l$ of it: a curve
-# applied to each number, without which all layers together would be a single linear map. The last layer has none, and
-# its $z$ are the outputs $f$; the first one starts from $a_0$, the inputs. In the formula $a_{l-1}$ is a column. In the
-# code samples are the rows of an array, and a row becomes the next one by the *transpose* of $W$ from the right:
+# A layer computes $z_l = W_l a_{l-1} + b_l$ from what comes in, and the *activation*, here tanh, turns it into $a_l$: a
+# curve applied to each number, without which all layers together would be a single linear map. The last layer has none,
+# and its $z$ are the outputs $f$; the first one starts from $a_0$, the inputs. In the formula $a_{l-1}$ is a column. In
+# the code samples are the rows of an array, and a row becomes the next one by the *transpose* of $W$ from the right:
 # $a_{l-1}^\top W_l^\top = (W_l a_{l-1})^\top$.
 
 # %%

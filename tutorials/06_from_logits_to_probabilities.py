@@ -92,6 +92,7 @@ for link, p in by_link.items():
 assert np.ptp([by_link[link] for link in ("probit", "quadrature", "mc")], axis=0).max() < 0.03
 assert np.all(np.abs(by_link["plugin"] - 0.5) > np.abs(by_link["quadrature"] - 0.5))
 assert np.abs(by_link["nn"] - 0.5).max() < 0.05
+assert len({*Bernoulli.links, *Categorical.links}) == 8
 
 # %% [markdown]
 # Three of the five nearly agree. `plugin` is surer than they are at all three places, and `nn` is not sure of anything.

@@ -19,7 +19,7 @@
 # - Passage of the post: *Figures 1 and 2*, the corners of the posterior predictive.
 # - Modules: `predictive/links`, `predictive/uncertainty`.
 #
-# A posterior is made for the places where there is no data: there the plugin is certain for no reason. It is time to go
+# A posterior matters most where there is no data: there the plugin can be certain without a reason. It is time to go
 # there, with the Gaussian over logits, $f(x) \sim \mathcal{N}(m, V)$, and the links of the last tutorial. The model is
 # the same, the post's second one, which learns four squares of two classes.
 
@@ -58,7 +58,7 @@ la = Laplace(model, fit_map(model, X, y, rng=0)).fit(X, y)
 # %% [markdown]
 # ## Along a ray
 #
-# Walk away from the data along a ray, $x = r u$ with $r \to \infty$. What tends to what?
+# Walk away from the data along a ray, $x = r u$ with $r \to \infty$. What do the logit and the probabilities tend to?
 #
 # For **logistic regression** the logit is $w^\top x + b$. Its mean grows like $r$ and its standard deviation $s$, too,
 # so $m / s$ tends to a finite number $z$. The plugin goes to certainty, $\sigma(m) \to 1$. The probit link does not:
