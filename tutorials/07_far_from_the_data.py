@@ -211,6 +211,7 @@ assert round(in_gap, 2) == 0.03
 assert round(five.total[2], 2) == 0.41
 assert left > five.aleatoric[0]
 assert right > five.aleatoric[4]
+assert -4 < line[parts.total.argmax(), 0] < -2  # the coins
 assert five.total[1] == five.total.max()
 assert of_logit[2] < 0.8
 assert min(of_logit[[0, 4]]) > 4
@@ -226,8 +227,11 @@ assert min(of_logit[[0, 4]]) > 4
 # part does not measure the distance from the data. It measures what the plausible parameters of *this model* disagree
 # about, and if all of them interpolate, they agree. Whether it is right to interpolate is not asked.
 #
-# Which of the two, entropy or epistemic part, finds inputs unlike the data is then a question for data: tutorial 11
-# tries both.
+# > **Common mistake.** To call an input unknown because its probability is near one half: so it is amid the coins, where
+# > all is known that can be. Or to call it known because its epistemic part is small: so it is in the gap.
+#
+# Which of the two, entropy or epistemic part, finds inputs unlike the data is then a question for data: tutorials 11
+# and 12 try both.
 
 # %% [markdown]
 # ## Summary
