@@ -1205,6 +1205,11 @@ def effective_parameters(curvature, delta):
     return np.linalg.matrix_rank(curvature)
 
 
+# %% 8.3 a count of eigenvalues above delta?
+def effective_parameters(curvature, delta):
+    return np.count_nonzero(np.linalg.eigvalsh(curvature) > delta)
+
+
 # %% 8.3 that of the tutorial
 def effective_parameters(curvature, delta):
     return gamma
@@ -1245,6 +1250,14 @@ def fixed_point_delta(curvature, theta):
 def fixed_point_delta(curvature, theta):
     eigenvalues = np.linalg.eigvalsh(curvature)
     return (eigenvalues / (eigenvalues + 1)).sum() / (theta @ theta)
+
+
+# %% 8.4 ten steps, however far it still moves
+def fixed_point_delta(curvature, theta):
+    eigenvalues, delta = np.linalg.eigvalsh(curvature), 1.0
+    for _ in range(10):
+        delta = (eigenvalues / (eigenvalues + delta)).sum() / (theta @ theta)
+    return delta
 
 
 # %% 8.4 the number of the tutorial
@@ -1293,6 +1306,14 @@ def log_density(x, y, degree, sigma, delta):
     L = np.linalg.cholesky(sigma**2 * np.eye(len(x)) + Phi @ Phi.T / delta)
     white = np.linalg.solve(L, y)
     return -0.5 * white @ white - np.log(np.diag(L)).sum()
+
+
+# %% 8.5 half of the sum over L's diagonal, which is half of log det already?
+def log_density(x, y, degree, sigma, delta):
+    Phi = np.column_stack([polynomials(x, degree), np.ones(len(x))])
+    L = np.linalg.cholesky(sigma**2 * np.eye(len(x)) + Phi @ Phi.T / delta)
+    white = np.linalg.solve(L, y)
+    return -0.5 * (white @ white + np.log(np.diag(L)).sum() + len(x) * np.log(2 * np.pi))
 
 
 # %% 8.5 a determinant that is zero in floating point
