@@ -138,7 +138,7 @@ assert np.all(np.diag(precisions[0]) > 2 * np.diag(precisions[1]))  # the curvat
 # The first term says how well the MAP estimate fits. The second is what it cost to find it. The determinants
 # compare volumes: how much of what the prior thought possible is still possible afterwards. A model that could have
 # fitted anything had to give up nearly all of its volume, and pays for that. *Occam's razor*, to prefer the simpler of
-# two explanations that fit, is nothing to be added to Bayes' rule. It is in there.
+# two explanations that fit, does not have to be added to Bayes' rule: it is a part of it.
 #
 # In `one_page.py` fit and quadratic term are together in the loss, and the last line of `log_evidence` is
 # `-loss(theta, X, y, lam, sizes) + len(theta) / 2 * np.log(lam) - half_log_det`. Its number is the library's:

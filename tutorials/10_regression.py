@@ -454,8 +454,8 @@ assert np.all(np.diff(np.sin(further[:, 0])) < 0)
 #
 # ## Where to measure next
 #
-# Error bars that know where they are ignorant can say where to look. A measurement at $x$ tells of the parameters, in
-# nats,
+# Error bars that know where they are ignorant can say where to look. How much a measurement at $x$ tells of the
+# parameters is its *information gain*. In nats it is
 #
 # $$\tfrac{1}{2} \log\left(1 + \frac{V}{\sigma^2}\right)$$
 #

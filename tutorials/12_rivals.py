@@ -327,8 +327,8 @@ for score in (scores.negative_log_likelihood, scores.brier_score):
 #
 # `experiment.py` gives seventeen data sets, thirteen with classes and four regressions, to every method, each split six
 # times. Small networks of one hidden layer. Two *baselines* are in the table: the frequencies of the classes, or mean
-# and variance of the targets (`constant`), and a logistic or linear regression (`linear`). A network that does worse
-# than these is not worth being Bayesian about.
+# and variance of the targets (`constant`), and a logistic or linear regression (`linear`). Where a network does worse
+# than these, there is little point in making it Bayesian.
 #
 # A method that needs labels to tune by, a temperature, a rate of dropout or Laplace's prior, gets a fifth of the data
 # for it (`held-out`), always the same fifth, and learns from the rest. All others learn from that fifth, too. Laplace's

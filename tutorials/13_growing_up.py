@@ -174,8 +174,8 @@ with np.load(saved, allow_pickle=False) as arrays:  # which refuses a pickle
 
 # %% [markdown]
 # There is no pickle in it, so `load` runs no code that a file brings along. And there is a checksum, so a damaged file
-# is refused instead of predicting something else. That is no proof of who wrote it: a stranger's file is as good as the
-# stranger's word.
+# is refused instead of predicting something else. The checksum does not say who wrote the file: its numbers are to be
+# trusted as far as the place that it comes from.
 
 # %%
 contents = bytearray(saved.read_bytes())
