@@ -1331,6 +1331,11 @@ def effective_parameters(curvature, delta):
     return np.linalg.matrix_rank(curvature)
 
 
+# %% 8.3 a count of eigenvalues above delta?
+def effective_parameters(curvature, delta):
+    return np.count_nonzero(np.linalg.eigvalsh(curvature) > delta)
+
+
 # %% 8.3 that of the tutorial
 def effective_parameters(curvature, delta):
     return gamma
@@ -1371,6 +1376,14 @@ def fixed_point_delta(curvature, theta):
 def fixed_point_delta(curvature, theta):
     eigenvalues = np.linalg.eigvalsh(curvature)
     return (eigenvalues / (eigenvalues + 1)).sum() / (theta @ theta)
+
+
+# %% 8.4 ten steps, however far it still moves
+def fixed_point_delta(curvature, theta):
+    eigenvalues, delta = np.linalg.eigvalsh(curvature), 1.0
+    for _ in range(10):
+        delta = (eigenvalues / (eigenvalues + delta)).sum() / (theta @ theta)
+    return delta
 
 
 # %% 8.4 the number of the tutorial
@@ -1419,6 +1432,14 @@ def log_density(x, y, degree, sigma, delta):
     L = np.linalg.cholesky(sigma**2 * np.eye(len(x)) + Phi @ Phi.T / delta)
     white = np.linalg.solve(L, y)
     return -0.5 * white @ white - np.log(np.diag(L)).sum()
+
+
+# %% 8.5 half of the sum over L's diagonal, which is half of log det already?
+def log_density(x, y, degree, sigma, delta):
+    Phi = np.column_stack([polynomials(x, degree), np.ones(len(x))])
+    L = np.linalg.cholesky(sigma**2 * np.eye(len(x)) + Phi @ Phi.T / delta)
+    white = np.linalg.solve(L, y)
+    return -0.5 * (white @ white + np.log(np.diag(L)).sum() + len(x) * np.log(2 * np.pi))
 
 
 # %% 8.5 a determinant that is zero in floating point
@@ -1566,6 +1587,13 @@ def process_variance(J_data, J_new, noise_variance, delta):
     return (J_new**2).sum(axis=1) / delta - (K_star * told.T).sum(axis=1) + noise_variance
 
 
+# %% 9.4 the second term added, not taken off?
+def process_variance(J_data, J_new, noise_variance, delta):
+    K, K_star = J_data @ J_data.T / delta, J_new @ J_data.T / delta
+    told = np.linalg.solve(K + noise_variance * np.eye(len(K)), K_star.T)
+    return (J_new**2).sum(axis=1) / delta + (K_star * told.T).sum(axis=1)
+
+
 # %% 9.4 that of the text, whatever is asked for
 def process_variance(J_data, J_new, noise_variance, delta):
     return V_full[: len(J_new), 0, 0]
@@ -1597,6 +1625,12 @@ def two_covariances(precision, kept):
 def two_covariances(precision, kept):
     marginal = np.linalg.inv(precision)[np.ix_(kept, kept)]
     return np.stack([precision[np.ix_(kept, kept)], np.linalg.inv(marginal)])
+
+
+# %% 9.5 the block of the precision, not inverted?
+def two_covariances(precision, kept):
+    block = np.ix_(kept, kept)
+    return np.stack([precision[block], np.linalg.inv(precision)[block]])
 
 
 # %% 9.5 those of the last layer
@@ -1672,6 +1706,11 @@ def noise_of(residuals, gamma):
     return np.linalg.norm(residuals) / np.sqrt(len(residuals) - 1)
 
 
+# %% 10.2 the mean of the residuals taken off, as `np.std` does?
+def noise_of(residuals, gamma):
+    return np.std(residuals, ddof=gamma)
+
+
 # %% 10.2 what `marglik_training` found
 def noise_of(residuals, gamma):
     return sigma
@@ -1738,6 +1777,12 @@ def area(y, mean, sd):
 # %% 10.4 the absolute error?
 def area(y, mean, sd):
     return abs(y - mean)
+
+
+# %% 10.4 a grid around the mean, of which the target may be outside
+def area(y, mean, sd):
+    t = np.linspace(mean - 6 * sd, mean + 6 * sd, 20_001)
+    return ((ndtr((t - mean) / sd) - (y <= t)) ** 2).sum() * (t[1] - t[0])
 
 
 # %% 10.4 a mean over the grid, not an area
@@ -1856,12 +1901,11 @@ def my_mean_field(m, V):
     return p / p.sum(axis=1, keepdims=True)
 
 
-# %% 11.2 the covariance added, not taken off?
+# %% 11.2 not divided by their sum over the classes?
 def my_mean_field(m, V):
-    v = np.diagonal(V, axis1=1, axis2=2)
-    d = (m[:, :, None] - m[:, None, :]) / np.sqrt(1 + np.pi / 8 * (v[:, :, None] + v[:, None, :] + 2 * V))
-    p = 1 / np.exp(-d).sum(axis=2)
-    return p / p.sum(axis=1, keepdims=True)
+    variance = np.diagonal(V, axis1=1, axis2=2)
+    of_differences = variance[:, :, None] + variance[:, None, :] - 2 * V
+    return 1 / np.exp((m[:, None, :] - m[:, :, None]) / np.sqrt(1 + np.pi / 8 * of_differences)).sum(axis=2)
 
 
 # %% 11.2 the factor pi / 8 is missing?
@@ -2090,6 +2134,12 @@ def start_of(position, momentum, n_steps, step):
     return 1.0, 0.5
 
 
+# %% 12.3 right, by the mirror image, in a landscape that is the same on both sides
+def start_of(position, momentum, n_steps, step):
+    position, momentum = roll(-position, momentum, n_steps, step)
+    return -position, momentum
+
+
 # %% 12.3 right, by steps of minus the size
 def start_of(position, momentum, n_steps, step):
     return roll(position, momentum, n_steps, -step)
@@ -2271,6 +2321,11 @@ def of_copies(la, k):
     return k * (la.posterior.precision() - la.model.prior_precision * np.eye(len(la.theta)))
 
 
+# %% 13.3 the prior k times weaker, which makes k times the covariance?
+def of_copies(la, k):
+    return la.under(prior_precision=la.model.prior_precision / k).posterior.precision()
+
+
 # %% 13.3 k - 1 copies?
 def of_copies(la, k):
     P = la.posterior.precision()
@@ -2366,7 +2421,7 @@ def student_gradient(f):
     return (nu + 1) / 2 * (2 * r / nu) / (1 + r**2 / nu)
 
 
-# %% 14.2 not weighted with the density, which gives 0?
+# %% 14.2 not weighted with the density, or the gradient not squared, which both give 0?
 def student_fisher(nu):
     return quad(lambda r: (nu + 1) * (nu - r**2) / (nu + r**2) ** 2, -np.inf, np.inf)[0]
 

@@ -411,6 +411,9 @@ def log_density(x, y, degree, sigma, delta):
     return -0.5 * white @ white - np.log(np.diag(L)).sum() - len(x) / 2 * np.log(2 * np.pi)
 
 
+assert round(log_symmetries(MLP(1, 6, 1)) - log_symmetries(MLP(1, 3, 1)), 1) == 6.9  # which 8.7 says
+
+
 # %% 8.6 [markdown]
 # The posterior precision has the eigenvalues $\lambda_i + \delta$, the prior's has $\delta$, $P$ times; so the terms
 # are $-\frac{1}{2} [\sum_i \log(\lambda_i + \delta) - P \log \delta + \delta \lVert\theta\rVert^2]$ (1). The derivative
@@ -702,6 +705,11 @@ def student_fisher(nu):
 def mean_wait(seen, came):
     """Return the mean waiting time in minutes: all the time that was waited, for each bus that came."""
     return seen.sum() / came.sum()
+
+
+of_minutes = la_log.log_marginal_likelihood() - np.log(y).sum()  # the numbers of 14.5
+assert [round(-np.log(y).sum()), round(of_minutes)] == [-143, -357]
+assert round(la.log_marginal_likelihood() - of_minutes) == 20
 
 
 # %% 14.4 [markdown]
