@@ -17,6 +17,7 @@ GREEK = [
     "gamma",
     "delta",
     "epsilon",
+    "eta",
     "kappa",
     "lambda",
     "Lambda",

@@ -178,7 +178,7 @@ def test_the_tables_of_the_course_have_the_tutorials_titles(page):
     table = page.read_text(encoding="utf-8").split("| | tutorial | you learn |")[1].split("\n\n")[0]
     titles = {f"# {number}. {title}" for number, title in re.findall(r"^\| (\d+) \| ([^|]+) \|", table, flags=re.M)}
     assert {cells_of(path)[0].source.splitlines()[0] for path in PATHS} <= titles
-    assert len(titles) == 13
+    assert len(titles) == 14
 
 
 # --- execution

@@ -40,6 +40,12 @@ def my_variances(X_new, delta):
     return np.einsum("mp,pq,mq->m", J, ggn(model, theta, X, y) + delta * np.eye(model.network.n_params), J)
 
 
+# %% 1.1 the diagonal of the precision alone?
+def my_variances(X_new, delta):
+    J = model.network.jacobian(theta, X_new)[:, 0]
+    return (J**2 / np.diag(ggn(model, theta, X, y) + delta * np.eye(J.shape[1]))).sum(axis=1)
+
+
 # %% 1.1 right, by the inverse
 def my_variances(X_new, delta):
     J = model.network.jacobian(theta, X_new)[:, 0]
@@ -140,6 +146,13 @@ def held_out_nll(prior_precision):
     return log_loss(y_test, tumour_la.predict(X_test))
 
 
+# %% 1.4 a sum over the held-out part, not the mean?
+def held_out_nll(prior_precision):
+    candidate = replace(tumour_model, prior_precision=prior_precision)
+    p = Laplace(candidate, fit_map(candidate, X_train, y_train, rng=0)).fit(X_train, y_train).predict(X_test)
+    return -np.log(np.where(y_test == 1, p, 1 - p)).sum()
+
+
 # %% 1.4 right, without scikit-learn
 def held_out_nll(prior_precision):
     candidate = replace(tumour_model, prior_precision=prior_precision)
@@ -165,6 +178,16 @@ def furthest(X_new):
 # %% 1.5 does it use `X_new`?
 def furthest(X_new):
     return np.abs(la.predict(circle, "quadrature") - la.predict(circle)).max()
+
+
+# %% 1.5 by samples of the logit
+def furthest(X_new):
+    return np.abs(la.predict(X_new, "mc", rng=0) - la.predict(X_new)).max()
+
+
+# %% 1.5 without absolute values
+def furthest(X_new):
+    return (la.predict(X_new, "quadrature") - la.predict(X_new)).max()
 
 
 # %% 1.5 right, as a norm
@@ -236,6 +259,18 @@ def my_gradient(theta):
     return np.array([residual.sum(), residual @ X[:, 0]]) + model.prior_precision * theta
 
 
+# %% 2.2 with the logits of another theta
+def my_gradient(theta):
+    residual = expit(f_try[:, 0]) - y
+    return np.array([residual @ X[:, 0], residual.sum()]) + model.prior_precision * theta_try
+
+
+# %% 2.2 right, with a column of ones
+def my_gradient(t):
+    with_one = np.column_stack([X[:, 0], np.ones_like(y)])
+    return with_one.T @ (expit(with_one @ t) - y) + model.prior_precision * t
+
+
 # %% 2.3 the prior is missing?
 def my_precision(theta):
     p = expit(X[:, 0] * theta[0] + theta[1])
@@ -269,6 +304,13 @@ def my_precision(theta):
     return la.posterior.precision()
 
 
+# %% 2.3 with the logits of another theta
+def my_precision(theta):
+    p = expit(f_try[:, 0])
+    with_one = np.column_stack([X, np.ones(len(X))])
+    return (with_one.T * p * (1 - p)) @ with_one + model.prior_precision * np.eye(2)
+
+
 # %% 2.4 no step is made?
 def newton(start, n_steps):
     return start
@@ -290,6 +332,24 @@ def newton(start, n_steps):
     t = start
     for _ in range(n_steps):
         t = t - np.linalg.solve(hessian(model, t, X, y), model.gradient(t, X, y))
+    return t
+
+
+# %% 2.4 one step too many?
+def newton(start, n_steps):
+    t = start
+    for _ in range(n_steps + 1):
+        H_t = hessian(model, t, X, y) + model.prior_precision * np.eye(2)
+        t = t - np.linalg.solve(H_t, model.gradient(t, X, y))
+    return t
+
+
+# %% 2.4 the mode to the last digit, whatever the start
+def newton(start, n_steps):
+    t = theta
+    for _ in range(5):
+        H_t = hessian(model, t, X, y) + model.prior_precision * np.eye(2)
+        t = t - np.linalg.solve(H_t, model.gradient(t, X, y))
     return t
 
 
@@ -329,6 +389,12 @@ def log_evidence(theta, H, delta):
     return la.log_marginal_likelihood()
 
 
+# %% 2.5 P is two, not one?
+def log_evidence(theta, H, delta):
+    loss = replace(model, prior_precision=delta).loss(theta, X, y)
+    return -loss + 0.5 * np.log(delta) - 0.5 * np.linalg.slogdet(H)[1]
+
+
 # %% 3.1 b_1 is forgotten?
 def position(D, H, C, c, h):
     return H * D + c * H + h
@@ -352,6 +418,11 @@ def position(D, H, C, c, h):
 # %% 3.1 the last one, whatever c and h are
 def position(D, H, C, c, h):
     return H * (D + 1) + C * H - 1
+
+
+# %% 3.1 rows of D numbers, as in W_1?
+def position(D, H, C, c, h):
+    return H * (D + 1) + c * D + h
 
 
 # %% 3.1 right, by a list of names
@@ -383,6 +454,14 @@ def my_forward(theta, X):
 # %% 3.2 does it use `theta`?
 def my_forward(theta, X):
     return deep.forward(np.ones(deep.n_params), X)
+
+
+# %% 3.2 no activation at all?
+def my_forward(theta, X):
+    a = X
+    for W, b in deep.layers(theta):
+        a = a @ W.T + b
+    return a
 
 
 # %% 3.2 right, with columns for samples
@@ -438,6 +517,17 @@ def my_backward(theta, X, G):
         a = trace.inputs[l]
         parts = [(a.T @ delta).ravel(), delta.sum(axis=0), *parts]
         delta = (delta @ trace.weights[l]) * a * (1 - a)
+    return np.concatenate(parts)
+
+
+# %% 3.3 the slope of tanh
+def my_backward(theta, X, G):
+    trace = deep.trace(theta, X)
+    delta, parts = G, []
+    for l in (2, 1, 0):
+        a = trace.inputs[l]
+        parts = [(delta.T @ a).ravel(), delta.sum(axis=0), *parts]
+        delta = (delta @ trace.weights[l]) * (1 - a**2)
     return np.concatenate(parts)
 
 
@@ -525,6 +615,11 @@ def motion(theta, X, v):
     return np.tanh(X @ W_1.T + b_1) @ W_2_dot.T + (X @ W_1_dot.T + b_1_dot) @ W_2.T + b_2_dot
 
 
+# %% 3.5 a step of length 1, not a rate?
+def motion(theta, X, v):
+    return network.forward(theta + v, X) - network.forward(theta, X)
+
+
 # %% 3.5 right, by a central difference
 def motion(theta, X, v):
     return (network.forward(theta + 1e-5 * v, X) - network.forward(theta - 1e-5 * v, X)) / 2e-5
@@ -604,6 +699,11 @@ def my_lambda(p):
     return p @ (1 - p)
 
 
+# %% 4.2 p in every row, not on the diagonal alone?
+def my_lambda(p):
+    return p - np.outer(p, p)
+
+
 # %% 4.2 right, entry by entry
 def my_lambda(p):
     return np.array([[p[c] * ((c == d) - p[d]) for d in range(len(p))] for c in range(len(p))])
@@ -668,6 +768,12 @@ def hessian_times(t, v):
     return ggn(model, t, X, y) @ v
 
 
+# %% 4.4 a one-sided difference?
+def hessian_times(t, v):
+    h = 1e-4
+    return (model.gradient(t + h * v, X, y) - model.gradient(t, X, y)) / h - model.prior_precision * v
+
+
 # %% 4.4 right, by gradients of the nll
 def hessian_times(t, v):
     def gradient(t):
@@ -706,6 +812,11 @@ def threshold(t):
     return np.abs(eigvalsh(hessian(model, t, X, y))).min()
 
 
+# %% 4.5 the trace
+def threshold(t):
+    return -np.trace(hessian(model, t, X, y))
+
+
 # %% 4.5 right, by the largest eigenvalue of the negative
 def threshold(t):
     return np.linalg.eigvals(-hessian(model, t, X, y)).real.max()
@@ -736,6 +847,11 @@ def tempered_precision(T):
     return Laplace(model, theta, temperature=2.0).fit(X, y).posterior.precision()
 
 
+# %% 5.1 the covariance
+def tempered_precision(T):
+    return np.linalg.inv(ggn(model, theta, X, y) / T + model.prior_precision * np.eye(P))
+
+
 # %% 5.1 right, from the precision
 def tempered_precision(T):
     prior = model.prior_precision * np.identity(P)
@@ -761,6 +877,11 @@ def log_det_covariance(L):
 # %% 5.2 the number that stands above
 def log_det_covariance(L):
     return -log_det
+
+
+# %% 5.2 the logarithm of the sum
+def log_det_covariance(L):
+    return -2 * np.log(np.diag(L).sum())
 
 
 # %% 5.2 right, by slogdet of the factor
@@ -791,6 +912,11 @@ def draw_one(m, A, z):
 # %% 5.3 white noise alone
 def draw_one(m, A, z):
     return m + z
+
+
+# %% 5.3 only the diagonal of L is read?
+def draw_one(m, A, z):
+    return m + solve_triangular(cholesky(A, lower=True), z, trans="T")
 
 
 # %% 5.3 right, with a factor of the covariance
@@ -997,193 +1123,240 @@ def dirichlet_mean(m, v):
     return alpha / alpha.sum()
 
 
-# %% 6.4 the limit of the integral, Phi(z)?
+# %% 7.1 the limit of the integral, Phi(z)?
 def limit(w, Sigma_w, ray):
     return ndtr(ray @ w / np.sqrt(ray @ Sigma_w @ ray))
 
 
-# %% 6.4 the variance of the logit in place of its deviation?
+# %% 7.1 the variance of the logit in place of its deviation?
 def limit(w, Sigma_w, ray):
     return expit(np.sqrt(8 / np.pi) * ray @ w / (ray @ Sigma_w @ ray))
 
 
-# %% 6.4 the factor sqrt(8 / pi) is missing?
+# %% 7.1 the factor sqrt(8 / pi) is missing?
 def limit(w, Sigma_w, ray):
     return expit(ray @ w / np.sqrt(ray @ Sigma_w @ ray))
 
 
-# %% 6.4 the precision for the covariance?
+# %% 7.1 the precision for the covariance?
 def limit(w, Sigma_w, ray):
     return expit(np.sqrt(8 / np.pi) * ray @ w / np.sqrt(ray @ np.linalg.solve(Sigma_w, ray)))
 
 
-# %% 6.4 does it use `Sigma_w`?
+# %% 7.1 does it use `Sigma_w`?
 def limit(w, Sigma_w, ray):
     return expit(np.sqrt(8 / np.pi) * ray @ w)
 
 
-# %% 6.4 even odds, as one hears it said
+# %% 7.1 even odds, as one hears it said
 def limit(w, Sigma_w, ray):
     return 0.5
 
 
-# %% 6.4 right, going nearly there
+# %% 7.1 right, going nearly there
 def limit(w, Sigma_w, ray):
     far = 1e7 * ray
     return expit(far @ w / np.sqrt(1 + np.pi / 8 * far @ Sigma_w @ far))
 
 
-# %% 6.5 the entropy of the average?
+# %% 7.2 the entropy of the average?
 def mutual_information(p_s):
     p = p_s.mean(axis=0)
     return -(p * np.log(p)).sum(axis=1)
 
 
-# %% 6.5 the average entropy?
+# %% 7.2 the average entropy?
 def mutual_information(p_s):
     return -(p_s * np.log(p_s)).sum(axis=2).mean(axis=0)
 
 
-# %% 6.5 the sum of the two in place of the difference?
+# %% 7.2 the sum of the two in place of the difference?
 def mutual_information(p_s):
     p = p_s.mean(axis=0)
     return -(p * np.log(p)).sum(axis=1) - (p_s * np.log(p_s)).sum(axis=2).mean(axis=0)
 
 
-# %% 6.5 the difference the other way round?
+# %% 7.2 the difference the other way round?
 def mutual_information(p_s):
     p = p_s.mean(axis=0)
     return (p * np.log(p)).sum(axis=1) - (p_s * np.log(p_s)).sum(axis=2).mean(axis=0)
 
 
-# %% 6.5 bits in place of nats?
+# %% 7.2 bits in place of nats?
 def mutual_information(p_s):
     p = p_s.mean(axis=0)
     return -(p * np.log2(p)).sum(axis=1) + (p_s * np.log2(p_s)).sum(axis=2).mean(axis=0)
 
 
-# %% 6.5 what the whole batch has
+# %% 7.2 what the whole batch has
 def mutual_information(p_s):
     p = p_s.mean(axis=(0, 1))
     return np.full(p_s.shape[1], rel_entr(p_s, p).sum(axis=2).mean())
 
 
-# %% 6.5 right, as the mean divergence from the average
+# %% 7.2 right, as the mean divergence from the average
 def mutual_information(p_s):
     return rel_entr(p_s, p_s.mean(axis=0)).sum(axis=2).mean(axis=0)
 
 
-# %% 7.1 the 1/2 that is missing in the penalty?
+# %% 7.3 the factor 1 / 2 is missing?
+def small_epistemic(m, V):
+    p = expit(m)
+    return V * p * (1 - p)
+
+
+# %% 7.3 the deviation in place of the variance?
+def small_epistemic(m, V):
+    p = expit(m)
+    return np.sqrt(V) * p * (1 - p) / 2
+
+
+# %% 7.3 the variance of p, not yet over p (1 - p)?
+def small_epistemic(m, V):
+    p = expit(m)
+    return V * (p * (1 - p)) ** 2 / 2
+
+
+# %% 7.3 bits in place of nats?
+def small_epistemic(m, V):
+    p = expit(m)
+    return V * p * (1 - p) / 2 / np.log(2)
+
+
+# %% 7.3 does it use `m`?
+def small_epistemic(m, V):
+    return V / 8
+
+
+# %% 7.3 the total, not the epistemic part
+def small_epistemic(m, V):
+    p = expit(m)
+    return -p * np.log(p) - (1 - p) * np.log(1 - p)
+
+
+# %% 7.3 right, by the divergence of two points one deviation from the mean
+def small_epistemic(m, V):
+    p = expit(m + np.outer([-1, 1], np.sqrt(V)))
+    average = p.mean(axis=0)
+    return (rel_entr(p, average) + rel_entr(1 - p, 1 - average)).mean(axis=0)
+
+
+# %% 8.1 the 1/2 that is missing in the penalty?
 def precision_of_decay(N, B, c):
     return N * c
 
 
-# %% 7.1 the minibatch for all samples?
+# %% 8.1 the minibatch for all samples?
 def precision_of_decay(N, B, c):
     return 2 * B * c
 
 
-# %% 7.1 as if it were added to the sum?
+# %% 8.1 as if it were added to the sum?
 def precision_of_decay(N, B, c):
     return 2 * c
 
 
-# %% 7.1 as if it were added to the sum over a minibatch?
+# %% 8.1 as if it were added to the sum over a minibatch?
 def precision_of_decay(N, B, c):
     return 2 * c * N / B
 
 
-# %% 7.1 the variance
+# %% 8.1 the variance
 def precision_of_decay(N, B, c):
     return 1 / (2 * N * c)
 
 
-# %% 7.1 right, with exact halves
+# %% 8.1 right, with exact halves
 def precision_of_decay(N, B, c):
     return B * (N // B) * c / 0.5
 
 
-# %% 7.2 the 1/2 is missing?
+# %% 8.2 the 1/2 is missing?
 def occam_factor(precision, theta, delta):
     return -(np.linalg.slogdet(precision)[1] - len(theta) * np.log(delta) + delta * theta @ theta)
 
 
-# %% 7.2 the determinant of the prior is missing?
+# %% 8.2 the determinant of the prior is missing?
 def occam_factor(precision, theta, delta):
     return -0.5 * (np.linalg.slogdet(precision)[1] + delta * theta @ theta)
 
 
-# %% 7.2 log delta once, not for each parameter?
+# %% 8.2 log delta once, not for each parameter?
 def occam_factor(precision, theta, delta):
     return -0.5 * (np.linalg.slogdet(precision)[1] - np.log(delta) + delta * theta @ theta)
 
 
-# %% 7.2 the quadratic term is missing?
+# %% 8.2 the quadratic term is missing?
 def occam_factor(precision, theta, delta):
     return -0.5 * (np.linalg.slogdet(precision)[1] - len(theta) * np.log(delta))
 
 
-# %% 7.2 the determinant of the covariance?
+# %% 8.2 the determinant of the covariance?
 def occam_factor(precision, theta, delta):
     log_det = np.linalg.slogdet(np.linalg.inv(precision))[1]
     return -0.5 * (log_det - len(theta) * np.log(delta) + delta * theta @ theta)
 
 
-# %% 7.2 the factor of degree 9
+# %% 8.2 the factor of degree 9
 def occam_factor(precision, theta, delta):
     return -19.5
 
 
-# %% 7.2 right, by a Cholesky factor
+# %% 8.2 right, by a Cholesky factor
 def occam_factor(precision, theta, delta):
     L = np.linalg.cholesky(precision / delta)
     return -np.log(np.diag(L)).sum() - delta * (theta**2).sum() / 2
 
 
-# %% 7.3 how many are not determined?
+# %% 8.3 how many are not determined?
 def effective_parameters(curvature, delta):
     eigenvalues = np.linalg.eigvalsh(curvature)
     return (delta / (eigenvalues + delta)).sum()
 
 
-# %% 7.3 the prior is added to the curvature?
+# %% 8.3 the prior is added to the curvature?
 def effective_parameters(curvature, delta):
     eigenvalues = np.linalg.eigvalsh(curvature + delta * np.eye(len(curvature)))
     return (eigenvalues / (eigenvalues + delta)).sum()
 
 
-# %% 7.3 the diagonal of the curvature for its eigenvalues?
+# %% 8.3 the diagonal of the curvature for its eigenvalues?
 def effective_parameters(curvature, delta):
     diagonal = np.diag(curvature)
     return (diagonal / (diagonal + delta)).sum()
 
 
-# %% 7.3 the number of directions that the curvature has?
+# %% 8.3 the number of directions that the curvature has?
 def effective_parameters(curvature, delta):
     return np.linalg.matrix_rank(curvature)
 
 
-# %% 7.3 that of the tutorial
+# %% 8.3 a count of eigenvalues above delta?
+def effective_parameters(curvature, delta):
+    return np.count_nonzero(np.linalg.eigvalsh(curvature) > delta)
+
+
+# %% 8.3 that of the tutorial
 def effective_parameters(curvature, delta):
     return gamma
 
 
-# %% 7.3 right, by a trace
+# %% 8.3 right, by a trace
 def effective_parameters(curvature, delta):
     return np.trace(np.linalg.solve(curvature + delta * np.eye(len(curvature)), curvature))
 
 
-# %% 7.3 right, by the variances
+# %% 8.3 right, by the variances
 def effective_parameters(curvature, delta):
     return len(curvature) - delta * np.linalg.inv(curvature + delta * np.eye(len(curvature))).trace()
 
 
-# %% 7.4 all parameters for the effective ones?
+# %% 8.4 all parameters for the effective ones?
 def fixed_point_delta(curvature, theta):
     return len(theta) / (theta @ theta)
 
 
-# %% 7.4 |theta| for its square?
+# %% 8.4 |theta| for its square?
 def fixed_point_delta(curvature, theta):
     eigenvalues, delta = np.linalg.eigvalsh(curvature), 1.0
     for _ in range(1000):
@@ -1191,7 +1364,7 @@ def fixed_point_delta(curvature, theta):
     return delta
 
 
-# %% 7.4 a mean of theta^2 for their sum?
+# %% 8.4 a mean of theta^2 for their sum?
 def fixed_point_delta(curvature, theta):
     eigenvalues, delta = np.linalg.eigvalsh(curvature), 1.0
     for _ in range(1000):
@@ -1199,18 +1372,26 @@ def fixed_point_delta(curvature, theta):
     return delta
 
 
-# %% 7.4 one step
+# %% 8.4 one step
 def fixed_point_delta(curvature, theta):
     eigenvalues = np.linalg.eigvalsh(curvature)
     return (eigenvalues / (eigenvalues + 1)).sum() / (theta @ theta)
 
 
-# %% 7.4 the number of the tutorial
+# %% 8.4 ten steps, however far it still moves
+def fixed_point_delta(curvature, theta):
+    eigenvalues, delta = np.linalg.eigvalsh(curvature), 1.0
+    for _ in range(10):
+        delta = (eigenvalues / (eigenvalues + delta)).sum() / (theta @ theta)
+    return delta
+
+
+# %% 8.4 the number of the tutorial
 def fixed_point_delta(curvature, theta):
     return polynomial_laplace(9, 1.0).optimize_prior_precision("mackay").model.prior_precision
 
 
-# %% 7.4 right, by a root
+# %% 8.4 right, by a root
 def fixed_point_delta(curvature, theta):
     from scipy.optimize import brentq
 
@@ -1221,7 +1402,7 @@ def fixed_point_delta(curvature, theta):
     return np.exp(brentq(off, -12, 12, xtol=1e-12))
 
 
-# %% 7.5 the bias is missing?
+# %% 8.5 the bias is missing?
 def log_density(x, y, degree, sigma, delta):
     Phi = polynomials(x, degree)
     L = np.linalg.cholesky(sigma**2 * np.eye(len(x)) + Phi @ Phi.T / delta)
@@ -1229,7 +1410,7 @@ def log_density(x, y, degree, sigma, delta):
     return -0.5 * white @ white - np.log(np.diag(L)).sum() - len(x) / 2 * np.log(2 * np.pi)
 
 
-# %% 7.5 sigma counts as a variance?
+# %% 8.5 sigma counts as a variance?
 def log_density(x, y, degree, sigma, delta):
     Phi = np.column_stack([polynomials(x, degree), np.ones(len(x))])
     L = np.linalg.cholesky(sigma * np.eye(len(x)) + Phi @ Phi.T / delta)
@@ -1237,7 +1418,7 @@ def log_density(x, y, degree, sigma, delta):
     return -0.5 * white @ white - np.log(np.diag(L)).sum() - len(x) / 2 * np.log(2 * np.pi)
 
 
-# %% 7.5 times delta in place of over it?
+# %% 8.5 times delta in place of over it?
 def log_density(x, y, degree, sigma, delta):
     Phi = np.column_stack([polynomials(x, degree), np.ones(len(x))])
     L = np.linalg.cholesky(sigma**2 * np.eye(len(x)) + delta * Phi @ Phi.T)
@@ -1245,7 +1426,7 @@ def log_density(x, y, degree, sigma, delta):
     return -0.5 * white @ white - np.log(np.diag(L)).sum() - len(x) / 2 * np.log(2 * np.pi)
 
 
-# %% 7.5 the 2 pi is missing?
+# %% 8.5 the 2 pi is missing?
 def log_density(x, y, degree, sigma, delta):
     Phi = np.column_stack([polynomials(x, degree), np.ones(len(x))])
     L = np.linalg.cholesky(sigma**2 * np.eye(len(x)) + Phi @ Phi.T / delta)
@@ -1253,7 +1434,15 @@ def log_density(x, y, degree, sigma, delta):
     return -0.5 * white @ white - np.log(np.diag(L)).sum()
 
 
-# %% 7.5 a determinant that is zero in floating point
+# %% 8.5 half of the sum over L's diagonal, which is half of log det already?
+def log_density(x, y, degree, sigma, delta):
+    Phi = np.column_stack([polynomials(x, degree), np.ones(len(x))])
+    L = np.linalg.cholesky(sigma**2 * np.eye(len(x)) + Phi @ Phi.T / delta)
+    white = np.linalg.solve(L, y)
+    return -0.5 * (white @ white + np.log(np.diag(L)).sum() + len(x) * np.log(2 * np.pi))
+
+
+# %% 8.5 a determinant that is zero in floating point
 def log_density(x, y, degree, sigma, delta):
     Phi = np.column_stack([polynomials(x, degree), np.ones(len(x))])
     covariance = sigma**2 * np.eye(len(x)) + Phi @ Phi.T / delta
@@ -1262,7 +1451,7 @@ def log_density(x, y, degree, sigma, delta):
     return -0.5 * (y @ np.linalg.solve(covariance, y) + log_det + len(x) * np.log(2 * np.pi))
 
 
-# %% 7.5 right, by slogdet
+# %% 8.5 right, by slogdet
 def log_density(x, y, degree, sigma, delta):
     Phi = np.polynomial.legendre.legvander(x, degree)
     covariance = sigma**2 * np.eye(len(x)) + Phi @ Phi.T / delta
@@ -1270,17 +1459,17 @@ def log_density(x, y, degree, sigma, delta):
     return -0.5 * (y @ np.linalg.solve(covariance, y) + log_det)
 
 
-# %% 8.1 one byte for each number, not eight?
+# %% 9.1 one byte for each number, not eight?
 def widest(D, C, n_bytes):
     return int(np.sqrt((n_bytes - D**2 - C**2) / 2))
 
 
-# %% 8.1 one factor of H x H, not two?
+# %% 9.1 one factor of H x H, not two?
 def widest(D, C, n_bytes):
     return int(np.sqrt(n_bytes / 8 - D**2 - C**2))
 
 
-# %% 8.1 the biases counted in A?
+# %% 9.1 the biases counted in A?
 def widest(D, C, n_bytes):
     H = 1
     while n_bytes >= 8 * ((D + 1) ** 2 + H**2 + (H + 1) ** 2 + C**2):
@@ -1288,17 +1477,17 @@ def widest(D, C, n_bytes):
     return H - 1
 
 
-# %% 8.1 rounded up, which does not fit?
+# %% 9.1 rounded up, which does not fit?
 def widest(D, C, n_bytes):
     return np.ceil(np.sqrt((n_bytes / 8 - D**2 - C**2) / 2))
 
 
-# %% 8.1 the full matrix
+# %% 9.1 the full matrix
 def widest(D, C, n_bytes):
     return int((np.sqrt(n_bytes / 8) - C) / (D + 1 + C))
 
 
-# %% 8.1 right, by trying
+# %% 9.1 right, by trying
 def widest(D, C, n_bytes):
     H = 1
     while n_bytes >= 8 * (D**2 + 2 * (H + 1) ** 2 + C**2):
@@ -1306,137 +1495,150 @@ def widest(D, C, n_bytes):
     return H
 
 
-# %% 8.2 the prior is missing?
+# %% 9.2 the prior is missing?
 def diagonal_variance(J, curvature, delta):
     return (J**2 / np.diag(curvature)).sum(axis=1)
 
 
-# %% 8.2 the prior twice?
+# %% 9.2 the prior twice?
 def diagonal_variance(J, curvature, delta):
     return (J**2 / (np.diag(curvature) + 2 * delta)).sum(axis=1)
 
 
-# %% 8.2 the full posterior's variance?
+# %% 9.2 the full posterior's variance?
 def diagonal_variance(J, curvature, delta):
     return np.einsum("np,pq,nq->n", J, np.linalg.inv(curvature + delta * np.eye(len(curvature))), J)
 
 
-# %% 8.2 a deviation, the root of the variance?
+# %% 9.2 a deviation, the root of the variance?
 def diagonal_variance(J, curvature, delta):
     return np.sqrt((J**2 / (np.diag(curvature) + delta)).sum(axis=1))
 
 
-# %% 8.2 the diagonal of the inverse in place of the inverse of the diagonal
+# %% 9.2 the diagonal of the inverse in place of the inverse of the diagonal
 def diagonal_variance(J, curvature, delta):
     return J**2 @ np.diag(np.linalg.inv(curvature + delta * np.eye(len(curvature))))
 
 
-# %% 8.2 that of the fitted posterior, whatever the prior
+# %% 9.2 that of the fitted posterior, whatever the prior
 def diagonal_variance(J, curvature, delta):
     return J**2 @ fitted["diag"].posterior.variance()
 
 
-# %% 8.2 right, with matrices
+# %% 9.2 right, with matrices
 def diagonal_variance(J, curvature, delta):
     Sigma = np.diag(1 / np.diag(curvature + delta * np.eye(len(curvature))))
     return np.diag(J @ Sigma @ J.T)
 
 
-# %% 8.3 the exact block, a sum of products?
+# %% 9.3 the exact block, a sum of products?
 def kfac_block(D, a):
     return sum(np.kron(np.outer(d, d), np.outer(a_n, a_n)) for d, a_n in zip(D, a, strict=True))
 
 
-# %% 8.3 a sum in A, not a mean?
+# %% 9.3 a sum in A, not a mean?
 def kfac_block(D, a):
     return np.kron(D.T @ D, a.T @ a)
 
 
-# %% 8.3 a mean in B, not a sum?
+# %% 9.3 a mean in B, not a sum?
 def kfac_block(D, a):
     return np.kron(D.T @ D / len(D), a.T @ a / len(a))
 
 
-# %% 8.3 A and B the other way round?
+# %% 9.3 A and B the other way round?
 def kfac_block(D, a):
     return np.kron(a.T @ a / len(a), D.T @ D)
 
 
-# %% 8.3 covariances, with the means taken off
+# %% 9.3 covariances, with the means taken off
 def kfac_block(D, a):
     return np.kron(len(D) * np.cov(D.T, bias=True), np.cov(a.T, bias=True))
 
 
-# %% 8.3 right, with the mean in B
+# %% 9.3 right, with the mean in B
 def kfac_block(D, a):
     return np.einsum("nh,nk,mi,mj->hikj", D, D, a, a).reshape(6, 6) / len(D)
 
 
-# %% 8.4 K_** alone, the variance before the data?
+# %% 9.4 K_** alone, the variance before the data?
 def process_variance(J_data, J_new, noise_variance, delta):
     return (J_new**2).sum(axis=1) / delta
 
 
-# %% 8.4 delta is missing in K?
+# %% 9.4 delta is missing in K?
 def process_variance(J_data, J_new, noise_variance, delta):
     K, K_star = J_data @ J_data.T, J_new @ J_data.T
     told = np.linalg.solve(K + noise_variance * np.eye(len(K)), K_star.T)
     return (J_new**2).sum(axis=1) - (K_star * told.T).sum(axis=1)
 
 
-# %% 8.4 the noise's deviation in place of its variance?
+# %% 9.4 the noise's deviation in place of its variance?
 def process_variance(J_data, J_new, noise_variance, delta):
     K, K_star = J_data @ J_data.T / delta, J_new @ J_data.T / delta
     told = np.linalg.solve(K + np.sqrt(noise_variance) * np.eye(len(K)), K_star.T)
     return (J_new**2).sum(axis=1) / delta - (K_star * told.T).sum(axis=1)
 
 
-# %% 8.4 a new target's, with the noise on top?
+# %% 9.4 a new target's, with the noise on top?
 def process_variance(J_data, J_new, noise_variance, delta):
     K, K_star = J_data @ J_data.T / delta, J_new @ J_data.T / delta
     told = np.linalg.solve(K + noise_variance * np.eye(len(K)), K_star.T)
     return (J_new**2).sum(axis=1) / delta - (K_star * told.T).sum(axis=1) + noise_variance
 
 
-# %% 8.4 that of the text, whatever is asked for
+# %% 9.4 the second term added, not taken off?
+def process_variance(J_data, J_new, noise_variance, delta):
+    K, K_star = J_data @ J_data.T / delta, J_new @ J_data.T / delta
+    told = np.linalg.solve(K + noise_variance * np.eye(len(K)), K_star.T)
+    return (J_new**2).sum(axis=1) / delta + (K_star * told.T).sum(axis=1)
+
+
+# %% 9.4 that of the text, whatever is asked for
 def process_variance(J_data, J_new, noise_variance, delta):
     return V_full[: len(J_new), 0, 0]
 
 
-# %% 8.4 right, from the weights
+# %% 9.4 right, from the weights
 def process_variance(J_data, J_new, noise_variance, delta):
     precision = J_data.T @ J_data / noise_variance + delta * np.eye(J_data.shape[1])
     return (J_new * np.linalg.solve(precision, J_new.T).T).sum(axis=1)
 
 
-# %% 8.5 the two the other way round?
+# %% 9.5 the two the other way round?
 def two_covariances(precision, kept):
     conditional = np.linalg.inv(precision[np.ix_(kept, kept)])
     return np.stack([np.linalg.inv(precision)[np.ix_(kept, kept)], conditional])
 
 
-# %% 8.5 both with the others held fixed?
+# %% 9.5 both with the others held fixed?
 def two_covariances(precision, kept):
     return np.stack([np.linalg.inv(precision[np.ix_(kept, kept)])] * 2)
 
 
-# %% 8.5 both with the others varying along?
+# %% 9.5 both with the others varying along?
 def two_covariances(precision, kept):
     return np.stack([np.linalg.inv(precision)[np.ix_(kept, kept)]] * 2)
 
 
-# %% 8.5 precisions, not covariances?
+# %% 9.5 precisions, not covariances?
 def two_covariances(precision, kept):
     marginal = np.linalg.inv(precision)[np.ix_(kept, kept)]
     return np.stack([precision[np.ix_(kept, kept)], np.linalg.inv(marginal)])
 
 
-# %% 8.5 those of the last layer
+# %% 9.5 the block of the precision, not inverted?
+def two_covariances(precision, kept):
+    block = np.ix_(kept, kept)
+    return np.stack([precision[block], np.linalg.inv(precision)[block]])
+
+
+# %% 9.5 those of the last layer
 def two_covariances(precision, kept):
     return np.stack([fitted["last layer"].posterior.covariance(), covariances["full"][8:, 8:]])
 
 
-# %% 8.5 right, by Schur complements
+# %% 9.5 right, by Schur complements
 def two_covariances(precision, kept):
     rest = np.setdiff1d(np.arange(len(precision)), kept)
     Sigma = np.linalg.inv(precision)
@@ -1445,232 +1647,243 @@ def two_covariances(precision, kept):
     return Sigma[np.ix_(kept, kept)] - told, Sigma[np.ix_(kept, kept)]
 
 
-# %% 9.1 the noise is missing?
+# %% 10.1 the noise is missing?
 def predictive_variance(la, x):
     J = la.model.network.jacobian(la.theta, x)[:, 0]
     return np.einsum("np,pq,nq->n", J, la.posterior.covariance(), J)[:, None]
 
 
-# %% 9.1 the noise's standard deviation, not its variance?
+# %% 10.1 the noise's standard deviation, not its variance?
 def predictive_variance(la, x):
     return la.glm_predictive_distribution(x)[1][:, :, 0] + la.model.likelihood.sigma_noise
 
 
-# %% 9.1 standard deviations added?
+# %% 10.1 standard deviations added?
 def predictive_variance(la, x):
     return (np.sqrt(la.glm_predictive_distribution(x)[1][:, :, 0]) + la.model.likelihood.sigma_noise) ** 2
 
 
-# %% 9.1 a standard deviation, not a variance?
+# %% 10.1 a standard deviation, not a variance?
 def predictive_variance(la, x):
     return np.sqrt(la.glm_predictive_distribution(x)[1][:, :, 0] + la.model.likelihood.sigma_noise**2)
 
 
-# %% 9.1 the noise alone?
+# %% 10.1 the noise alone?
 def predictive_variance(la, x):
     return np.full((len(x), 1), la.model.likelihood.sigma_noise**2)
 
 
-# %% 9.1 the precision for the covariance
+# %% 10.1 the precision for the covariance
 def predictive_variance(la, x):
     J = la.model.network.jacobian(la.theta, x)[:, 0]
     return np.einsum("np,pq,nq->n", J, la.posterior.precision(), J)[:, None] + la.model.likelihood.sigma_noise**2
 
 
-# %% 9.1 right, by the root of the covariance
+# %% 10.1 right, by the root of the covariance
 def predictive_variance(la, x):
     J = la.model.network.jacobian(la.theta, x)[:, 0]
     z = np.linalg.solve(np.linalg.cholesky(la.posterior.precision()), J.T)
     return la.model.likelihood.sigma_noise**2 + np.sum(z**2, axis=0)[:, None]
 
 
-# %% 9.2 gamma is not taken off?
+# %% 10.2 gamma is not taken off?
 def noise_of(residuals, gamma):
     return np.sqrt(np.mean(residuals**2))
 
 
-# %% 9.2 gamma is added?
+# %% 10.2 gamma is added?
 def noise_of(residuals, gamma):
     return np.sqrt((residuals**2).sum() / (len(residuals) + gamma))
 
 
-# %% 9.2 the variance, not the standard deviation?
+# %% 10.2 the variance, not the standard deviation?
 def noise_of(residuals, gamma):
     return (residuals**2).sum() / (len(residuals) - gamma)
 
 
-# %% 9.2 1 taken off, as for a sample's variance?
+# %% 10.2 1 taken off, as for a sample's variance?
 def noise_of(residuals, gamma):
     return np.linalg.norm(residuals) / np.sqrt(len(residuals) - 1)
 
 
-# %% 9.2 what `marglik_training` found
+# %% 10.2 the mean of the residuals taken off, as `np.std` does?
+def noise_of(residuals, gamma):
+    return np.std(residuals, ddof=gamma)
+
+
+# %% 10.2 what `marglik_training` found
 def noise_of(residuals, gamma):
     return sigma
 
 
-# %% 9.2 right, with norms
+# %% 10.2 right, with norms
 def noise_of(residuals, gamma):
     return np.linalg.norm(residuals) * (len(residuals) - gamma) ** -0.5
 
 
-# %% 9.3 the variance in place of its root?
+# %% 10.3 the variance in place of its root?
 def coverage(mean, variance, y, level):
     return (np.abs(y - mean) <= ndtri((1 + level) / 2) * variance).mean()
 
 
-# %% 9.3 an interval that leaves 1 - level on each side?
+# %% 10.3 an interval that leaves 1 - level on each side?
 def coverage(mean, variance, y, level):
     return (np.abs(y - mean) <= abs(ndtri(level)) * np.sqrt(variance)).mean()
 
 
-# %% 9.3 one side only?
+# %% 10.3 one side only?
 def coverage(mean, variance, y, level):
     return (y <= mean + ndtri((1 + level) / 2) * np.sqrt(variance)).mean()
 
 
-# %% 9.3 the share outside?
+# %% 10.3 the share outside?
 def coverage(mean, variance, y, level):
     return (np.abs(y - mean) > ndtri((1 + level) / 2) * np.sqrt(variance)).mean()
 
 
-# %% 9.3 the number, not the share?
+# %% 10.3 the number, not the share?
 def coverage(mean, variance, y, level):
     return (np.abs(y - mean) <= ndtri((1 + level) / 2) * np.sqrt(variance)).sum()
 
 
-# %% 9.3 does it use `level`?
+# %% 10.3 does it use `level`?
 def coverage(mean, variance, y, level):
     return (np.abs(y - mean) <= 1.6448536 * np.sqrt(variance)).mean()
 
 
-# %% 9.3 right, by the probability of anything smaller
+# %% 10.3 right, by the probability of anything smaller
 def coverage(mean, variance, y, level):
     return np.mean(np.abs(ndtr((y - mean) / np.sqrt(variance)) - 0.5) <= level / 2)
 
 
-# %% 9.4 not squared?
+# %% 10.4 not squared?
 def area(y, mean, sd):
     t = np.linspace(-30, 30, 300_001)
     return np.abs(ndtr((t - mean) / sd) - (t >= y)).sum() * (t[1] - t[0])
 
 
-# %% 9.4 the variance in place of its root?
+# %% 10.4 the variance in place of its root?
 def area(y, mean, sd):
     t = np.linspace(-30, 30, 300_001)
     return ((ndtr((t - mean) / sd**2) - (t >= y)) ** 2).sum() * (t[1] - t[0])
 
 
-# %% 9.4 the prediction is not used?
+# %% 10.4 the prediction is not used?
 def area(y, mean, sd):
     t = np.linspace(-30, 30, 300_001)
     return ((ndtr(t) - (t >= y)) ** 2).sum() * (t[1] - t[0])
 
 
-# %% 9.4 the absolute error?
+# %% 10.4 the absolute error?
 def area(y, mean, sd):
     return abs(y - mean)
 
 
-# %% 9.4 a mean over the grid, not an area
+# %% 10.4 a grid around the mean, of which the target may be outside
+def area(y, mean, sd):
+    t = np.linspace(mean - 6 * sd, mean + 6 * sd, 20_001)
+    return ((ndtr((t - mean) / sd) - (y <= t)) ** 2).sum() * (t[1] - t[0])
+
+
+# %% 10.4 a mean over the grid, not an area
 def area(y, mean, sd):
     t = np.linspace(-30, 30, 300_001)
     return ((ndtr((t - mean) / sd) - (t >= y)) ** 2).mean()
 
 
-# %% 9.4 right, by the closed form
+# %% 10.4 right, by the closed form
 def area(y, mean, sd):
     z = (y - mean) / sd
     return sd * (z * (2 * ndtr(z) - 1) + np.sqrt(2 / np.pi) * np.exp(-(z**2) / 2) - 1 / np.sqrt(np.pi))
 
 
-# %% 9.4 right, by the trapezoidal rule
+# %% 10.4 right, by the trapezoidal rule
 def area(y, mean, sd):
     t = np.arange(-30, 30, 1e-4)
     height = np.where(t < y, ndtr((t - mean) / sd), ndtr((mean - t) / sd)) ** 2
     return (height[1:] + height[:-1]).sum() / 2 * 1e-4
 
 
-# %% 9.5 the uncertainty of the noise is missing?
+# %% 10.5 the uncertainty of the noise is missing?
 def total_variance(f_mean, f_cov):
     return np.exp(f_mean[:, 1]) + f_cov[:, 0, 0]
 
 
-# %% 9.5 the uncertainty of the mean is missing?
+# %% 10.5 the uncertainty of the mean is missing?
 def total_variance(f_mean, f_cov):
     return np.exp(f_mean[:, 1] + f_cov[:, 1, 1] / 2)
 
 
-# %% 9.5 V_ss without its 1/2?
+# %% 10.5 V_ss without its 1/2?
 def total_variance(f_mean, f_cov):
     return np.exp(f_mean[:, 1] + f_cov[:, 1, 1]) + f_cov[:, 0, 0]
 
 
-# %% 9.5 s taken for the logarithm of a standard deviation?
+# %% 10.5 s taken for the logarithm of a standard deviation?
 def total_variance(f_mean, f_cov):
     return np.exp(2 * f_mean[:, 1] + 2 * f_cov[:, 1, 1]) + f_cov[:, 0, 0]
 
 
-# %% 9.5 V_mm and V_ss swapped?
+# %% 10.5 V_mm and V_ss swapped?
 def total_variance(f_mean, f_cov):
     return np.exp(f_mean[:, 1] + f_cov[:, 0, 0] / 2) + f_cov[:, 1, 1]
 
 
-# %% 9.5 the three places of the text, whatever is asked
+# %% 10.5 the three places of the text, whatever is asked
 def total_variance(f_mean, f_cov):
     return la_two.predict(np.resize(places, (4, 1))).variance[:, 0]
 
 
-# %% 9.5 right, by Gauss and Hermite
+# %% 10.5 right, by Gauss and Hermite
 def total_variance(f_mean, f_cov):
     z, w = np.polynomial.hermite_e.hermegauss(60)
     noises = np.exp(f_mean[:, 1:] + np.sqrt(f_cov[:, 1, 1])[:, None] * z)
     return noises @ w / w.sum() + f_cov[:, 0, 0]
 
 
-# %% 10.1 over the samples in place of the classes?
+# %% 11.1 over the samples in place of the classes?
 def my_softmax(f):
     shifted = np.exp(f - f.max(axis=0))
     return shifted / shifted.sum(axis=0)
 
 
-# %% 10.1 not divided by the sum?
+# %% 11.1 not divided by the sum?
 def my_softmax(f):
     return np.exp(f - f.max(axis=1, keepdims=True))
 
 
-# %% 10.1 divided by the sum of all rows?
+# %% 11.1 divided by the sum of all rows?
 def my_softmax(f):
     shifted = np.exp(f - f.max(axis=1, keepdims=True))
     return shifted / shifted.sum()
 
 
-# %% 10.1 the logarithm of the probabilities?
+# %% 11.1 the logarithm of the probabilities?
 def my_softmax(f):
     shifted = f - f.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
-# %% 10.1 with overflow
+# %% 11.1 with overflow
 def my_softmax(f):
     with np.errstate(all="ignore"):
         return np.exp(f) / np.exp(f).sum(axis=1, keepdims=True)
 
 
-# %% 10.1 the largest of all, so that whole rows vanish
+# %% 11.1 the largest of all, so that whole rows vanish
 def my_softmax(f):
     shifted = np.exp(f - f.max())
     with np.errstate(all="ignore"):
         return shifted / shifted.sum(axis=1, keepdims=True)
 
 
-# %% 10.1 right, by the differences of logits
+# %% 11.1 right, by the differences of logits
 def my_softmax(f):
     with np.errstate(over="ignore"):
         return 1 / np.exp(f[:, None, :] - f[:, :, None]).sum(axis=2)
 
 
-# %% 10.2 the covariance of the two logits is missing?
+# %% 11.2 the covariance of the two logits is missing?
 def my_mean_field(m, V):
     v = np.diagonal(V, axis1=1, axis2=2)
     d = (m[:, :, None] - m[:, None, :]) / np.sqrt(
@@ -1680,7 +1893,7 @@ def my_mean_field(m, V):
     return p / p.sum(axis=1, keepdims=True)
 
 
-# %% 10.2 the covariance taken off once, not twice?
+# %% 11.2 the covariance taken off once, not twice?
 def my_mean_field(m, V):
     v = np.diagonal(V, axis1=1, axis2=2)
     d = (m[:, :, None] - m[:, None, :]) / np.sqrt(1 + np.pi / 8 * (v[:, :, None] + v[:, None, :] - V))
@@ -1688,15 +1901,14 @@ def my_mean_field(m, V):
     return p / p.sum(axis=1, keepdims=True)
 
 
-# %% 10.2 the covariance added, not taken off?
+# %% 11.2 not divided by their sum over the classes?
 def my_mean_field(m, V):
-    v = np.diagonal(V, axis1=1, axis2=2)
-    d = (m[:, :, None] - m[:, None, :]) / np.sqrt(1 + np.pi / 8 * (v[:, :, None] + v[:, None, :] + 2 * V))
-    p = 1 / np.exp(-d).sum(axis=2)
-    return p / p.sum(axis=1, keepdims=True)
+    variance = np.diagonal(V, axis1=1, axis2=2)
+    of_differences = variance[:, :, None] + variance[:, None, :] - 2 * V
+    return 1 / np.exp((m[:, None, :] - m[:, :, None]) / np.sqrt(1 + np.pi / 8 * of_differences)).sum(axis=2)
 
 
-# %% 10.2 the factor pi / 8 is missing?
+# %% 11.2 the factor pi / 8 is missing?
 def my_mean_field(m, V):
     v = np.diagonal(V, axis1=1, axis2=2)
     d = (m[:, :, None] - m[:, None, :]) / np.sqrt(1 + v[:, :, None] + v[:, None, :] - 2 * V)
@@ -1704,7 +1916,7 @@ def my_mean_field(m, V):
     return p / p.sum(axis=1, keepdims=True)
 
 
-# %% 10.2 m_j - m_c in place of m_c - m_j?
+# %% 11.2 m_j - m_c in place of m_c - m_j?
 def my_mean_field(m, V):
     v = np.diagonal(V, axis1=1, axis2=2)
     d = (m[:, None, :] - m[:, :, None]) / np.sqrt(1 + np.pi / 8 * (v[:, :, None] + v[:, None, :] - 2 * V))
@@ -1712,12 +1924,12 @@ def my_mean_field(m, V):
     return p / p.sum(axis=1, keepdims=True)
 
 
-# %% 10.2 the probit link?
+# %% 11.2 the probit link?
 def my_mean_field(m, V):
     return softmax(m / np.sqrt(1 + np.pi / 8 * np.diagonal(V, axis1=1, axis2=2)), axis=1)
 
 
-# %% 10.2 right, class by class
+# %% 11.2 right, class by class
 def my_mean_field(m, V):
     p = np.empty_like(m)
     for n in range(len(m)):
@@ -1728,7 +1940,7 @@ def my_mean_field(m, V):
     return p / p.sum(axis=1)[:, None]
 
 
-# %% 10.3 the bins counted alike, full or not?
+# %% 11.3 the bins counted alike, full or not?
 def my_ece(confidence, correct):
     errors = []
     for b in range(1, 11):
@@ -1738,110 +1950,110 @@ def my_ece(confidence, correct):
     return np.mean(errors)
 
 
-# %% 10.3 the largest error of a bin?
+# %% 11.3 the largest error of a bin?
 def my_ece(confidence, correct):
     number = np.ceil(10 * confidence)
     return max(abs((correct[number == b] - confidence[number == b]).mean()) for b in np.unique(number))
 
 
-# %% 10.3 signs that cancel?
+# %% 11.3 signs that cancel?
 def my_ece(confidence, correct):
     return abs(correct.mean() - confidence.mean())
 
 
-# %% 10.3 of single predictions, not of bins?
+# %% 11.3 of single predictions, not of bins?
 def my_ece(confidence, correct):
     return np.abs(correct - confidence).mean()
 
 
-# %% 10.3 a confidence of 1 in a bin of its own?
+# %% 11.3 a confidence of 1 in a bin of its own?
 def my_ece(confidence, correct):
     number = np.floor(10 * confidence)
     return sum(abs((correct[number == b] - confidence[number == b]).sum()) for b in np.unique(number)) / len(correct)
 
 
-# %% 10.3 that of the digits
+# %% 11.3 that of the digits
 def my_ece(confidence, correct):
     return expected_calibration_error(p_sure, y_test)
 
 
-# %% 10.3 right, by sums
+# %% 11.3 right, by sums
 def my_ece(confidence, correct):
     number = np.minimum((10 * confidence).astype(int), 9)
     return np.abs(np.bincount(number, weights=confidence - correct)).sum() / len(correct)
 
 
-# %% 10.4 the share that is let through?
+# %% 11.4 the share that is let through?
 def false_alarms(inside, outside, recall):
     return (inside < np.quantile(outside, 1 - recall)).mean()
 
 
-# %% 10.4 1 - recall in place of recall?
+# %% 11.4 1 - recall in place of recall?
 def false_alarms(inside, outside, recall):
     return (inside >= np.quantile(outside, recall, method="higher")).mean()
 
 
-# %% 10.4 inside and outside exchanged?
+# %% 11.4 inside and outside exchanged?
 def false_alarms(inside, outside, recall):
     return fpr_at_recall(outside, inside, recall)
 
 
-# %% 10.4 the share of the outside, which is the recall?
+# %% 11.4 the share of the outside, which is the recall?
 def false_alarms(inside, outside, recall):
     return (outside >= np.quantile(outside, 1 - recall) - 1e-12).mean()
 
 
-# %% 10.4 an alarm for low scores?
+# %% 11.4 an alarm for low scores?
 def false_alarms(inside, outside, recall):
     return (inside <= np.quantile(outside, recall) + 1e-12).mean()
 
 
-# %% 10.4 a threshold from the inside
+# %% 11.4 a threshold from the inside
 def false_alarms(inside, outside, recall):
     return (inside >= np.quantile(inside, recall)).mean()
 
 
-# %% 10.4 right, by np.quantile
+# %% 11.4 right, by np.quantile
 def false_alarms(inside, outside, recall):
     return np.mean(inside >= np.quantile(outside, 1 - recall))
 
 
-# %% 10.4 right, by trying all thresholds
+# %% 11.4 right, by trying all thresholds
 def false_alarms(inside, outside, recall):
     return min((inside >= t).mean() for t in outside if (outside >= t).mean() >= recall)
 
 
-# %% 11.1 the probability of the average logit?
+# %% 12.1 the probability of the average logit?
 def ensemble_predicts(f):
     return expit(f.mean(axis=0))
 
 
-# %% 11.1 the average logit, which is no probability?
+# %% 12.1 the average logit, which is no probability?
 def ensemble_predicts(f):
     return f.mean(axis=0)
 
 
-# %% 11.1 the share of members that vote for class 1?
+# %% 12.1 the share of members that vote for class 1?
 def ensemble_predicts(f):
     return np.mean(expit(f) > 0.5, axis=0)
 
 
-# %% 11.1 one member alone?
+# %% 12.1 one member alone?
 def ensemble_predicts(f):
     return expit(f[0])
 
 
-# %% 11.1 the probability of class 0?
+# %% 12.1 the probability of class 0?
 def ensemble_predicts(f):
     return expit(-f).mean(axis=0)
 
 
-# %% 11.1 that of the text
+# %% 12.1 that of the text
 def ensemble_predicts(f):
     return average(model, members, X[: f.shape[1]])
 
 
-# %% 11.1 right, one after the other
+# %% 12.1 right, one after the other
 def ensemble_predicts(f):
     p = 0
     for member in f:
@@ -1849,110 +2061,116 @@ def ensemble_predicts(f):
     return p / len(f)
 
 
-# %% 11.2 those that speak do not speak up?
+# %% 12.2 those that speak do not speak up?
 def with_silent_units(units, speaks, rate, W, b):
     return units * speaks @ W.T + b
 
 
-# %% 11.2 times 1 - rate, not over it?
+# %% 12.2 times 1 - rate, not over it?
 def with_silent_units(units, speaks, rate, W, b):
     return units * speaks * (1 - rate) @ W.T + b
 
 
-# %% 11.2 over the rate, not over 1 - rate?
+# %% 12.2 over the rate, not over 1 - rate?
 def with_silent_units(units, speaks, rate, W, b):
     return units * speaks / rate @ W.T + b
 
 
-# %% 11.2 the bias speaks up, too?
+# %% 12.2 the bias speaks up, too?
 def with_silent_units(units, speaks, rate, W, b):
     return (units * speaks @ W.T + b) / (1 - rate)
 
 
-# %% 11.2 the bias is missing?
+# %% 12.2 the bias is missing?
 def with_silent_units(units, speaks, rate, W, b):
     return units * speaks / (1 - rate) @ W.T
 
 
-# %% 11.2 the silent ones speak, and the others do not?
+# %% 12.2 the silent ones speak, and the others do not?
 def with_silent_units(units, speaks, rate, W, b):
     return units * (1 - speaks) / (1 - rate) @ W.T + b
 
 
-# %% 11.2 right, less the silent units
+# %% 12.2 right, less the silent units
 def with_silent_units(units, speaks, rate, W, b):
     silent = speaks == 0
     return ((units @ W.T) - units[:, silent] @ W[:, silent].T) / (1 - rate) + b
 
 
-# %% 11.2 right, by the columns of W
+# %% 12.2 right, by the columns of W
 def with_silent_units(units, speaks, rate, W, b):
     return units @ (W * speaks / (1 - rate)).T + b
 
 
-# %% 11.3 with the momentum turned around?
+# %% 12.3 with the momentum turned around?
 def start_of(position, momentum, n_steps, step):
     return roll(position, -momentum, n_steps, step)
 
 
-# %% 11.3 rolled on, not back?
+# %% 12.3 rolled on, not back?
 def start_of(position, momentum, n_steps, step):
     return roll(position, momentum, n_steps, step)
 
 
-# %% 11.3 the end, not the start?
+# %% 12.3 the end, not the start?
 def start_of(position, momentum, n_steps, step):
     return position, momentum
 
 
-# %% 11.3 steps of 0.3, whatever the step?
+# %% 12.3 steps of 0.3, whatever the step?
 def start_of(position, momentum, n_steps, step):
     position, momentum = roll(position, -momentum, n_steps)
     return position, -momentum
 
 
-# %% 11.3 one step back?
+# %% 12.3 one step back?
 def start_of(position, momentum, n_steps, step):
     position, momentum = roll(position, -momentum, 1, step)
     return position, -momentum
 
 
-# %% 11.3 that of the text
+# %% 12.3 that of the text
 def start_of(position, momentum, n_steps, step):
     return 1.0, 0.5
 
 
-# %% 11.3 right, by steps of minus the size
+# %% 12.3 right, by the mirror image, in a landscape that is the same on both sides
+def start_of(position, momentum, n_steps, step):
+    position, momentum = roll(-position, momentum, n_steps, step)
+    return -position, momentum
+
+
+# %% 12.3 right, by steps of minus the size
 def start_of(position, momentum, n_steps, step):
     return roll(position, momentum, n_steps, -step)
 
 
-# %% 11.4 inside larger than outside?
+# %% 12.4 inside larger than outside?
 def area_under_roc(inside, outside):
     return np.mean(inside[:, None] > outside) + 0.5 * np.mean(inside[:, None] == outside)
 
 
-# %% 11.4 a tie counts nothing?
+# %% 12.4 a tie counts nothing?
 def area_under_roc(inside, outside):
     return np.mean(outside[:, None] > inside)
 
 
-# %% 11.4 a tie counts one?
+# %% 12.4 a tie counts one?
 def area_under_roc(inside, outside):
     return np.mean(outside[:, None] >= inside)
 
 
-# %% 11.4 a number of pairs, not a share?
+# %% 12.4 a number of pairs, not a share?
 def area_under_roc(inside, outside):
     return np.sum(outside[:, None] > inside) + 0.5 * np.sum(outside[:, None] == inside)
 
 
-# %% 11.4 whether outside is larger on average
+# %% 12.4 whether outside is larger on average
 def area_under_roc(inside, outside):
     return float(outside.mean() > inside.mean())
 
 
-# %% 11.4 right, by ranks
+# %% 12.4 right, by ranks
 def area_under_roc(inside, outside):
     from scipy.stats import rankdata
 
@@ -1961,84 +2179,84 @@ def area_under_roc(inside, outside):
     return (of_outside - n * (n + 1) / 2) / (n * len(inside))
 
 
-# %% 11.4 right, by loops
+# %% 12.4 right, by loops
 def area_under_roc(inside, outside):
     count = sum((b > a) + (b == a) / 2 for a in inside for b in outside)
     return count / len(inside) / len(outside)
 
 
-# %% 11.5 as if splits were independent?
+# %% 12.5 as if splits were independent?
 def half_width(x, test_over_train):
     return student.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
 
 
-# %% 11.5 the sum of squares over J, not over J - 1?
+# %% 12.5 the sum of squares over J, not over J - 1?
 def half_width(x, test_over_train):
     J = len(x)
     return student.ppf(0.975, J - 1) * np.sqrt((1 / J + test_over_train) * x.var())
 
 
-# %% 11.5 the whole width?
+# %% 12.5 the whole width?
 def half_width(x, test_over_train):
     J = len(x)
     return 2 * student.ppf(0.975, J - 1) * np.sqrt((1 / J + test_over_train) * x.var(ddof=1))
 
 
-# %% 11.5 J degrees of freedom, not J - 1?
+# %% 12.5 J degrees of freedom, not J - 1?
 def half_width(x, test_over_train):
     J = len(x)
     return student.ppf(0.975, J) * np.sqrt((1 / J + test_over_train) * x.var(ddof=1))
 
 
-# %% 11.5 the variance without its root?
+# %% 12.5 the variance without its root?
 def half_width(x, test_over_train):
     J = len(x)
     return student.ppf(0.975, J - 1) * (1 / J + test_over_train) * x.var(ddof=1)
 
 
-# %% 11.5 1.96 deviations, as of a Gaussian
+# %% 12.5 1.96 deviations, as of a Gaussian
 def half_width(x, test_over_train):
     return 1.96 * np.sqrt((1 / len(x) + test_over_train) * x.var(ddof=1))
 
 
-# %% 11.5 right, written out
+# %% 12.5 right, written out
 def half_width(x, test_over_train):
     J = len(x)
     s2 = np.sum((x - np.mean(x)) ** 2) / (J - 1)
     return student(J - 1).isf(0.025) * (s2 / J + s2 * test_over_train) ** 0.5
 
 
-# %% 12.1 the prior of each laboratory counts?
+# %% 13.1 the prior of each laboratory counts?
 def merged(precisions, delta):
     return sum(precisions)
 
 
-# %% 12.1 no prior is left?
+# %% 13.1 no prior is left?
 def merged(precisions, delta):
     return sum(A - delta * np.eye(len(A)) for A in precisions)
 
 
-# %% 12.1 a mean in place of the sum?
+# %% 13.1 a mean in place of the sum?
 def merged(precisions, delta):
     return np.mean(precisions, axis=0)
 
 
-# %% 12.1 delta taken off all entries, not off the diagonal?
+# %% 13.1 delta taken off all entries, not off the diagonal?
 def merged(precisions, delta):
     return sum(precisions) - (len(precisions) - 1) * delta
 
 
-# %% 12.1 covariances added in place of precisions?
+# %% 13.1 covariances added in place of precisions?
 def merged(precisions, delta):
     return np.linalg.inv(sum(np.linalg.inv(A) for A in precisions))
 
 
-# %% 12.1 that of the text
+# %% 13.1 that of the text
 def merged(precisions, delta):
     return whole.posterior.precision()
 
 
-# %% 12.1 right, one after the other
+# %% 13.1 right, one after the other
 def merged(precisions, delta):
     total = delta * np.eye(len(precisions[0]))
     for A in precisions:
@@ -2046,184 +2264,189 @@ def merged(precisions, delta):
     return total
 
 
-# %% 12.2 yesterday's mean is missing?
+# %% 13.2 yesterday's mean is missing?
 def next_day(mu, Lambda, X, y, sigma):
     Phi = np.column_stack([X, np.ones(len(X))])
     return np.linalg.solve(Lambda + Phi.T @ Phi / sigma**2, Phi.T @ y / sigma**2)
 
 
-# %% 12.2 yesterday is forgotten?
+# %% 13.2 yesterday is forgotten?
 def next_day(mu, Lambda, X, y, sigma):
     return np.linalg.lstsq(np.column_stack([X, np.ones(len(X))]), y, rcond=None)[0]
 
 
-# %% 12.2 the covariance, Lambda's inverse?
+# %% 13.2 the covariance, Lambda's inverse?
 def next_day(mu, Lambda, X, y, sigma):
     Phi, Sigma = np.column_stack([X, np.ones(len(X))]), np.linalg.inv(Lambda)
     return np.linalg.solve(Sigma + Phi.T @ Phi / sigma**2, Sigma @ mu + Phi.T @ y / sigma**2)
 
 
-# %% 12.2 sigma in place of its square?
+# %% 13.2 sigma in place of its square?
 def next_day(mu, Lambda, X, y, sigma):
     Phi = np.column_stack([X, np.ones(len(X))])
     return np.linalg.solve(Lambda + Phi.T @ Phi / sigma, Lambda @ mu + Phi.T @ y / sigma)
 
 
-# %% 12.2 Lambda is not applied to mu?
+# %% 13.2 Lambda is not applied to mu?
 def next_day(mu, Lambda, X, y, sigma):
     Phi = np.column_stack([X, np.ones(len(X))])
     return np.linalg.solve(Lambda + Phi.T @ Phi / sigma**2, mu + Phi.T @ y / sigma**2)
 
 
-# %% 12.2 the ones before x
+# %% 13.2 the ones before x
 def next_day(mu, Lambda, X, y, sigma):
     Phi = np.column_stack([np.ones(len(X)), X])
     return np.linalg.solve(Lambda + Phi.T @ Phi / sigma**2, Lambda @ mu + Phi.T @ y / sigma**2)
 
 
-# %% 12.2 right, by the residuals of yesterday's mean
+# %% 13.2 right, by the residuals of yesterday's mean
 def next_day(mu, Lambda, X, y, sigma):
     Phi = np.column_stack([X, np.ones(len(X))])
     Sigma = np.linalg.inv(Lambda)
     return mu + Sigma @ Phi.T @ np.linalg.solve(Phi @ Sigma @ Phi.T + sigma**2 * np.eye(len(X)), y - Phi @ mu)
 
 
-# %% 12.3 k for 1 / k, which makes the data count less?
+# %% 13.3 k for 1 / k, which makes the data count less?
 def of_copies(la, k):
     return la.under(temperature=k).posterior.precision()
 
 
-# %% 12.3 the prior counts k times, too?
+# %% 13.3 the prior counts k times, too?
 def of_copies(la, k):
     return k * la.posterior.precision()
 
 
-# %% 12.3 the prior is missing?
+# %% 13.3 the prior is missing?
 def of_copies(la, k):
     return k * (la.posterior.precision() - la.model.prior_precision * np.eye(len(la.theta)))
 
 
-# %% 12.3 k - 1 copies?
+# %% 13.3 the prior k times weaker, which makes k times the covariance?
+def of_copies(la, k):
+    return la.under(prior_precision=la.model.prior_precision / k).posterior.precision()
+
+
+# %% 13.3 k - 1 copies?
 def of_copies(la, k):
     P = la.posterior.precision()
     return P + (k - 2) * (P - la.model.prior_precision * np.eye(len(P)))
 
 
-# %% 12.3 does it use `k`?
+# %% 13.3 does it use `k`?
 def of_copies(la, k):
     return la.under(temperature=0.5).posterior.precision()
 
 
-# %% 12.3 right, without a temperature
+# %% 13.3 right, without a temperature
 def of_copies(la, k):
     return k * la.posterior.precision() - (k - 1) * la.model.prior_precision * np.eye(len(la.theta))
 
 
-# %% 12.4 weights column by column?
+# %% 13.4 weights column by column?
 def flattened(state):
     return np.concatenate([array.T.ravel() for array in state.values()])
 
 
-# %% 12.4 all weights before all biases?
+# %% 13.4 all weights before all biases?
 def flattened(state):
     arrays = sorted(state.values(), key=lambda array: -array.ndim)
     return np.concatenate([array.ravel() for array in arrays])
 
 
-# %% 12.4 the biases are missing?
+# %% 13.4 the biases are missing?
 def flattened(state):
     return np.concatenate([array.ravel() for array in state.values() if array.ndim == 2])
 
 
-# %% 12.4 each bias before its weight?
+# %% 13.4 each bias before its weight?
 def flattened(state):
     weights = [name for name in state if name.endswith("weight")]
     return np.concatenate([np.append(state[name.replace("weight", "bias")], state[name]) for name in weights])
 
 
-# %% 12.4 from the last layer to the first?
+# %% 13.4 from the last layer to the first?
 def flattened(state):
     layers = sorted({name.split(".")[0] for name in state}, key=int, reverse=True)
     return np.concatenate([state[f"{l}.{part}"].ravel() for l in layers for part in ("weight", "bias")])
 
 
-# %% 12.4 the theta of the text
+# %% 13.4 the theta of the text
 def flattened(state):
     return theta_carried
 
 
-# %% 12.4 right, by names
+# %% 13.4 right, by names
 def flattened(state):
     layers = sorted({name.split(".")[0] for name in state}, key=int)
     return np.hstack([np.append(state[f"{l}.weight"], state[f"{l}.bias"]) for l in layers])
 
 
-# %% 13.1 the gradient in y, or y - f in place of f - y?
+# %% 14.1 the gradient in y, or y - f in place of f - y?
 def student_gradient(f):
     r = y_student - f
     return (nu + 1) * r / (nu + r**2)
 
 
-# %% 13.1 the residual, as for a Gaussian?
+# %% 14.1 the residual, as for a Gaussian?
 def student_gradient(f):
     return f - y_student
 
 
-# %% 13.1 nu is missing below?
+# %% 14.1 nu is missing below?
 def student_gradient(f):
     r = f - y_student
     return (nu + 1) * r / (1 + r**2)
 
 
-# %% 13.1 the inner derivative, that of r^2 / nu, is missing?
+# %% 14.1 the inner derivative, that of r^2 / nu, is missing?
 def student_gradient(f):
     return (nu + 1) / 2 / (1 + (f - y_student) ** 2 / nu)
 
 
-# %% 13.1 a sum over the samples?
+# %% 14.1 a sum over the samples?
 def student_gradient(f):
     r = f - y_student
     return np.sum((nu + 1) * r / (nu + r**2))
 
 
-# %% 13.1 half of it
+# %% 14.1 half of it
 def student_gradient(f):
     r = f - y_student
     return (nu + 1) / 2 * r / (nu + r**2)
 
 
-# %% 13.1 right, as it comes from the chain rule
+# %% 14.1 right, as it comes from the chain rule
 def student_gradient(f):
     r = f - y_student
     return (nu + 1) / 2 * (2 * r / nu) / (1 + r**2 / nu)
 
 
-# %% 13.2 not weighted with the density, which gives 0?
+# %% 14.2 not weighted with the density, or the gradient not squared, which both give 0?
 def student_fisher(nu):
     return quad(lambda r: (nu + 1) * (nu - r**2) / (nu + r**2) ** 2, -np.inf, np.inf)[0]
 
 
-# %% 13.2 half of the line?
+# %% 14.2 half of the line?
 def student_fisher(nu):
     return quad(lambda r: (nu + 1) * (nu - r**2) / (nu + r**2) ** 2 * student(nu).pdf(r), 0, np.inf)[0]
 
 
-# %% 13.2 that of r at zero, not an average?
+# %% 14.2 that of r at zero, not an average?
 def student_fisher(nu):
     return (nu + 1) / nu
 
 
-# %% 13.2 as for a Gaussian?
+# %% 14.2 as for a Gaussian?
 def student_fisher(nu):
     return 1
 
 
-# %% 13.2 that of four degrees of freedom
+# %% 14.2 that of four degrees of freedom
 def student_fisher(nu):
     return 5 / 7
 
 
-# %% 13.2 a normal density in place of Student's
+# %% 14.2 a normal density in place of Student's
 def student_fisher(nu):
     def integrand(r):
         return (nu + 1) * (nu - r**2) / (nu + r**2) ** 2 * np.exp(-(r**2) / 2) / np.sqrt(2 * np.pi)
@@ -2231,47 +2454,47 @@ def student_fisher(nu):
     return quad(integrand, -np.inf, np.inf)[0]
 
 
-# %% 13.2 right, the fraction
+# %% 14.2 right, the fraction
 def student_fisher(nu):
     return (nu + 1) / (nu + 3)
 
 
-# %% 13.2 right, the mean square of the gradient
+# %% 14.2 right, the mean square of the gradient
 def student_fisher(nu):
     return student(nu).expect(lambda r: ((nu + 1) * r / (nu + r**2)) ** 2)
 
 
-# %% 13.3 the mean of those who saw a bus?
+# %% 14.3 the mean of those who saw a bus?
 def mean_wait(seen, came):
     return np.sum(seen * came) / np.sum(came)
 
 
-# %% 13.3 the mean of all, as if all had seen one?
+# %% 14.3 the mean of all, as if all had seen one?
 def mean_wait(seen, came):
     return np.mean(seen)
 
 
-# %% 13.3 divided by those who gave up?
+# %% 14.3 divided by those who gave up?
 def mean_wait(seen, came):
     return np.sum(seen) / np.sum(came == 0)
 
 
-# %% 13.3 the two means added?
+# %% 14.3 the two means added?
 def mean_wait(seen, came):
     return seen[came == 1].mean() + seen[came == 0].mean()
 
 
-# %% 13.3 f, the logarithm of it?
+# %% 14.3 f, the logarithm of it?
 def mean_wait(seen, came):
     return np.log(seen.sum() / came.sum())
 
 
-# %% 13.3 of the people of the text
+# %% 14.3 of the people of the text
 def mean_wait(seen_by_them, came_to_them):
     return by_bisection(seen, came)
 
 
-# %% 13.3 right, by the nll's minimum
+# %% 14.3 right, by the nll's minimum
 def mean_wait(seen, came):
     from scipy.optimize import newton
 

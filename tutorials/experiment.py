@@ -1,4 +1,4 @@
-"""Is Laplace on a par with its rivals, and cheaper? The experiment behind tutorial 11.
+"""Is Laplace on a par with its rivals, and cheaper? The experiment behind tutorial 12.
 
     python tutorials/experiment.py            seventeen data sets, six splits each, half an hour on two cores
     python tutorials/experiment.py --quick    one split of two of them, in less than a minute

@@ -40,7 +40,7 @@ def held_out_nll(prior_precision):
     return log_loss(y_test, posterior.predict(X_test))
 
 
-# It is least near 1. The evidence chose 0.35, a third of that, which costs one or two hundredths of a nat a sample.
+# It is least near 1. The evidence chose 0.35, a third of that, which costs about a hundredth of a nat a sample.
 
 
 # %% 1.5
@@ -315,14 +315,30 @@ def dirichlet_mean(m, v):
     return alpha / alpha.sum()
 
 
-# %% 6.4
+# %% 6.4 [markdown]
+# The sum over $j$ has two terms. For $j = c$ the difference and its variance are zero, and the term is 1 (1). So $p_1
+# \propto 1 / (1 + e^{-\kappa d})$ with $\kappa = 1 / \sqrt{1 + \frac{\pi}{8} v}$, that is $\sigma(\kappa d)$; and since
+# the variance of $f_2 - f_1$ is $v$ as well, $p_2 \propto \sigma(-\kappa d)$ (1). Now $\sigma(a) + \sigma(-a) = 1$, so
+# the two add up to 1, and $p_1 = \sigma(\kappa d)$ is the probit link of a logit with mean $d$ and variance $v$ (1).
+# For $C = 3$ the differences are shrunk by three numbers $\kappa$. Shrunk differences need not add up any more, so the
+# three reciprocals are not the probabilities of one softmax, and their sum is not 1 (1).
+
+# %% 6.5 [markdown]
+# `probit` looks at the diagonal of $V$ alone: what the logits share counts as uncertainty, though the softmax does not
+# see it, and the link is too modest (1). `mean_field` sees differences, but adds up the odds of all rivals, which win
+# together where the logit itself is low; with many classes it takes too much from the most probable one (1). `mc`
+# converges to the average and costs draws of ten logits for each input, which are cheap beside $V$: take some thousand
+# on a sample of their inputs, near the data and far from it, and see whether a closed form is near enough (1).
+
+
+# %% 7.1
 def limit(w, Sigma_w, ray):
     """Return the limit of the probit link's probability at r * ray as r grows, a number."""
     z = ray @ w / np.sqrt(ray @ Sigma_w @ ray)
     return expit(np.sqrt(8 / np.pi) * z)
 
 
-# %% 6.5
+# %% 7.2
 def mutual_information(p_s):
     """Return the entropy of the average less the average entropy, (N,)."""
 
@@ -332,15 +348,22 @@ def mutual_information(p_s):
     return entropy(p_s.mean(axis=0)) - entropy(p_s).mean(axis=0)
 
 
-# %% 6.6 [markdown]
-# The sum over $j$ has two terms. For $j = c$ the difference and its variance are zero, and the term is 1 (1). So $p_1
-# \propto 1 / (1 + e^{-\kappa d})$ with $\kappa = 1 / \sqrt{1 + \frac{\pi}{8} v}$, that is $\sigma(\kappa d)$; and since
-# the variance of $f_2 - f_1$ is $v$ as well, $p_2 \propto \sigma(-\kappa d)$ (1). Now $\sigma(a) + \sigma(-a) = 1$, so
-# the two add up to 1, and $p_1 = \sigma(\kappa d)$ is the probit link of a logit with mean $d$ and variance $v$ (1).
-# For $C = 3$ the differences are shrunk by three numbers $\kappa$. Shrunk differences need not add up any more, so the
-# three reciprocals are not the probabilities of one softmax, and their sum is not 1 (1).
+# %% 7.3
+def small_epistemic(m, V):
+    """Return the leading term in V of the mutual information of label and logit, (N,)."""
+    return V / 2 * expit(m) * expit(-m)  # sigma'(m)^2 V is the variance of p, and H''[p] = -1 / (p (1 - p))
 
-# %% 6.7 [markdown]
+
+# %% 7.4 [markdown]
+# Write $\bar p$ for the mean. $H[\bar p] = -\sum_c \bar p_c \log \bar p_c = -\sum_c \text{mean}_s\, p_{sc} \log \bar
+# p_c$, since $\bar p_c$ is a mean over $s$ and the logarithm does not depend on $s$ (1). Take off $\text{mean}_s\,
+# H[p_s] = -\text{mean}_s \sum_c p_{sc} \log p_{sc}$: what is left is $\text{mean}_s \sum_c p_{sc} \log (p_{sc} / \bar
+# p_c)$, the mean divergence (1). Each divergence is $-\sum_c p_{sc} \log (\bar p_c / p_{sc}) \ge -\log \sum_c p_{sc}\,
+# \bar p_c / p_{sc} \ge -\log 1 = 0$, by Jensen, for $-\log$ is convex (1). It is strictly convex, so there is equality
+# only where $\bar p = p_s$; all $p_s$ are equal then, whatever the parameters (1).
+
+
+# %% 7.5 [markdown]
 # Aleatoric: patients like this one turn out either way, and more cases of the same kind would not help; what may help
 # is another measurement (1). Epistemic: the model's parameters disagree; more labelled cases like this one would settle
 # it, and until then a doctor should decide (1). The epistemic part is what plausible parameters of this model disagree
@@ -349,27 +372,27 @@ def mutual_information(p_s):
 # see it (1).
 
 
-# %% 7.1
+# %% 8.1
 def precision_of_decay(N, B, c):
     """Return the prior precision, a number."""
     return 2 * N * c  # the mean over minibatches is the mean over all; times N it is the sum, and c = (2 c) / 2
 
 
-# %% 7.2
+# %% 8.2
 def occam_factor(precision, theta, delta):
     """Return Occam's factor, a number."""
     _, log_det = np.linalg.slogdet(precision)
     return -0.5 * (log_det - len(theta) * np.log(delta) + delta * theta @ theta)
 
 
-# %% 7.3
+# %% 8.3
 def effective_parameters(curvature, delta):
     """Return gamma, a number."""
     eigenvalues = np.linalg.eigvalsh(curvature)
     return (eigenvalues / (eigenvalues + delta)).sum()
 
 
-# %% 7.4
+# %% 8.4
 def fixed_point_delta(curvature, theta):
     """Return the delta with delta = gamma / |theta|^2, a number."""
     eigenvalues = np.linalg.eigvalsh(curvature)
@@ -379,7 +402,7 @@ def fixed_point_delta(curvature, theta):
     return delta
 
 
-# %% 7.5
+# %% 8.5
 def log_density(x, y, degree, sigma, delta):
     """Return log p(y), a number."""
     Phi = np.column_stack([polynomials(x, degree), np.ones(len(x))])
@@ -388,7 +411,10 @@ def log_density(x, y, degree, sigma, delta):
     return -0.5 * white @ white - np.log(np.diag(L)).sum() - len(x) / 2 * np.log(2 * np.pi)
 
 
-# %% 7.6 [markdown]
+assert round(log_symmetries(MLP(1, 6, 1)) - log_symmetries(MLP(1, 3, 1)), 1) == 6.9  # which 8.7 says
+
+
+# %% 8.6 [markdown]
 # The posterior precision has the eigenvalues $\lambda_i + \delta$, the prior's has $\delta$, $P$ times; so the terms
 # are $-\frac{1}{2} [\sum_i \log(\lambda_i + \delta) - P \log \delta + \delta \lVert\theta\rVert^2]$ (1). The derivative
 # is zero where $\lVert\theta\rVert^2 = P / \delta - \sum_i 1 / (\lambda_i + \delta)$, and $\delta$ times the right side
@@ -399,7 +425,7 @@ def log_density(x, y, degree, sigma, delta):
 # \delta$, and near 0 if the prior alone decides there; the eigenvectors are combinations of parameters that the data
 # determines or not (1).
 
-# %% 7.7 [markdown]
+# %% 8.7 [markdown]
 # (a) The two numbers are probabilities of different data, of 80 targets and of 100, and cannot be compared. Fit both
 # models to the same 80 patients, or to all 100 with a model that says what a missing feature is (1). (b) The formula
 # takes $\theta$ for the mode of each prior, and it is the mode of none of them; under a strong prior leaving a sample
@@ -409,20 +435,20 @@ def log_density(x, y, degree, sigma, delta):
 # (1).
 
 
-# %% 8.1
+# %% 9.1
 def widest(D, C, n_bytes):
     """Return the largest H for which all four factors fit in so many bytes, a whole number."""
     left = n_bytes // 8 - D**2 - C**2  # A of the first layer is (D, D), B of the second (C, C)
     return int(np.sqrt(left // 2))  # B of the first and A of the second are (H, H)
 
 
-# %% 8.2
+# %% 9.2
 def diagonal_variance(J, curvature, delta):
     """Return the variance of f under the diagonal posterior, (N,)."""
     return (J**2 / (np.diag(curvature) + delta)).sum(axis=1)
 
 
-# %% 8.3
+# %% 9.3
 def kfac_block(D, a):
     """Return the product of the two Kronecker factors."""
     B = D.T @ D
@@ -430,7 +456,7 @@ def kfac_block(D, a):
     return np.kron(B, A)
 
 
-# %% 8.4
+# %% 9.4
 def process_variance(J_data, J_new, noise_variance, delta):
     """Return the variance of f at the new inputs, (M,)."""
     K, K_star = J_data @ J_data.T / delta, J_new @ J_data.T / delta
@@ -438,7 +464,7 @@ def process_variance(J_data, J_new, noise_variance, delta):
     return (J_new**2).sum(axis=1) / delta - (K_star * told.T).sum(axis=1)
 
 
-# %% 8.5
+# %% 9.5
 def two_covariances(precision, kept):
     """Return the covariance of some parameters, first given the others, then whatever these are, (2, k, k)."""
     conditional = np.linalg.solve(precision[np.ix_(kept, kept)], np.eye(len(kept)))  # that of a subnetwork
@@ -446,14 +472,14 @@ def two_covariances(precision, kept):
     return np.stack([conditional, marginal])
 
 
-# %% 8.6 [markdown]
+# %% 9.6 [markdown]
 # The inverse is $\frac{1}{a c - b^2} \begin{pmatrix} c & -b \\ -b & a \end{pmatrix}$, so under the full posterior the
 # variance of the first is $c / (a c - b^2)$ (1); under `diag` it is $1 / a$ (1). The second over the first is
 # $(a c - b^2) / (a c) = 1 - b^2 / (a c)$, and the correlation is $\rho = -b / \sqrt{a c}$, so it is $1 - \rho^2$ (1).
 # Nothing is lost if $b = 0$, when the two are independent. As $|\rho|$ goes to 1 the ratio goes to zero: there is no
 # bound on how much too certain `diag` can be (1).
 
-# %% 8.7 [markdown]
+# %% 9.7 [markdown]
 # Narrow bars are not knowledge: `diag` has the variance of each parameter as if all others were known, which is never
 # larger than its true one; all three have seen the same data (1). The evidences are not those of three models. There is
 # one model, and `kron` and `diag` approximate its number; a lower one says only that the determinant was approximated
@@ -461,7 +487,7 @@ def two_covariances(precision, kept):
 # or held-out log-likelihood near the data and far from it on the large one (1).
 
 
-# %% 9.1
+# %% 10.1
 def predictive_variance(la, x):
     """Return the variance of a target at each x (N, 1), shape (N, 1)."""
     J = la.model.network.jacobian(la.theta, x)[:, 0]  # (N, P)
@@ -469,34 +495,34 @@ def predictive_variance(la, x):
     return of_function[:, None] + la.model.likelihood.sigma_noise**2
 
 
-# %% 9.2
+# %% 10.2
 def noise_of(residuals, gamma):
     """Return the standard deviation of the noise, a number."""
     return np.sqrt((residuals**2).sum() / (len(residuals) - gamma))
 
 
-# %% 9.3
+# %% 10.3
 def coverage(mean, variance, y, level):
     """Return the share of targets within their intervals, a number."""
     reach = ndtri((1 + level) / 2)  # in standard deviations: (1 - level) / 2 is left on each side
     return (np.abs(y - mean) <= reach * np.sqrt(variance)).mean()
 
 
-# %% 9.4
+# %% 10.4
 def area(y, mean, sd):
     """Return the CRPS, a number."""
     t = np.linspace(min(y, mean) - 10 * sd, max(y, mean) + 10 * sd, 200_001)
     return ((ndtr((t - mean) / sd) - (y <= t)) ** 2).sum() * (t[1] - t[0])
 
 
-# %% 9.5
+# %% 10.5
 def total_variance(f_mean, f_cov):
     """Return the variance of the target at each input, (N,)."""
     average_noise = np.exp(f_mean[:, 1] + f_cov[:, 1, 1] / 2)
     return average_noise + f_cov[:, 0, 0]
 
 
-# %% 9.6 [markdown]
+# %% 10.6 [markdown]
 # The log evidence is $-N \log \sigma - \sum_n r_n^2 / (2 \sigma^2) - \frac{1}{2} \sum_i \log(\lambda_i / \sigma^2 +
 # \delta)$, plus the penalty and other terms without $\sigma$ (1). At the mode the derivative of the loss in $\theta$ is
 # zero, so that a change of the mode with $\sigma$ does not change the loss to first order; the eigenvalues are taken as
@@ -504,21 +530,21 @@ def total_variance(f_mean, f_cov):
 # \frac{\lambda_i / \sigma^2}{\lambda_i / \sigma^2 + \delta} = \gamma / \sigma$ (1). So the whole is $-N / \sigma +
 # \sum_n r_n^2 / \sigma^3 + \gamma / \sigma$, which is zero where $\sigma^2 = \sum_n r_n^2 / (N - \gamma)$ (1).
 
-# %% 9.7 [markdown]
+# %% 10.7 [markdown]
 # The 50 % intervals hold less than a third: the mean is too low over the whole gap (1). Coverage is an average over
 # targets, and within the gap these share one error, that of the function; one level can come out right by chance, while
 # one draw of the function says little about how often such bands hold it (1). So look at several levels, or the PIT,
 # and at many gaps: other data sets, other functions, other parts left out of the data (1).
 
 
-# %% 10.1
+# %% 11.1
 def my_softmax(f):
     """Return the probabilities, (N, C)."""
     shifted = np.exp(f - f.max(axis=1, keepdims=True))
     return shifted / shifted.sum(axis=1, keepdims=True)
 
 
-# %% 10.2
+# %% 11.2
 def my_mean_field(m, V):
     """Return the probabilities, (N, C)."""
     variance = np.diagonal(V, axis1=1, axis2=2)  # (N, C)
@@ -528,7 +554,7 @@ def my_mean_field(m, V):
     return p / p.sum(axis=1, keepdims=True)
 
 
-# %% 10.3
+# %% 11.3
 def my_ece(confidence, correct):
     """Return the expected calibration error, a number."""
     ece = 0.0
@@ -539,7 +565,7 @@ def my_ece(confidence, correct):
     return ece
 
 
-# %% 10.4
+# %% 11.4
 def false_alarms(inside, outside, recall):
     """Return the share of the inside (N,) for which the alarm rings, a number."""
     highest_first = np.sort(outside)[::-1]
@@ -550,7 +576,7 @@ def false_alarms(inside, outside, recall):
 rings = false_alarms(entropy_score(tuned.predict(X_test)), entropy_score(tuned.predict(X_unseen)), 0.95)
 assert round(rings, 2) == 0.19
 
-# %% 10.5 [markdown]
+# %% 11.5 [markdown]
 # One must expect $-\sum_c q_c \log p_c$ (1). Announcing $q$ itself costs $-\sum_c q_c \log q_c$, and $p$ costs more by
 # $-\sum_c q_c \log (p_c / q_c) \ge -\sum_c q_c (p_c / q_c - 1) = 1 - \sum_c p_c \ge 0$, the sums over classes with $q_c
 # > 0$ (1). With equality in both places only if every $p_c / q_c$ is 1, that is $p = q$ (1). Announce for all inputs
@@ -558,39 +584,39 @@ assert round(rings, 2) == 0.19
 # is right as often as its frequency says, so accuracy and confidence of the bin are equal, and the ECE tends to zero
 # (1).
 
-# %% 10.6 [markdown]
+# %% 11.6 [markdown]
 # Nothing: an ECE is measured on one distribution, of its own patients and cameras, and holds for that one (1). The
 # AUROC looks at the order of entropies, of furniture beside skin. Images of skin from other cameras are nearer to the
 # data, and the network may be as sure of them as of its own, as it is of digits turned by a quarter (1). Measure mean
 # nll or Brier score, and the reliability diagram, on labelled images from the new cameras (1).
 
 
-# %% 11.1
+# %% 12.1
 def ensemble_predicts(f):
     """Return the ensemble's P(y = 1), (N,), from the logits (S, N) of its members."""
     return expit(f).mean(axis=0)  # of the probabilities, not of the logits
 
 
-# %% 11.2
+# %% 12.2
 def with_silent_units(units, speaks, rate, W, b):
     """Return the outputs (N, C) of the layer W (C, H), b (C,) under dropout."""
     return units * speaks / (1 - rate) @ W.T + b
 
 
-# %% 11.3
+# %% 12.3
 def start_of(position, momentum, n_steps, step):
     """Return position and momentum before so many leapfrog steps of this size."""
     position, momentum = roll(position, -momentum, n_steps, step)
     return position, -momentum
 
 
-# %% 11.4
+# %% 12.4
 def area_under_roc(inside, outside):
     """Return the AUROC, a number."""
     return np.mean(outside[:, None] > inside) + 0.5 * np.mean(outside[:, None] == inside)
 
 
-# %% 11.5
+# %% 12.5
 def half_width(x, test_over_train):
     """Return half the width of the interval of the mean of x (J,)."""
     J = len(x)
@@ -598,7 +624,7 @@ def half_width(x, test_over_train):
     return student.ppf(0.975, J - 1) * np.sqrt(variance)
 
 
-# %% 11.6 [markdown]
+# %% 12.6 [markdown]
 # $-\log$ is convex, and by Jensen's inequality $-\log \frac{1}{S} \sum_s p_s \le \frac{1}{S} \sum_s -\log p_s$ (1). The
 # Brier score of two classes is $(1 - p_s)^2$. With the mean $\bar p$ the cross terms of $(1 - \bar p + \bar p - p_s)^2$
 # add up to zero, so that $\frac{1}{S} \sum_s (1 - p_s)^2 = (1 - \bar p)^2 + \frac{1}{S} \sum_s (p_s - \bar p)^2$: the
@@ -607,7 +633,7 @@ def half_width(x, test_over_train):
 # average. The MAP estimate is not one of them but the centre; under a weak prior a typical draw lies far from it and
 # predicts much worse (1).
 
-# %% 11.7 [markdown]
+# %% 12.7 [markdown]
 # Splits of one data set overlap, so their differences are not independent, and the test takes chance for a difference:
 # ask for the corrected variance, and for more than one data set (1). The temperatures have seen the test labels, which
 # flatters every method, and most those that gain most by tuning: choose them on labels that are held out from training
@@ -615,33 +641,33 @@ def half_width(x, test_over_train):
 # score (1).
 
 
-# %% 12.1
+# %% 13.1
 def merged(precisions, delta):
     """Return the precision for all data, (P, P), from those of K laboratories, (K, P, P)."""
     K, P, _ = precisions.shape
     return precisions.sum(axis=0) - (K - 1) * delta * np.eye(P)  # the prior is in each of them, and counts once
 
 
-# %% 12.2
+# %% 13.2
 def next_day(mu, Lambda, X, y, sigma):
     """Return today's mean (2,), from yesterday's mu (2,) and Lambda (2, 2), and X (N, 1), y (N,)."""
     Phi = np.column_stack([X, np.ones(len(X))])  # (N, 2)
     return np.linalg.solve(Lambda + Phi.T @ Phi / sigma**2, Lambda @ mu + Phi.T @ y / sigma**2)
 
 
-# %% 12.3
+# %% 13.3
 def of_copies(la, k):
     """Return the posterior precision (P, P) of k copies of the data that `la` has seen."""
     return la.under(temperature=1 / k).posterior.precision()  # curvature / T
 
 
-# %% 12.4
+# %% 13.4
 def flattened(state):
     """Return theta (P,)."""
     return np.concatenate([array.ravel() for array in state.values()])
 
 
-# %% 12.5 [markdown]
+# %% 13.5 [markdown]
 # With the rows $(x_n, 1)$ in $\Phi_1$, yesterday's precision is $\Lambda_1 = \delta I + \Phi_1^\top \Phi_1 / \sigma^2$,
 # and its mean solves $\Lambda_1 \mu_1 = \Phi_1^\top y_1 / \sigma^2$ (1). With $\mathcal{N}(\mu_1, \Lambda_1^{-1})$ as
 # the prior today's precision is $\Lambda_2 = \Lambda_1 + \Phi_2^\top \Phi_2 / \sigma^2$, and the gradient is zero where
@@ -651,13 +677,13 @@ def flattened(state):
 # linear in theta; a network's Jacobian depends on theta, so that $\Lambda_1$ belongs to yesterday's theta and is wrong
 # at today's (1).
 
-# %% 12.6 [markdown]
+# %% 13.6 [markdown]
 # The ten precisions have the prior in them ten times (1). Curvatures add up only if all are taken at the same theta;
 # the ten thetas are different modes, and as hidden units can be exchanged their average need not be near any mode (1).
 # So let all hospitals work at one theta: each sends the gradient of its nll, the sums give a step of the training, and
 # at its end each sends its curvature without the prior, which is added once (1).
 
-# %% 13.1
+# %% 14.1
 nu = 4.0
 y_student = np.array([0.0, 1.0, -2.0, 30.0])
 
@@ -668,28 +694,34 @@ def student_gradient(f):
     return (nu + 1) * r / (nu + r**2)
 
 
-# %% 13.2
+# %% 14.2
 def student_fisher(nu):
     """Return the Fisher information, a number, for nu degrees of freedom; it is (nu + 1) / (nu + 3)."""
     density = student(nu).pdf  # of r
     return quad(lambda r: (nu + 1) * (nu - r**2) / (nu + r**2) ** 2 * density(r), -np.inf, np.inf, epsabs=1e-12)[0]
 
 
-# %% 13.3
+# %% 14.3
 def mean_wait(seen, came):
     """Return the mean waiting time in minutes: all the time that was waited, for each bus that came."""
     return seen.sum() / came.sum()
 
 
-# %% 13.4 [markdown]
-# The density integrates to one for every $f$: $\int e^{-\ell} dy = 1$. The derivative of both sides in $f$ is
-# $-\int \ell' e^{-\ell} dy = 0$, which says that $\mathrm{E}[\ell'] = 0$ (1). Differentiate again:
-# $\int (\ell'^2 - \ell'') e^{-\ell} dy = 0$, so that $\mathrm{E}[\ell''] = \mathrm{E}[\ell'^2]$ (1). The right side
-# is an average of squares, so it is not negative, and has a root (1). For the waiting times $\mathrm{E}[y] = e^f$ and
-# $\mathrm{E}[y^2] = 2 e^{2f}$, so $\mathrm{E}[1 - y e^{-f}] = 0$ and
-# $\mathrm{E}[(1 - y e^{-f})^2] = 1 - 2 + 2 = 1 = \mathrm{E}[y e^{-f}]$ (1).
+of_minutes = la_log.log_marginal_likelihood() - np.log(y).sum()  # the numbers of 14.5
+assert [round(-np.log(y).sum()), round(of_minutes)] == [-143, -357]
+assert round(la.log_marginal_likelihood() - of_minutes) == 20
 
-# %% 13.5 [markdown]
+
+# %% 14.4 [markdown]
+# $\ell = a(\eta) - \eta\, t(y) - \log h(y)$, so $\ell' = a'(\eta) - t(y)$ and $\ell'' = a''(\eta)$, without $y$ (1). By
+# 4.6 the average of $\ell'$ is zero, so $a'(\eta)$ is the mean of $t(y)$, and $\ell'' = \mathrm{E}[\ell''] =
+# \mathrm{E}[\ell'^2]$ is the mean square of $t(y)$ less its mean: its variance (1). For the waiting times $\ell = f +
+# y\, e^{-f} = -\log \eta + \eta\, y$ with the rate $\eta = e^{-f}$, so $t = -y$ and $a = -\log \eta$; indeed $a'' = 1 /
+# \eta^2$ is the variance of $y$ (1). But $f$ is not $\eta$. By the chain rule $d^2 \ell / df^2 = a''\, (d\eta / df)^2 +
+# (a' - t)\, d^2 \eta / df^2$, and the label is in the last term, whose average is zero: $1 + (y - e^f)\, e^{-f} = y\,
+# e^{-f}$, on average 1 (1).
+
+# %% 14.5 [markdown]
 # The evidence is a density of the targets, and the two have different targets: minutes and their logarithms (1). With
 # $z = \log y$ the density of $y$ is $p(z)\, dz / dy = p(z) / y$, so $-\sum_n \log y_n$ has to be added to the log
 # evidence of the Gaussian before it is compared: here that is -143, the sum -357, and the waiting times are better by

@@ -31,7 +31,7 @@ POSTERIORS: dict[str, dict[str, str]] = {
     "diag": {"hessian_structure": "diag", "subset_of_weights": "all"},
     "last_layer": {"hessian_structure": "full", "subset_of_weights": "last_layer"},
 }
-COLOURS = {"mean": CURVE_STYLES[0][0], "function": CURVE_STYLES[3][0], "noise": LIGHT_GREY}  # as in tutorial 9
+COLOURS = {"mean": CURVE_STYLES[0][0], "function": CURVE_STYLES[3][0], "noise": LIGHT_GREY}  # as in tutorial 10
 
 
 def links_of(likelihood: Likelihood) -> list[str]:

@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # 12. Growing up
+# # 13. Growing up
 #
 # After this tutorial you can fit a posterior to data that comes in pieces, lies on a disk or is shared among workers,
 # keep it in a file, use yesterday's posterior as today's prior, and carry a model to laplace-torch and back.
@@ -29,7 +29,7 @@
 # with $J_n$ the Jacobian of the outputs, $\Lambda_n$ the likelihood's curvature in them, $T$ the temperature (tutorial
 # 5), which is 1 unless something else is said. In `one_page.py` the sum is
 # `sum(Lambda[n] * np.outer(J[n], J[n]) for n in range(len(X)))`. A sum can be taken in any order and in any number of
-# places. The first half of this tutorial is that sentence.
+# places. The first half of this tutorial is about what follows from that.
 
 # %%
 import inspect
@@ -104,7 +104,7 @@ assert largest_difference(in_batches, whole) < 1e-12
 
 # %% [markdown]
 # > **Common mistake.** To add up *posterior* precisions. Each of them has the prior in it, so that seven shards count
-# > it seven times. `fit(..., override=False)` adds curvatures and keeps the prior apart; exercise 12.1 does it by hand.
+# > it seven times. `fit(..., override=False)` adds curvatures and keeps the prior apart; exercise 13.1 does it by hand.
 #
 # ## Many workers
 #
@@ -174,8 +174,8 @@ with np.load(saved, allow_pickle=False) as arrays:  # which refuses a pickle
 
 # %% [markdown]
 # There is no pickle in it, so `load` runs no code that a file brings along. And there is a checksum, so a damaged file
-# is refused instead of predicting something else. That is no proof of who wrote it: a stranger's file is as good as the
-# stranger's word.
+# is refused instead of predicting something else. The checksum does not say who wrote the file: its numbers are to be
+# trusted as far as the place that it comes from.
 
 # %%
 contents = bytearray(saved.read_bytes())
@@ -222,9 +222,9 @@ assert np.allclose(day_2.theta, at_once.theta, rtol=0, atol=1e-6)
 assert largest_difference(day_2, at_once) < 1e-12
 
 # %% [markdown]
-# A network is not linear, and yesterday's Gaussian is right near yesterday's theta only. How much survives the night?
-# Yesterday's data covers x < 4, today's x > 4. Three networks: one forgets (yesterday's theta is only the start of its
-# training), one carries the posterior over, one sees all data at once.
+# A network is not linear, and yesterday's Gaussian is right near yesterday's theta only. How much of yesterday's data
+# does it keep? That data covers x < 4, today's x > 4. We train three networks: one forgets (yesterday's theta is only
+# the start of its training), one carries the posterior over, one sees all data at once.
 #
 # > **Predict first.** Which of the three are as good as the others on today's data? On yesterday's, where between the
 # > one that forgets and the one that sees all is the one that carries the posterior over?
@@ -370,8 +370,8 @@ assert same_network == carried
 assert np.array_equal(same_theta, theta_carried)
 
 # %% [markdown]
-# PyTorch is no dependency of this course, so the next block is not run here. It is what was run, once, with
-# laplace-torch 0.3, to record the numbers below it.
+# PyTorch is no dependency of this course, so the next block is not run here. It was run once, with laplace-torch 0.3,
+# to record the numbers below it.
 #
 # ```python
 # import torch
@@ -429,7 +429,7 @@ for structure, (p_torch, evidence_torch) in RECORDED.items():
 # Replace each `...` and run the cell: the check at its end says what is right and what is not.
 
 # %% [markdown]
-# ### Exercise 12.1: merge posteriors
+# ### Exercise 13.1: merge posteriors
 #
 # Some laboratories have fitted the same theta, each to its own part of the data, all with the same prior precision
 # $\delta$. They exchange precision matrices only. What is the precision of the posterior for all data? Mind the prior.
@@ -454,7 +454,7 @@ def in_one_place(precisions, delta):
     return whole.under(prior_precision=delta).posterior.precision()
 
 
-exercise_12_1 = check_function(
+exercise_13_1 = check_function(
     "merged precision",
     merged,
     in_one_place,
@@ -469,10 +469,10 @@ exercise_12_1 = check_function(
         "covariances added in place of precisions": lambda each, delta: np.linalg.inv(np.linalg.inv(each).sum(axis=0)),
     },
 )
-print(exercise_12_1)
+print(exercise_13_1)
 
 # %% [markdown]
-# ### Exercise 12.2: a day of Bayesian linear regression
+# ### Exercise 13.2: a day of Bayesian linear regression
 #
 # Yesterday's posterior of $\theta = (w, b)$ has the mean $\mu$ and the precision $\Lambda$. Today's loss is
 # $\frac{1}{2} (\theta - \mu)^\top \Lambda (\theta - \mu) + \frac{1}{2 \sigma^2} \sum_n (y_n - w x_n - b)^2$. Where is
@@ -496,7 +496,7 @@ def by_fit_map(mu, Lambda, X, y, sigma):
     return fit_map(BayesianModel(MLP(1, 1), Gaussian(sigma), prior_precision=Lambda, prior_mean=mu), X, y, rng=0)
 
 
-exercise_12_2 = check_function(
+exercise_13_2 = check_function(
     "today's mean",
     next_day,
     by_fit_map,
@@ -510,10 +510,10 @@ exercise_12_2 = check_function(
         "Lambda is not applied to mu": lambda mu, Lambda, *day: by_fit_map(np.linalg.solve(Lambda, mu), Lambda, *day),
     },
 )
-print(exercise_12_2)
+print(exercise_13_2)
 
 # %% [markdown]
-# ### Exercise 12.3: the same data k times
+# ### Exercise 13.3: the same data k times
 #
 # If every sample counted k times, the curvature would be k times as large, and the prior the same. Which temperature
 # does that? `la.under(temperature=...)` is the same fit at another temperature. Make the posterior precision that
@@ -526,7 +526,7 @@ def of_copies(la, k):
     return ...
 
 
-exercise_12_3 = check_function(
+exercise_13_3 = check_function(
     "precision",
     of_copies,
     lambda la, k: Laplace(la.model, theta).fit(X, y, sample_weight=np.full(len(X), k)).posterior.precision(),
@@ -537,13 +537,16 @@ exercise_12_3 = check_function(
         "the prior is missing": lambda la, k: (
             k * (la.posterior.precision() - la.model.prior_precision * np.eye(len(theta)))
         ),
+        "the prior k times weaker, which makes k times the covariance": lambda la, k: la.under(
+            prior_precision=la.model.prior_precision / k
+        ).posterior.precision(),
         "k - 1 copies": lambda la, k: la.under(temperature=1 / (k - 1)).posterior.precision(),
     },
 )
-print(exercise_12_3)
+print(exercise_13_3)
 
 # %% [markdown]
-# ### Exercise 12.4: theta by hand
+# ### Exercise 13.4: theta by hand
 #
 # `state` is what `to_state_dict` returns, the arrays of one layer after the other. Put them into one vector in
 # PyTorch's order: each weight row by row, then its bias, layer by layer.
@@ -567,7 +570,7 @@ def parts(state):
     return arrays[::2], arrays[1::2]
 
 
-exercise_12_4 = check_function(
+exercise_13_4 = check_function(
     "theta",
     flattened,
     lambda state: from_torch(state, activation="tanh")[1],
@@ -586,10 +589,10 @@ exercise_12_4 = check_function(
         ),
     },
 )
-print(exercise_12_4)
+print(exercise_13_4)
 
 # %% [markdown]
-# ### Derive 12.5: two days are one (4 marks)
+# ### Derive 13.5: two days are one (4 marks)
 #
 # For a linear model with Gaussian noise and the prior $\mathcal{N}(0, \delta^{-1} I)$, write yesterday's mean and
 # precision, then today's, with yesterday's posterior as the prior. Show that they are those of all data at once. At
@@ -599,7 +602,7 @@ print(exercise_12_4)
 # *Your answer:*
 
 # %% [markdown]
-# ### Explain 12.6: hospitals that may not share their data (3 marks)
+# ### Explain 13.6: hospitals that may not share their data (3 marks)
 #
 # Ten hospitals train the same network, each on its own patients, and send you a theta and the precision of its
 # posterior. Somebody averages the ten thetas and adds up the ten precisions. What is wrong with that, and what could

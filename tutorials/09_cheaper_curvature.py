@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # 8. Cheaper curvature
+# # 9. Cheaper curvature
 #
 # After this tutorial you can say what each cheaper form of the curvature keeps and what it forgets, see it in a matrix
 # and in error bars, count its numbers before you make it, and name the cases in which nothing is lost.
@@ -25,18 +25,20 @@
 # parameters. How many is that?
 
 # %%
+import inspect
 from bisect import bisect_right
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from minilaplace import MLP, BayesianModel, Gaussian, Laplace, fit_map, toy_data_regression
+from minilaplace import MLP, BayesianModel, Gaussian, Laplace, fit_map, one_page, toy_data_regression
 from minilaplace.checks import check_function
 from minilaplace.curvature import ggn
 from minilaplace.network import select
 from minilaplace.structures import STRUCTURES, largest_magnitude, largest_variance, random_weights
 
 plt.style.use("minilaplace.course")
+assert "sum(Lambda[n] * np.outer(J[n], J[n]) for n in range(len(X)))" in inspect.getsource(one_page)
 
 # %%
 for network in (MLP(2, 32, 1), MLP(784, 256, 10)):
@@ -255,9 +257,11 @@ assert not np.all(V_diag <= V_full + 1e-12)
 print(np.kron([[1, 2], [0, 1]], [[1, 1], [1, 3]]))
 
 # %% [markdown]
-# Take one layer, $z = W a + b$, with inputs $a_n$. The chain rule gives the derivative of a weight $W_{hi}$ as the
-# derivative by $z_h$ times $a_i$. Let $R_n$ be a factor of the likelihood's curvature, $R_n^\top R_n = \Lambda_n$.
-# With $D_n$ its rows, back-propagated to $z$, as columns of $H$ numbers, the curvature of $W$ is
+# Take one layer of $H$ units, $z = W a + b$, with inputs $a_n$. The chain rule gives the derivative in a weight
+# $W_{hi}$ as the derivative in $z_h$ times $a_i$. Let $R_n$ be a factor of the likelihood's curvature, $R_n^\top R_n =
+# \Lambda_n$. Each of its rows is passed back through the network to $z$ (tutorial 3), where it has $H$ numbers. These
+# are the columns of a matrix $D_n$; with Gaussian noise and one output it has a single column. Then the curvature of
+# $W$ is
 #
 # $$\sum_n D_n D_n^\top \otimes a_n a_n^\top ,$$
 #
@@ -265,10 +269,11 @@ print(np.kron([[1, 2], [0, 1]], [[1, 1], [1, 3]]))
 #
 # $$B \otimes A, \qquad B = \sum_n D_n D_n^\top, \qquad A = \frac{1}{N} \sum_n a_n a_n^\top$$
 #
-# That is exact if $D_n$ and $a_n$ have nothing to do with each other across the data. Where they have, as in the block
-# of $W_1$ here, an entry can be several times too large. $B$ is $H \times H$, $A$ is $I \times I$ for a layer with $I$
-# inputs. And everything that is needed of $B \otimes A$ can be had from its factors: its eigenvalues are the products
-# of theirs. So the prior is added exactly, and determinants, samples and predictions never see a matrix of size $P$.
+# That is exact if the two factors of the terms, $D_n D_n^\top$ and $a_n a_n^\top$, are uncorrelated over the samples.
+# Where they are correlated, as in the block of $W_1$ here, an entry can be several times too large. For a layer with
+# $I$ inputs $B$ is $H \times H$ and $A$ is $I \times I$. And everything that is needed of $B \otimes A$ can be had
+# from its factors: its eigenvalues are the products of theirs. So the prior is added exactly, and determinants, samples
+# and predictions never see a matrix of size $P$.
 #
 # > **Common mistake.** To add up in both factors. A product of two sums over $N$ samples has $N^2$ terms, and the
 # > curvature comes out $N$ times too large. One of the two is a mean. (To take two means is no better: then the
@@ -350,8 +355,8 @@ assert values[0] > values[1] > values[2]
 # ## What it costs
 #
 # The arrays that a structure adds up are its `parts`. We count their numbers for the post's network, by asking for the
-# sum over no data yet. (`gp` keeps $P$ numbers for each sample and output. `kron` keeps one more, the number of
-# samples.)
+# sum over no data yet. (`gp` keeps $P$ numbers for each sample and output. `kron` keeps one number beside its factors,
+# that of the samples. `lowrank` needs as many as `full`, for it finds its eigenvalues from the full matrix.)
 
 # %%
 post_network = MLP(2, 32, 1)
@@ -471,7 +476,8 @@ for shares in recovered.values():
 # | `gp` | everything | $N C P$ | equal |
 # | last layer, subnetwork | a block | $P_s^2$ | never less certain, in $f$ too |
 #
-# - What is forgotten is certainty gained for parameters: a conditional variance in the place of a marginal one.
+# - To forget relations between exact blocks makes parameters look more certain: it puts a conditional variance in the
+#   place of a marginal one. `lowrank` errs on the other side.
 # - KFAC takes a sum of products for a product of sums; it is exact for one sample, and for centred linear regression.
 # - If $N C < P$, function space is free of loss and cheaper.
 #
@@ -485,7 +491,7 @@ for shares in recovered.values():
 # Replace each `...` and run the cell: the check at its end says what is right and what is not.
 
 # %% [markdown]
-# ### Exercise 8.1: count before you build
+# ### Exercise 9.1: count before you build
 #
 # The factors $A$ and $B$ of both layers of a $D$-$H$-$C$ network are to fit in a given number of bytes, eight for each
 # number. How many hidden units may the network have at most?
@@ -507,7 +513,7 @@ def of_factors(D, H, C):
     return count(MLP(D, H, C), 1)["kron"] - 1
 
 
-exercise_8_1 = check_function(
+exercise_9_1 = check_function(
     "hidden units",
     widest,
     widest_by(of_factors),
@@ -519,10 +525,10 @@ exercise_8_1 = check_function(
         "rounded up, which does not fit": lambda D, C, n_bytes: widest_by(of_factors)(D, C, n_bytes) + 1,
     },
 )
-print(exercise_8_1)
+print(exercise_9_1)
 
 # %% [markdown]
-# ### Exercise 8.2: the diagonal posterior's error bars
+# ### Exercise 9.2: the diagonal posterior's error bars
 #
 # Compute the variances of $f$ under the diagonal posterior, (N,), from the Jacobian `J` (N, P) at some inputs, the GGN
 # `curvature` (P, P) and the prior precision `delta`. The check comes with other inputs and priors.
@@ -545,7 +551,7 @@ def variance_under(structure, factor=1.0):
     return variance
 
 
-exercise_8_2 = check_function(
+exercise_9_2 = check_function(
     "variance of f",
     lambda inputs, delta: diagonal_variance(
         model.network.jacobian(theta, inputs)[:, 0], ggn(model, theta, X, y), delta
@@ -560,10 +566,10 @@ exercise_8_2 = check_function(
         "a deviation, the root of the variance": lambda inputs, delta: np.sqrt(variance_under("diag")(inputs, delta)),
     },
 )
-print(exercise_8_2)
+print(exercise_9_2)
 
 # %% [markdown]
-# ### Exercise 8.3: the Kronecker factors of a layer
+# ### Exercise 9.3: the Kronecker factors of a layer
 #
 # `a` (N, I) are the inputs of a layer, and `D` (N, H) has for each sample the one column $D_n$. Build $B \otimes A$,
 # (H I, H I), without the prior. The check takes the hidden layer of a small network at other parameters and inputs.
@@ -596,7 +602,7 @@ def swapped(theta, inputs):
     return by_the_library(theta, inputs).reshape(3, 2, 3, 2).transpose(1, 0, 3, 2).reshape(6, 6)
 
 
-exercise_8_3 = check_function(
+exercise_9_3 = check_function(
     "Kronecker product of the factors",
     lambda theta, inputs: kfac_block(*of_hidden_layer(theta, inputs)),
     by_the_library,
@@ -609,10 +615,10 @@ exercise_8_3 = check_function(
         "A and B the other way round": swapped,
     },
 )
-print(exercise_8_3)
+print(exercise_9_3)
 
 # %% [markdown]
-# ### Exercise 8.4: the same posterior as a Gaussian process
+# ### Exercise 9.4: the same posterior as a Gaussian process
 #
 # Before any data, $f$ has covariance $K = J J^\top / \delta$. With `J_data` (N, P) and `J_new` (M, P), a noise of
 # variance $\sigma^2$ and the prior precision $\delta$, the rule of Gaussian processes is
@@ -637,7 +643,7 @@ def before_data(inputs, noise_variance, delta):
     return by_weights(inputs, 1e14, delta)
 
 
-exercise_8_4 = check_function(
+exercise_9_4 = check_function(
     "variance of f",
     lambda inputs, noise_variance, delta: process_variance(
         model.network.jacobian(theta, X)[:, 0], model.network.jacobian(theta, inputs)[:, 0], noise_variance, delta
@@ -651,15 +657,16 @@ exercise_8_4 = check_function(
         "the noise's deviation in place of its variance": lambda inputs, noise_variance, delta: by_weights(
             inputs, np.sqrt(noise_variance), delta
         ),
+        "the second term added, not taken off": lambda *given: 2 * before_data(*given) - by_weights(*given),
         "a new target's, with the noise on top": lambda inputs, noise_variance, delta: (
             by_weights(inputs, noise_variance, delta) + noise_variance
         ),
     },
 )
-print(exercise_8_4)
+print(exercise_9_4)
 
 # %% [markdown]
-# ### Exercise 8.5: held fixed, or averaged over
+# ### Exercise 9.5: held fixed, or averaged over
 #
 # From the full posterior's `precision` (P, P) compute two covariances of the k parameters at the positions `kept`,
 # stacked to (2, k, k): first with the other parameters held fixed, then with them varying along. Which of the two is
@@ -688,7 +695,7 @@ def known(delta, kept):
     return np.stack([subnetwork.covariance(), posterior_of(delta).covariance()[np.ix_(kept, kept)]])
 
 
-exercise_8_5 = check_function(
+exercise_9_5 = check_function(
     "the two covariances",
     lambda delta, kept: two_covariances(posterior_of(delta).precision(), kept),
     known,
@@ -698,13 +705,16 @@ exercise_8_5 = check_function(
         "the two the other way round": lambda delta, kept: known(delta, kept)[::-1],
         "both with the others held fixed": lambda delta, kept: known(delta, kept)[[0, 0]],
         "both with the others varying along": lambda delta, kept: known(delta, kept)[[1, 1]],
+        "the block of the precision, not inverted": lambda delta, kept: np.stack(
+            [np.linalg.inv(known(delta, kept)[0]), known(delta, kept)[1]]
+        ),
         "precisions, not covariances": lambda delta, kept: np.linalg.inv(known(delta, kept)),
     },
 )
-print(exercise_8_5)
+print(exercise_9_5)
 
 # %% [markdown]
-# ### Derive 8.6: what a diagonal forgets (4 marks)
+# ### Derive 9.6: what a diagonal forgets (4 marks)
 #
 # Two parameters have the posterior precision $\begin{pmatrix} a & b \\ b & c \end{pmatrix}$. Find the variance of the
 # first under the full posterior and under `diag`. Show that the second over the first is $1 - \rho^2$, with $\rho$ the
@@ -714,7 +724,7 @@ print(exercise_8_5)
 # *Your answer:*
 
 # %% [markdown]
-# ### Explain 8.7: narrow bars and a large number (3 marks)
+# ### Explain 9.7: narrow bars and a large number (3 marks)
 #
 # A colleague has fitted `full`, `kron` and `diag` to one trained network and reports: "`diag` has the narrowest error
 # bars in the gap, so it has learnt most. Its log evidence is lower than that of `full`, so it is the worse model."
