@@ -1,5 +1,6 @@
 """The site builds without a warning, reads without a network, and its symbols are the code's."""
 
+import json
 import re
 import runpy
 import subprocess
@@ -234,6 +235,19 @@ def test_a_moving_page_is_in_a_frame_and_can_be_opened_alone(site):
         text = (site / name).read_text(encoding="utf-8")
         assert len(text.encode()) < LIMIT
         assert la is None or f"{la.n_data} samples, {len(la.theta)} parameters" in text
+
+
+@of_the_site
+def test_the_gap_is_that_of_the_tutorial_on_regression(site):
+    (notebook,) = (ROOT / "tutorials").glob("[0-9][0-9]_regression.ipynb")
+    printed = re.search(
+        r"samples (\d+), noise ([\d.]+), prior precision ([\d.]+)", notebook.read_text(encoding="utf-8")
+    )
+    text = (site / "gap.html").read_text(encoding="utf-8")
+    data = json.loads(re.search('id="data">(.*?)</script>', text)[1])
+    start = {slider["key"]: 10 ** slider["value"] for slider in data["sliders"]}
+    assert f"{printed[1]} samples" in text
+    assert (f"{start['noise']:.3f}", f"{start['prior']:.2f}") == (printed[2], printed[3])
 
 
 @pytest.mark.needs("nbformat")
