@@ -40,7 +40,7 @@ def held_out_nll(prior_precision):
     return log_loss(y_test, posterior.predict(X_test))
 
 
-# It is least near 1. The evidence chose 0.35, a third of that, which costs one or two hundredths of a nat a sample.
+# It is least near 1. The evidence chose 0.35, a third of that, which costs about a hundredth of a nat a sample.
 
 
 # %% 1.5
