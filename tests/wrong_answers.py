@@ -2409,10 +2409,10 @@ def student_gradient(f):
     return np.sum((nu + 1) * r / (nu + r**2))
 
 
-# %% 14.1 half of it
+# %% 14.1 the numbers at one f, whatever is asked
 def student_gradient(f):
-    r = f - y_student
-    return (nu + 1) / 2 * r / (nu + r**2)
+    r = np.array([0.3, 0.5, 0.1, 0.2]) - y_student
+    return (nu + 1) * r / (nu + r**2)
 
 
 # %% 14.1 right, as it comes from the chain rule

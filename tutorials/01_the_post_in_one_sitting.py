@@ -17,7 +17,7 @@
 # post's three figures, and name the four places where the published ones are not what the text says.
 #
 # - Passage of the post: all of it, *The case for Bayesian Deep Learning* to *Wrapping up*.
-# - Modules: `data`, `network`, `model`, `training`, `laplace`, `plotting`, `one_page`; the others by name.
+# - Modules: `data`, `network`, `model`, `training`, `laplace`, `plotting`, `explorer`, `one_page`; the others by name.
 #
 # The idea. Training picks *one* vector of parameters $\theta$, although many others fit the data $\mathcal{D}$ nearly
 # as well. A Bayesian averages the predictions of all of them. Before the data comes, a *prior* $p(\theta)$ says which
@@ -50,6 +50,7 @@ from minilaplace import (
 )
 from minilaplace.checks import check_function
 from minilaplace.curvature import empirical_fisher, ggn
+from minilaplace.explorer import Explorer
 from minilaplace.plotting import plot_method, plot_plugin_and_laplace
 
 plt.style.use("minilaplace.course")
@@ -341,6 +342,28 @@ assert sure_of["probit"].mean() < 0.6
 assert np.mean(sure_of["probit"] < 0.6) > 0.8
 assert np.mean(sure_of["plugin"] > 0.75) > 0.5
 assert np.mean(sure_of["probit"] > 0.75) == 0
+
+# %% [markdown]
+# [Move the prior precision of Figure 3 yourself](figure_3.html#view=50), up to 10 and further, and watch Laplace come
+# back to the plugin's wedges: the stronger the prior, the less is left open. Then move it down to .0001, and the view
+# in to 5: now Laplace is less sure amid the squares as well. (Without the site `python -m minilaplace explore --html
+# figure_3.html` writes this page. Its network has been trained under a prior precision of .1; when the prior moves, the
+# Gaussian changes, and nothing is trained again.)
+
+# %%
+explored = Explorer().laplace()  # what the page starts from
+far_sure, amid_sure = {}, {}
+for prior_precision in (1e-4, 0.1, 10.0):
+    moved = explored.under(prior_precision)
+    p_far, p_amid = moved.predict(circle), moved.predict(centres)
+    far_sure[prior_precision] = np.maximum(p_far, 1 - p_far)
+    amid_sure[prior_precision] = np.maximum(p_amid, 1 - p_amid).min()
+    print(f"prior {prior_precision:6}: above 0.75 in {np.mean(far_sure[prior_precision] > 0.75):.0%}", end=" ")
+    print(f"of directions 50 units away, amid the squares {amid_sure[prior_precision]:.2f} at least")
+assert explored.model.prior_precision == 0.1
+assert np.mean(far_sure[10.0] > 0.75) > 0.4 > 0 == np.mean(far_sure[0.1] > 0.75)
+assert far_sure[1e-4].mean() < far_sure[0.1].mean() < far_sure[10.0].mean()
+assert amid_sure[1e-4] < 0.85 < 0.9 < amid_sure[0.1]
 
 # %% [markdown]
 # *Near* one half, and not one half: far from the data the average tends to a limit, and the limit is not "don't know".

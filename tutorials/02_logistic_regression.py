@@ -282,6 +282,36 @@ print(f"deviation of w: exact {exact_sd[0]:.2f}, Laplace {laplace_sd:.2f}")
 print(f"skewness of w:  exact {skewness[0]:.2f}, Laplace 0")
 
 # %% [markdown]
+# [Move a point in this plane yourself](slope.html), and see its sigmoid beside it. (Without the site `python
+# tutorials/slope.py slope.html` writes this page.)
+#
+# > **Predict first.** On Laplace's ellipse of 95% all points are equally dense, a twentieth of the mode. Its leftmost
+# > point is near (-.4, -1), its rightmost near (6.8, 1.2). What do these two sigmoids look like beside the data, and
+# > what does the exact posterior make of them? Then move the point there.
+#
+# <details><summary>Answer</summary>
+#
+# The left one falls, and gives less than a fifth to every label 1 on the right of the data: the exact density is more
+# than a million times less than the Gaussian's twentieth. The right one is nearly a step where the labels change, which
+# suits them well: the exact density is three times the Gaussian's.
+#
+# </details>
+
+# %%
+to_the_side = np.sqrt(-2 * np.log(1 - 0.95)) * root[:, 0]  # from the mode to where the ellipse ends in w
+of_mode = {}
+for side, end in [("leftmost", theta - to_the_side), ("rightmost", theta + to_the_side)]:
+    of_mode[side] = np.exp(model.loss(theta, X, y) - model.loss(end, X, y))
+    by_gaussian = laplace_density(end[None], la)[0] / laplace_density(theta[None], la)[0]
+    print(f"{side:9} {end.round(1)}: density over that of the mode", end=" ")
+    print(f"{of_mode[side]:.2g} exactly, {by_gaussian:.2f} by Laplace")
+    assert np.isclose(by_gaussian, 1 / 20)
+assert of_mode["leftmost"] < 0.05 / 1e6
+assert 3 < of_mode["rightmost"] / 0.05 < 3.5
+assert (theta - to_the_side)[0] < 0
+assert expit(model.network.forward(theta - to_the_side, X))[X > 0.5].max() < 0.2
+
+# %% [markdown]
 # ## More data makes it better
 #
 # The *total variation* distance of two densities is half the integral of their absolute difference: the largest amount

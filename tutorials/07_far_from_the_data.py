@@ -227,8 +227,8 @@ assert min(of_logit[[0, 4]]) > 4
 # part does not measure the distance from the data. It measures what the plausible parameters of *this model* disagree
 # about, and if all of them interpolate, they agree. Whether it is right to interpolate is not asked.
 #
-# > **Common mistake.** To call an input unknown because its probability is near one half: so it is amid the coins, where
-# > all is known that can be. Or to call it known because its epistemic part is small: so it is in the gap.
+# > **Common mistake.** To call an input unknown because its probability is near one half: so it is amid the coins,
+# > where all is known that can be. Or to call it known because its epistemic part is small: so it is in the gap.
 #
 # Which of the two, entropy or epistemic part, finds inputs unlike the data is then a question for data: tutorials 11
 # and 12 try both.

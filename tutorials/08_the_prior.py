@@ -19,7 +19,7 @@
 # are not to be trusted.
 #
 # - Passage of the post: below Figure 3, *fine-tuning our prior and the neural network architecture*.
-# - Modules: `model`, `evidence`, `predictive/left_out`.
+# - Modules: `model`, `evidence`, `predictive/left_out`, `explorer`.
 #
 # The prior says which parameters we expect before any data: $\theta \sim \mathcal{N}(0, \delta^{-1} I)$. Its
 # *precision* $\delta$ is one over the variance. A large $\delta$ expects parameters near zero, and smooth functions
@@ -51,8 +51,24 @@ from minilaplace import (
 from minilaplace.calibration import gaussian_nll, negative_log_likelihood
 from minilaplace.checks import check_function
 from minilaplace.evidence import log_symmetries
+from minilaplace.explorer import Explorer
 
 plt.style.use("minilaplace.course")
+
+# %% [markdown]
+# [Move the prior precision under Figure 2 yourself](figure_3.html#prior=0.0001&view=5), from .0001 to 10000, and watch
+# the middle of the upper right square, (2.75, 2.75): its probability climbs from about .8 to the plugin's. Which of
+# these pictures is right, none of them says. (Without the site `python -m minilaplace explore --html figure_3.html`
+# writes this page. It leaves $\theta$ where it is, and reshapes the Gaussian around it.)
+
+# %%
+figure_2, middle = Explorer().laplace(), np.array([[2.75, 2.75]])  # what the page starts from
+on_the_way = [figure_2.under(delta).predict(middle)[0] for delta in (1e-4, 1e-2, 1.0, 1e2, 1e4)]
+p_plugin = figure_2.predict(middle, "plugin")[0]
+print("P(y = 1) amid the square", np.round(on_the_way, 3), f"plugin {p_plugin:.3f}")
+assert np.all(np.diff(on_the_way) > 0)
+assert 0.8 < on_the_way[0] < 0.83
+assert 0 < p_plugin - on_the_way[-1] < 1e-3
 
 # %% [markdown]
 # ## Weight decay is a prior

@@ -19,7 +19,7 @@
 #
 # - Passage of the post: *Resources*, regression with probabilistic layers; *Laplace Approximation*, uncertainty
 #   quantification.
-# - Modules: `model`, `predictive`, `evidence`, `calibration`, `plotting`.
+# - Modules: `model`, `predictive`, `evidence`, `calibration`, `plotting`, `explorer`.
 #
 # Targets are now real numbers. The `Gaussian` likelihood says that they are the network's output plus noise of standard
 # deviation $\sigma$, the same everywhere:
@@ -38,6 +38,8 @@
 # %%
 import inspect
 from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -57,6 +59,7 @@ from minilaplace import (
 )
 from minilaplace.calibration import crps, gaussian_nll, interval_coverage, pit_histogram, variance_scale
 from minilaplace.checks import check_function
+from minilaplace.explorer import save_page
 from minilaplace.plotting import plot_coverage, plot_pit
 
 plt.style.use("minilaplace.course")
@@ -142,6 +145,37 @@ gap, last = np.linspace(3, 5.5, 26)[:, None], np.array([[10.0]])
 mean_off = la.predict(gap).mean - np.sin(gap)
 assert np.all(np.abs(mean_off) < 2 * np.sqrt(la.uncertainty(gap).epistemic))
 assert np.abs(la.predict(last).mean - np.sin(last))[0, 0] > 2 * la.predict(last).std[0, 0]
+
+# %% [markdown]
+# [Move the prior precision, and then the noise](gap.html), and watch the coloured margin. With the prior down at .0001
+# it is four times as wide amid the gap, and among the data, say at x = 1, only a fifth wider: there the data has
+# spoken. A tenth of the noise makes it about a tenth as wide at x = 1, where samples are near, and amid the gap still
+# more than a quarter as wide. (Without the site `save_page("gap.html", la, X, y)` writes this page, and one of any
+# regression with one input; here it goes to a folder that is thrown away.)
+
+# %%
+with TemporaryDirectory() as folder:
+    save_page(Path(folder, "gap.html"), la, X, y)
+among_and_amid, prior_precision = np.array([[1.0], [4.25]]), model.prior_precision
+
+
+def deviations_under(prior_precision, sigma_noise):
+    """Return the standard deviations of the function among the data and amid the gap, (2,)."""
+    return np.sqrt(la.under(prior_precision, sigma_noise=sigma_noise).uncertainty(among_and_amid).epistemic[:, 0])
+
+
+at_start = deviations_under(prior_precision, sigma)
+weak_prior, little_noise = deviations_under(1e-4, sigma), deviations_under(prior_precision, sigma / 10)
+for name, deviations in [
+    ("at the start", at_start),
+    ("prior 0.0001", weak_prior),
+    ("a tenth of the noise", little_noise),
+]:
+    print(f"{name:20}: at x = 1 {deviations[0]:.3f}, at x = 4.25 {deviations[1]:.3f}")
+assert 3.8 < weak_prior[1] / at_start[1] < 4.5
+assert round(weak_prior[0] / at_start[0], 1) == 1.2
+assert 8 < at_start[0] / little_noise[0] < 12
+assert little_noise[1] > at_start[1] / 4
 
 # %% [markdown]
 # ## Noise and ignorance

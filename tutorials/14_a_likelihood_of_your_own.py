@@ -467,18 +467,21 @@ def student_nll(f):
     return ((nu + 1) / 2 * np.log1p((f - y_student) ** 2 / nu)).sum()
 
 
-f_student = np.array([0.3, 0.5, 0.1, 0.2])
-residual = f_student - y_student
+def off_by(f):
+    """Return the residuals, (4,)."""
+    return f - y_student
+
+
 exercise_14_1 = check_gradient(
     student_nll,
     student_gradient,
-    f_student,
+    np.random.default_rng(14).normal(size=4),
     mistakes={
-        "the gradient in y, or y - f in place of f - y": lambda f: (nu + 1) * -residual / (nu + residual**2),
-        "the residual, as for a Gaussian": lambda f: residual,
-        "nu is missing below": lambda f: (nu + 1) * residual / (1 + residual**2),
-        "the inner derivative, that of r^2 / nu, is missing": lambda f: (nu + 1) / 2 / (1 + residual**2 / nu),
-        "a sum over the samples": lambda f: ((nu + 1) * residual / (nu + residual**2)).sum(),
+        "the gradient in y, or y - f in place of f - y": lambda f: -(nu + 1) * off_by(f) / (nu + off_by(f) ** 2),
+        "the residual, as for a Gaussian": off_by,
+        "nu is missing below": lambda f: (nu + 1) * off_by(f) / (1 + off_by(f) ** 2),
+        "the inner derivative, that of r^2 / nu, is missing": lambda f: (nu + 1) / 2 / (1 + off_by(f) ** 2 / nu),
+        "a sum over the samples": lambda f: ((nu + 1) * off_by(f) / (nu + off_by(f) ** 2)).sum(),
     },
 )
 print(exercise_14_1)

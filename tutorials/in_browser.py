@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 from executed import GALLERY, HERE, scripts
+from moving_pages import PAGES
 
 BESIDE = ["experiment*.*", "solutions.py"]  # what tutorials import or read, and what a reader looks up
 INSTALL = "%pip install -q minilaplace scikit-learn"
@@ -41,5 +42,7 @@ def fill(contents: Path) -> None:
     for pattern in BESIDE:
         for path in HERE.glob(pattern):
             shutil.copy(path, contents)
+    for name, write in PAGES.items():  # to which links in the notebooks lead
+        write(contents / name)
     for path in GALLERY.glob("*.npz"):
         shutil.copy(path, contents / "gallery")

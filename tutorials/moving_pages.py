@@ -14,6 +14,8 @@ import re
 from html import escape
 from pathlib import Path
 
+import slope
+
 from minilaplace import MLP, BayesianModel, Gaussian, Laplace, marglik_training, toy_data_regression
 from minilaplace.explorer import Explorer, save_page
 
@@ -35,7 +37,7 @@ def write_gap(path: Path) -> None:
     save_page(path, Laplace(model, theta).fit(X, y), X, y, title="A gap in the data, by hand")
 
 
-PAGES = {"figure_3.html": write_figure_3, "gap.html": write_gap}
+PAGES = {"figure_3.html": write_figure_3, "gap.html": write_gap, "slope.html": slope.write}
 LINK = re.compile(rf"\[([^\]]+)\]\(((?:{'|'.join(map(re.escape, PAGES))})(?:#[^)\s]*)?|{ADDED})\)")
 
 
