@@ -434,7 +434,7 @@ def test_a_figure_says_its_titles_axes_legends_and_colours():
 
 
 @pytest.mark.needs("nbformat")
-@pytest.mark.parametrize("folder", ["gallery", pytest.param(".", marks=pytest.mark.xfail(reason="not executed again"))])
+@pytest.mark.parametrize("folder", [".", "gallery"])
 def test_every_picture_of_a_notebook_says_what_it_shows(folder):
     import nbformat
 
