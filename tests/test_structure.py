@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 import pytest
 from problems import from_conditional_mean, random_problem, random_targets
-from scipy.linalg import block_diag
+from scipy.linalg import block_diag, eigh
 from scipy.linalg.lapack import dpocon
 
 from minilaplace import (
@@ -23,9 +23,11 @@ from minilaplace import (
     Laplace,
 )
 from minilaplace.curvature import CURVATURES, empirical_fisher, ggn, hessian
+from minilaplace.structures import low_rank
 from minilaplace.structures.fit import STRUCTURES
 from minilaplace.structures.full import without_rounding
 from minilaplace.structures.kronecker import EigenPosterior
+from minilaplace.structures.low_rank import LONG
 
 CURVATURE = {"ggn": ggn, "hessian": hessian, "empirical_fisher": empirical_fisher}
 NETWORKS = {
@@ -219,6 +221,29 @@ def test_function_space_and_full_rank_are_the_whole(likelihood):
             assert_close(received, expected)
         assert_close(other.log_marginal_likelihood(), full.log_marginal_likelihood())
         assert_close(other.log_marginal_likelihood(0.3), full.log_marginal_likelihood(0.3))
+
+
+@pytest.mark.parametrize(("n_outputs", "hidden"), [(4, ()), (3, (60,))])  # of the first, all are fourfold
+def test_few_of_many_eigenvalues_are_found_without_the_others(n_outputs, hidden, monkeypatch):
+    model, theta, X, y = random_problem("gaussian", hidden, "tanh", n_outputs, n_inputs=150, n_samples=40)
+    X = X * 0.6 ** np.arange(150)
+    la = Laplace(model, theta, hessian_structure="lowrank").fit(X, y)
+    M, sizes = ggn(model, theta, X, y), []
+    values = np.linalg.eigvalsh(M)
+    assert (np.abs(np.diff(values[-10:])).min() < 1e-12 * values[-1]) == (hidden == ())
+    monkeypatch.setattr(low_rank, "eigh", lambda T, **some: (sizes.append(len(T)), eigh(T, **some))[1])
+    received, kept = la._fit.structure._largest
+    assert max(sizes) <= len(M) / LONG
+    np.testing.assert_allclose(received, values[-10:], rtol=0, atol=1e-14 * values[-1])
+    np.testing.assert_allclose(kept.T @ kept, np.eye(10), rtol=0, atol=1e-14)
+    np.testing.assert_allclose(M @ kept, kept * received, rtol=0, atol=1e-13 * values[-1])
+
+
+def test_eigenvalues_that_are_hard_to_tell_apart_are_found_in_the_whole_matrix():
+    M = np.diag(np.linspace(1, 2, 400))
+    values, vectors = low_rank._largest_of(M, 3)
+    np.testing.assert_allclose(values, np.diag(M)[-3:], rtol=1e-14)
+    np.testing.assert_allclose(np.abs(vectors), np.eye(400)[:, -3:], rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("curvature", ["ggn", "empirical_fisher"])

@@ -19,6 +19,7 @@ from ..validation import NOT_DENSE, Array, check_dense, refusal
 from .full import Full, Structure, without_rounding
 
 DEFAULT_RANK = 10
+LONG = 8  # a Krylov space of more than P / LONG dimensions takes longer than to decompose M
 
 
 class LowRank(Full):
@@ -48,9 +49,28 @@ class LowRank(Full):
     def _largest(self) -> tuple[Array, Array]:
         """The eigenvalues that are kept, and their eigenvectors (P_s, rank)."""
         P = len(self.subset)
-        kept = min(self.rank or DEFAULT_RANK, P)
-        values, vectors = eigh(self.matrix(), subset_by_index=[P - kept, P - 1])
+        values, vectors = _largest_of(self.matrix(), min(self.rank or DEFAULT_RANK, P))
         return without_rounding(np.maximum(values, 0), P), vectors
+
+
+def _largest_of(M: Array, kept: int) -> tuple[Array, Array]:
+    """Return the largest eigenvalues of M (P, P) and their eigenvectors (P, kept), few of many in a Krylov space.
+
+    It is spanned by M^j B for a random block B of as many columns, so that no repeated eigenvalue is missed, and grows
+    by the residuals of its Ritz vectors until these are rounding. Where that takes long, `eigh` finds them in M itself.
+    """
+    P, rounding = len(M), 100 * np.finfo(float).eps
+    new, Q, MQ = np.random.default_rng(0).standard_normal((P, kept)), np.empty((P, 0)), np.empty((P, 0))
+    while (size := Q.shape[1] + kept) <= P // LONG:
+        for _ in range(2):  # once leaves the rounding of what is taken away
+            new = qr(new - Q @ (Q.T @ new), mode="economic")[0]
+        Q, MQ = np.hstack([Q, new]), np.hstack([MQ, M @ new])
+        values, U = eigh(Q.T @ MQ, subset_by_index=[size - kept, size - 1])
+        vectors = Q @ U
+        new = MQ @ U - vectors * values
+        if np.linalg.norm(new) <= rounding * np.abs(values).max():
+            return values, vectors
+    return eigh(M, subset_by_index=[P - kept, P - 1])
 
 
 class FunctionSpace(Structure):
