@@ -11,6 +11,8 @@ from functools import cached_property
 
 import numpy as np
 from scipy.linalg import cho_solve, eigh, qr, solve_triangular, svdvals
+from scipy.linalg import cholesky as scipy_cholesky
+from scipy.sparse.linalg import ArpackError, eigsh
 
 from ..network.jacobian import FactoredRows, batches
 from ..posterior.cholesky import cholesky, not_resolved, rounding_of
@@ -19,7 +21,7 @@ from ..validation import NOT_DENSE, Array, check_dense, refusal
 from .full import Full, Structure, without_rounding
 
 DEFAULT_RANK = 10
-LONG = 8  # a Krylov space of more than P / LONG dimensions takes longer than to decompose M
+FEW, ITERATIONS = 40, 15  # of more eigenvalues, or after more restarts, `eigh` is the faster way
 
 
 class LowRank(Full):
@@ -54,22 +56,22 @@ class LowRank(Full):
 
 
 def _largest_of(M: Array, kept: int) -> tuple[Array, Array]:
-    """Return the largest eigenvalues of M (P, P) and their eigenvectors (P, kept), few of many in a Krylov space.
+    """Return the largest eigenvalues of M (P, P) and their eigenvectors (P, kept); few of many by Lanczos' iteration.
 
-    It is spanned by M^j B for a random block B of as many columns, so that no repeated eigenvalue is missed, and grows
-    by the residuals of its Ritz vectors until these are rounding. Where that takes long, `eigh` finds them in M itself.
+    It may miss one that is repeated, as those of a regression of several outputs are. Whether all that are left are
+    smaller, so that none was missed, is told by a Cholesky factor; if not, `eigh` finds them in M itself.
     """
-    P, rounding = len(M), 100 * np.finfo(float).eps
-    new, Q, MQ = np.random.default_rng(0).standard_normal((P, kept)), np.empty((P, 0)), np.empty((P, 0))
-    while (size := Q.shape[1] + kept) <= P // LONG:
-        for _ in range(2):  # once leaves the rounding of what is taken away
-            new = qr(new - Q @ (Q.T @ new), mode="economic")[0]
-        Q, MQ = np.hstack([Q, new]), np.hstack([MQ, M @ new])
-        values, U = eigh(Q.T @ MQ, subset_by_index=[size - kept, size - 1])
-        vectors = Q @ U
-        new = MQ @ U - vectors * values
-        if np.linalg.norm(new) <= rounding * np.abs(values).max():
+    P = len(M)
+    if FEW * kept < P:
+        try:
+            start = np.random.default_rng(0).standard_normal(P)
+            values, vectors = eigsh(M, kept, which="LA", v0=start, maxiter=ITERATIONS)
+            left = (vectors * values) @ vectors.T - M
+            left.flat[:: P + 1] += values.min() + rounding_of(values.max(), P)
+            scipy_cholesky(left, overwrite_a=True)
             return values, vectors
+        except (ArpackError, np.linalg.LinAlgError):
+            pass
     return eigh(M, subset_by_index=[P - kept, P - 1])
 
 
