@@ -1,16 +1,17 @@
 """Measure minilaplace beside laplace-torch, where that is installed, on the same work in the same run.
 
     python -m tests.benchmarks            # the whole table, some minutes with the peer
-    python -m tests.benchmarks --quick    # ours alone
+    python -m tests.benchmarks --quick    # ours alone, in less than a minute
 
-The columns `peer` and `ratio` are empty where laplace-torch is not installed (`pip install laplace-torch`) or left out,
-`of BLAS` is for full fits of all weights alone.
+The columns `peer` and `ratio` are empty where laplace-torch is not installed (`pip install laplace-torch`) or left out.
 
 Ratios of one run are what to look at: machines are noisy, and this is no test. A fit includes the factorisation that
 the first prediction needs, on both sides, and a prediction all that many points are worth making first; the peer is
-called in the batches that suit it best, and both must give the same numbers. `of BLAS` compares a fit's GGN with
-`dsyrk` on rows of the Jacobian that are already there, the textbook's limit. `memory` is what fit and prediction add at
-their peak, NumPy's arrays counted by `tracemalloc`.
+called in the batches that suit it best, and both must give the same numbers. `floors` is the time in units of the
+least that the method takes here: the operations that it cannot do without at the rate of a large product (`dgemm`,
+`dsyrk`), plus the factors of products, and the results, written at the bandwidth of memory. `memory` is what fit and
+prediction add at their peak, NumPy's arrays counted by `tracemalloc`. A second table has ways that were chosen beside
+those that they took the place of.
 """
 
 import argparse
@@ -24,15 +25,17 @@ import tracemalloc
 from concurrent.futures import ProcessPoolExecutor
 from copy import copy
 from importlib.util import find_spec
-from itertools import pairwise
+from itertools import pairwise, product
 from multiprocessing import get_context
 
 import numpy as np
-from scipy.linalg import cholesky, eigvalsh
-from scipy.linalg.blas import dsyrk
+from scipy.linalg import cholesky, eigh, eigvalsh
+from scipy.linalg.blas import dgemm, dsyrk
 
 from minilaplace import MLP, BayesianModel, Categorical, Laplace
 from minilaplace.curvature import ggn, hessian
+from minilaplace.network.layer_pairs import _pair_sizes
+from minilaplace.structures.low_rank import LowRankPosterior, _largest_of
 
 TASKS = [  # sizes, N, points to predict, structure, subset, the peer's batch sizes in fit and prediction
     ((2, 32, 2), 100, 2_500, "full", "all", 100, 500),
@@ -127,12 +130,40 @@ def peers(sizes, N, n_points, structure, subset, fit_batch, predict_batch):
     return to_fit, to_predict, p
 
 
-def of_blas(sizes, N):
-    """Return how many times faster our GGN is than `dsyrk` on the explicit rows."""
-    model, theta, X, y, _ = problem(sizes, min(N, 2_000))
-    R, J = model.likelihood.factor(model.network.forward(theta, X)), model.network.jacobian(theta, X)
-    rows = np.asfortranarray((R @ J).reshape(-1, J.shape[2]).T)
-    return seconds(lambda: dsyrk(1.0, rows))[0] / seconds(lambda: ggn(model, theta, X, y))[0]
+def rates():
+    """Return operations a second of a large `dgemm` and `dsyrk`, and numbers a second that are written to memory."""
+    A, written = np.asfortranarray(np.random.default_rng(0).normal(size=(1_500, 1_500))), np.ones(2**22)
+    multiply, update = seconds(lambda: dgemm(1.0, A, A))[0], seconds(lambda: dsyrk(1.0, A))[0]
+    return 2 * len(A) ** 3 / multiply, len(A) ** 3 / update, written.size / seconds(lambda: written.fill(1.0))[0]
+
+
+def floors(sizes, N, n_points, structure, subset, rates):
+    """Return the seconds that a fit and a prediction by `probit` take at least at these rates."""
+    shapes = [(H, I) for I, H in pairwise(sizes)]
+    of_product, of_update, written = rates
+    C, weights, passed = sizes[-1], sum(H * I for H, I in shapes), sum(H * I for H, I in shapes[1:])
+    shapes = shapes if subset == "all" else shapes[-1:]
+    P, pairs = sum(H * (I + 1) for H, I in shapes), list(_pair_sizes(shapes))
+
+    def chain(n, K):  # forward, and K rows a sample backward, if any layer is behind the last
+        return 2 * n * (weights + K * passed * (len(shapes) > 1)) / of_product
+
+    def by_pairs(n):  # products of `layer_pairs`, and their factors
+        return sum(2 * n * units * inputs / of_product + n * (units + inputs) / written for units, inputs in pairs)
+
+    fit, predict = chain(N, C - 1), chain(n_points, C)
+    if structure == "full":
+        rows = N * (C - 1) * P * (P / of_update + 1 / written)
+        fit += min(rows, by_pairs(N)) + P**3 / 3 / of_update + 2 * P**2 / written
+        solved = n_points * C * P * (P / of_update + 1 / written)
+        predict += min(solved, 2 / 3 * P**3 / of_update + P**2 / written + by_pairs(n_points))
+        return fit, predict
+    H, I = np.array(shapes).T
+    if structure == "kron":  # two factors a layer, which are decomposed, and turn inputs and rows
+        fit += (N * ((C - 1) * H**2 + I**2) + 10 / 3 * (H**3 + I**3)).sum() / of_update
+        predict += 2 * n_points * (C * H**2 + I**2).sum() / of_product
+    squares = 2 * (H * I).sum() / of_product
+    return fit + N * squares * (structure == "diag"), predict + n_points * squares
 
 
 def exponent(sizes, axis, values):
@@ -159,7 +190,8 @@ def main():
     if not with_peer:
         why = "left out by --quick" if quick else "not installed: pip install laplace-torch"
         print(f"peer and ratio are empty, as laplace-torch is {why}", flush=True)
-    columns = "work", "N", "fit, ms", "peer", "ratio", "predict, ms", "peer", "ratio", "of BLAS", "memory, MB"
+    columns = "work", "N", *("fit, ms", "floors", "peer", "ratio"), *("predict, ms", "floors", "peer", "ratio")
+    columns, measured = (*columns, "memory, MB"), alone(rates)
     print("| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|", flush=True)
     for sizes, N, n_points, structure, subset, *batches in TASKS:
         to_fit, to_predict, memory, p = alone(ours, sizes, N, n_points, structure, subset)
@@ -169,11 +201,18 @@ def main():
             np.testing.assert_allclose(p, q, rtol=0, atol=1e-10)
             peer = [f"{1e3 * t:.0f}" for t in times]
             ratio = [f"{t / mine:.0f}x" for t, mine in zip(times, (to_fit, to_predict), strict=True)]
-        limit = f"{alone(of_blas, sizes, N):.1f}x" if (structure, subset) == ("full", "all") else ""
-        work = f"{'-'.join(map(str, sizes))}, {structure}{', last layer' * (subset == 'last_layer')}"
-        row = work, N, f"{1e3 * to_fit:.1f}", peer[0], ratio[0], f"{1e3 * to_predict:.1f}", peer[1], ratio[1], limit
-        print("| " + " | ".join(map(str, row)) + f" | {memory:.0f} |", flush=True)
+        row = [f"{'-'.join(map(str, sizes))}, {structure}{', last layer' * (subset == 'last_layer')}", str(N)]
+        least = floors(sizes, N, n_points, structure, subset, measured)
+        for mine, floor, theirs, times in zip((to_fit, to_predict), least, peer, ratio, strict=True):
+            row += [f"{1e3 * mine:.1f}", f"{mine / floor:.1f}", theirs, times]
+        print("| " + " | ".join(row) + f" | {memory:.0f} |", flush=True)
 
+    print("\n| work | ms | in place of | ms |\n|---|---|---|---|", flush=True)
+    for chosen in (one_evidence, few_eigenvalues, function_space, turned_rows, default_link):
+        for work, mine, other, theirs in alone(chosen):
+            print(f"| {work} | {1e3 * mine:.1f} | {other} | {1e3 * theirs:.1f} |", flush=True)
+    if quick:
+        return
     for sizes, N in HESSIANS:
         exact, gauss_newton = (alone(curvature_seconds, f, sizes, N) for f in (hessian, ggn))
         peer = f", torch.func.hessian {alone(torch_hessian, sizes, N) / exact:.0f} times as long" if with_peer else ""
@@ -189,6 +228,68 @@ def main():
     print(f"100 evaluations of the evidence of 64-16-10 take {share:.2f} times as long as the eigenvalues of the "
           f"curvature, which take {cost:.0f} times as long as a Cholesky factor", flush=True)  # fmt: skip
     print(f"importing minilaplace takes {imports():.2f} of importing NumPy and what it uses of SciPy")
+
+
+def one_evidence():
+    """Return the evidence of another prior by a factor, and by eigenvalues."""
+    model, theta, X, y, _ = problem((64, 28, 10), 1_000)
+    la = Laplace(model, theta).fit(X, y)
+    structure = la._fit.structure
+
+    def by_factor():
+        structure._n_log_dets = 0
+        la.log_marginal_likelihood(0.3)
+
+    mine, theirs = seconds(by_factor)[0], seconds(lambda: eigvalsh(structure.parts[0]))[0]
+    return [(f"evidence of one prior, P = {model.network.n_params}", mine, "eigenvalues", theirs)]
+
+
+def few_eigenvalues():
+    """Return the ten largest eigenvalues of `lowrank`, by Lanczos' iteration and all at once, for two spectra."""
+    rows = []
+    for spectrum, scale in (("close", 1.0), ("apart", 0.9)):
+        model, theta, X, y, _ = problem((64, 28, 10), 1_000)
+        M, P = ggn(model, theta, X * scale ** np.arange(64), y), model.network.n_params
+        mine = seconds(lambda M=M: _largest_of(M, 10))[0]
+        theirs = seconds(lambda M=M, P=P: eigh(M, subset_by_index=[P - 10, P - 1]))[0]
+        rows.append((f"ten eigenvalues that are {spectrum}, P = {P}", mine, "eigh", theirs))
+    return rows
+
+
+def function_space():
+    """Return the posterior of `gp`, by Cholesky factors and by QR decompositions alone."""
+    rows = []
+    for N in (500, 1_000):
+        model, theta, X, y, _ = problem((28, 60, 3), N)
+        la = Laplace(model, theta, hessian_structure="gp").fit(X, y)
+        mine = seconds(lambda la=la: la.under(1.0).posterior)[0]
+        weak = la.under(1e-12)  # of which Cholesky factors would not keep nine digits
+        assert isinstance(weak.posterior, LowRankPosterior)
+        theirs = seconds(lambda weak=weak: weak.under(1e-12).posterior)[0]
+        rows.append((f"gp of {2 * N} rows, P = {model.network.n_params}", mine, "QR, for a weak prior", theirs))
+    return rows
+
+
+def turned_rows():
+    """Return the time to turn the rows of a `kron` prediction in one product, and sample by sample."""
+    rows = []
+    for N, K, H in ((1_000, 2, 1_024), (1_797, 10, 256)):
+        R, U = np.random.default_rng(0).normal(size=(N, K, H)), np.eye(H)
+        mine, theirs = (seconds(f)[0] for f in (lambda R=R, U=U: R.reshape(-1, len(U)) @ U, lambda R=R, U=U: R @ U))
+        rows.append((f"rows of {N} samples, {K} each, H = {H}", mine, "a product a sample", theirs))
+    return rows
+
+
+def default_link():
+    """Return the time of the covariance for `mean_field`, and of the variances for `probit`, of every structure."""
+    rows, contrasts = [], np.eye(10)[:-1] - np.eye(10)[-1]
+    for structure, subset in [("full", "all"), ("full", "last_layer"), *product(("kron", "diag", "lowrank"), ["all"])]:
+        model, theta, X, y, _ = problem((64, 32, 10), 1_000)
+        la = Laplace(model, theta, hessian_structure=structure, subset_of_weights=subset).fit(X, y)
+        f = la._linearised(X)
+        of_all, of_each = seconds(lambda f=f: f.covariance(contrasts))[0], seconds(lambda f=f: f.variance())[0]
+        rows.append((f"{structure}, {subset}: covariance of nine contrasts", of_all, "ten variances", of_each))
+    return rows
 
 
 def large(sizes, N, n_points, structure):

@@ -25,6 +25,7 @@ from minilaplace import (
 )
 from minilaplace.curvature import ggn
 from minilaplace.model_average.dropout import fit_dropout
+from minilaplace.posterior import FullPosterior
 from minilaplace.posterior.cholesky import DIGITS
 
 PRIORS = (1e-8, 1e-4, 1.0, 1e4, 1e8)
@@ -156,6 +157,25 @@ def test_a_prior_per_layer_has_the_same_accuracy(structure, kind, noise, prior):
     np.testing.assert_allclose(variance, rounded(np.diag(reference.covariance)), rtol=rtol)
     evidence = float(reference.log_evidence())
     assert abs(la.log_marginal_likelihood() - evidence) <= rtol * len(theta) + 1e-13 * abs(evidence)
+
+
+@pytest.mark.parametrize(("noise", "prior"), [(0.03, 1e-2), (1.0, 1e-2), (1e3, 1e2)])
+@pytest.mark.parametrize("n_samples", [9, 20])  # for 13 parameters
+def test_function_space_keeps_its_digits_by_whichever_factor(n_samples, noise, prior):
+    model, theta, *_ = case("gaussian", 1.0, 1.0)
+    model = BayesianModel(model.network, Gaussian(noise), prior)
+    X = np.random.default_rng(1).uniform(-2, 2, size=(n_samples, 1))
+    y, X_new = np.sin(X[:, 0]), np.array([[0.5], [6.0]])
+    reference = Reference(model, theta, X, y)
+    la = Laplace(model, theta, hessian_structure="gp").fit(X, y)
+    mild = (ggn(model, theta, X, y).diagonal() / prior).max() < 1e5
+    assert mild == (noise > 0.1)
+    assert isinstance(la.posterior, FullPosterior) == (mild and n_samples > 13)
+    V = rounded(reference.functional_covariance(X_new))
+    np.testing.assert_allclose(la.glm_predictive_distribution(X_new)[1], V, rtol=1e-9)
+    np.testing.assert_allclose(la.posterior.variance(), rounded(np.diag(reference.covariance)), rtol=1e-9)
+    evidence = float(reference.log_evidence())
+    assert abs(la.log_marginal_likelihood() - evidence) <= 1e-9 * len(theta) + 1e-13 * abs(evidence)
 
 
 def test_cholesky_does_not_depend_on_the_units_of_the_parameters():

@@ -33,6 +33,7 @@ from minilaplace.evidence import PriorScore, tune_on_held_out, tune_to_budget
 from minilaplace.evidence.marginal_likelihood import LOG_BOUNDS, evidence_function
 from minilaplace.predictive.outputs import OutOfRangeError
 from minilaplace.structures.fit import STRUCTURES
+from minilaplace.structures.full import FACTORS
 from minilaplace.training import convergence, is_mode, map_estimate
 
 each_structure = pytest.mark.parametrize("structure", STRUCTURES)
@@ -136,20 +137,34 @@ def test_mackays_step_counts_what_the_data_has_determined_however_little():
 
 
 @each_structure
-def test_100_evaluations_need_one_eigendecomposition(structure, monkeypatch):
+def test_100_evaluations_need_few_posteriors_and_one_eigendecomposition(structure, monkeypatch):
     model, theta, X, y = random_problem("categorical", (3,), "tanh", 3, n_samples=20)
     la = Laplace(model, theta, hessian_structure=structure).fit(X, y)
-    calls = []
-    for name in ("eigvalsh", "eigh"):
+    priors = np.geomspace(0.1, 10, 100)
+    alone = [la.under(delta).log_marginal_likelihood() for delta in priors]
+    la.fit(X, y)
+    calls, posteriors, of_type = [], [], type(la._fit.structure)
+    for name in ("eigvalsh", "eigh", "svdvals"):
         for module in (minilaplace.structures.full, minilaplace.structures.kronecker, minilaplace.structures.low_rank):
             if hasattr(module, name):
                 counted = getattr(scipy.linalg, name)
                 monkeypatch.setattr(module, name, lambda *a, f=counted, **k: (calls.append(1), f(*a, **k))[1])
-    monkeypatch.setattr(type(la._fit.structure), "posterior", None)  # and no posterior
-    first = la.log_marginal_likelihood(1.0)
-    n_first = len(calls)
-    assert len({la.log_marginal_likelihood(delta) for delta in np.geomspace(0.1, 10, 100)} | {first}) >= 100
-    assert len(calls) == n_first <= 4
+    counted = of_type.posterior
+    monkeypatch.setattr(of_type, "posterior", lambda *a, f=counted: (posteriors.append(1), f(*a))[1])
+    together = [la.log_marginal_likelihood(delta) for delta in priors]
+    assert len(posteriors) == (1 if structure in ("kron", "lowrank") else FACTORS)  # which take eigenvalues themselves
+    assert len(calls) <= 2  # one for each block
+    np.testing.assert_allclose(together, alone, rtol=1e-12)
+
+
+def test_the_evidence_of_one_prior_takes_no_eigenvalues(monkeypatch):
+    model, theta, X, y = random_problem("categorical", (3,), "tanh", 3, n_samples=20)
+    la = Laplace(model, theta).fit(X, y)
+    expected = la.under(0.3).log_marginal_likelihood()
+    monkeypatch.setattr(minilaplace.structures.full, "eigvalsh", None)
+    assert la.log_marginal_likelihood(0.3) == pytest.approx(expected, rel=1e-13)
+    layerwise, tuned = la.log_marginal_likelihood([0.3, 2.0]), la.under([0.3, 2.0])
+    assert layerwise == pytest.approx(tuned.log_marginal_likelihood(), rel=1e-13)
 
 
 # --- tuning

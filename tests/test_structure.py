@@ -9,8 +9,9 @@ from itertools import product
 import numpy as np
 import pytest
 from problems import from_conditional_mean, random_problem, random_targets
-from scipy.linalg import block_diag
+from scipy.linalg import block_diag, eigh
 from scipy.linalg.lapack import dpocon
+from scipy.sparse.linalg import eigsh
 
 from minilaplace import (
     MLP,
@@ -23,6 +24,7 @@ from minilaplace import (
     Laplace,
 )
 from minilaplace.curvature import CURVATURES, empirical_fisher, ggn, hessian
+from minilaplace.structures import low_rank
 from minilaplace.structures.fit import STRUCTURES
 from minilaplace.structures.full import without_rounding
 from minilaplace.structures.kronecker import EigenPosterior
@@ -219,6 +221,45 @@ def test_function_space_and_full_rank_are_the_whole(likelihood):
             assert_close(received, expected)
         assert_close(other.log_marginal_likelihood(), full.log_marginal_likelihood())
         assert_close(other.log_marginal_likelihood(0.3), full.log_marginal_likelihood(0.3))
+
+
+def counted_eigh(monkeypatch):
+    """Return a list that grows by the sizes of the matrices which `lowrank` decomposes as a whole."""
+    sizes = []
+    monkeypatch.setattr(low_rank, "eigh", lambda M, **some: (sizes.append(len(M)), eigh(M, **some))[1])
+    return sizes
+
+
+def assert_largest(M, values, vectors):
+    """Assert that these are the largest eigenvalues of M, and orthonormal eigenvectors."""
+    every = np.linalg.eigvalsh(M)
+    np.testing.assert_allclose(values, every[-len(values) :], rtol=0, atol=2e-14 * every[-1])
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(len(values)), rtol=0, atol=2e-14)
+    np.testing.assert_allclose(M @ vectors, vectors * values, rtol=0, atol=2e-14 * every[-1])
+
+
+@pytest.mark.parametrize("n_samples", [1, 2, 40])  # of three outputs: fewer than ten eigenvalues are not zero, or all
+def test_few_of_many_eigenvalues_are_found_without_the_others(n_samples, monkeypatch):
+    model, theta, X, y = random_problem("gaussian", (60,), "tanh", 3, n_inputs=10, n_samples=n_samples)
+    la, sizes = Laplace(model, theta, hessian_structure="lowrank").fit(X, y), counted_eigh(monkeypatch)
+    assert_largest(ggn(model, theta, X, y), *la._fit.structure._largest)
+    assert n_samples < 10 or not sizes
+
+
+def test_eigenvalues_that_are_repeated_are_not_missed(monkeypatch):
+    model, theta, X, y = random_problem("gaussian", (), "tanh", 10, n_inputs=64, n_samples=300)
+    la = Laplace(model, theta, hessian_structure="lowrank", rank=6).fit(X, y)  # each is there for all ten outputs
+    M, sizes = ggn(model, theta, X, y), counted_eigh(monkeypatch)
+    lanczos, _ = eigsh(M, 6, which="LA", v0=np.random.default_rng(0).standard_normal(len(M)))
+    assert lanczos.min() < 0.99 * np.linalg.eigvalsh(M)[-6]  # it has missed some
+    assert_largest(M, *la._fit.structure._largest)
+    assert sizes == [len(M)]
+
+
+def test_of_no_curvature_all_eigenvalues_are_zero():
+    values, vectors = low_rank._largest_of(np.zeros((500, 500)), 3)
+    assert not values.any()
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(3), atol=1e-15)
 
 
 @pytest.mark.parametrize("curvature", ["ggn", "empirical_fisher"])

@@ -40,8 +40,7 @@ def log_evidence(fit: Fit, model: BayesianModel, theta: Array, log_det: float | 
     """
     indices = fit.structure.subset.indices
     if log_det is None:
-        prior, one_group = model.prior_over(indices), np.zeros(len(indices), dtype=np.intp)
-        log_det, _ = fit.structure.log_det_and_traces(prior, fit.scale(model.likelihood), one_group)
+        log_det = fit.structure.log_det(model.prior_over(indices), fit.scale(model.likelihood))
     of_prior = float(log_prior(model, indices, theta, theta[indices]))
     return fit.log_likelihood(model.likelihood) + of_prior - 0.5 * log_det
 

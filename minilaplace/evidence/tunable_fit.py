@@ -54,11 +54,7 @@ class TunableFit(PredictiveDistribution):
         wherever there is a posterior: its factor gives the log-determinant, unless eigenvalues give it at less cost.
         """
         fit, model = self._fitted(), self.model.under(prior_precision, sigma_noise)
-        prior, scale, log_det = model.prior_over(self.subset.indices), fit.scale(model.likelihood), None
-        if model is self.model:
-            log_det = self.posterior.log_det_precision
-        elif not fit.structure.is_resolved(prior, scale):
-            log_det = self._with(model).posterior.log_det_precision
+        log_det = self.posterior.log_det_precision if model is self.model else None
         return log_evidence(fit, model, self.theta, log_det)
 
     def optimize_prior_precision(

@@ -20,6 +20,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,8 @@ from ..network.subset import Subset
 from ..posterior.cholesky import not_positive_definite, resolved, rounding_of
 from ..posterior.gaussian import BlockPosterior, FullPosterior, Posterior
 from ..validation import Array, refusal
+
+FACTORS = 7  # how many Cholesky factors take as long as the eigenvalues
 
 
 class Structure(ABC):
@@ -48,6 +51,7 @@ class Structure(ABC):
     """
 
     factored = False
+    _n_log_dets = 0  # how many were asked for
 
     def __init__(self, subset: Subset, rank: int | None = None) -> None:
         self.subset, self.rank = subset, rank
@@ -125,14 +129,21 @@ class Structure(ABC):
         weakest = prior if prior.ndim == 1 else eigvalsh(prior, subset_by_index=[0, 0])
         return resolved(scale * self.rounding, scale * np.abs(self.eigenvalues) + weakest)
 
+    def log_det(self, prior: Array, scale: float) -> float:
+        """Return log det(scale * M + prior), from a posterior, or from M's eigenvalues if there are or will be many."""
+        self._n_log_dets += 1
+        many = "eigenvalues" in vars(self) or self._n_log_dets > FACTORS
+        if many and self._shares_eigenvectors(prior) and self.is_resolved(prior, scale):
+            return self.log_det_and_traces(prior, scale, np.zeros(len(self.subset), dtype=np.intp))[0]
+        return self.posterior(np.zeros(len(self.subset)), prior, scale).log_det_precision
+
     def log_det_and_traces(self, prior: Array, scale: float, groups: NDArray[np.intp]) -> tuple[float, Array]:
         """Return log det(scale * M + prior), and for each group of parameters the sum of its posterior variances.
 
         `groups` are labels (P_s,) from 0 on. Where neither these nor the prior, (P_s,), vary within an eigenspace, both
         come from the eigenvalues of M, which are computed once, in O(P_s); otherwise from a new posterior.
         """
-        _, first, space = np.unique(self.eigenspaces(), return_index=True, return_inverse=True)
-        if prior.ndim == 1 and all(np.array_equal(v, v[first][space]) for v in (prior, groups)):
+        if self._shares_eigenvectors(prior, groups):
             eigenvalues = scale * self.eigenvalues + prior
             if not np.all(eigenvalues > 0):
                 raise not_positive_definite(eigenvalues.min())
@@ -141,6 +152,11 @@ class Structure(ABC):
             posterior = self.posterior(np.zeros(len(self.subset)), prior, scale)
             log_det, variances = posterior.log_det_precision, posterior.variance()
         return log_det, np.bincount(groups, variances).astype(float)
+
+    def _shares_eigenvectors(self, prior: Array, *more: NDArray[Any]) -> bool:
+        """Return whether this is a prior (P_s,) that, as all others that are given, is constant on each eigenspace."""
+        _, first, space = np.unique(self.eigenspaces(), return_index=True, return_inverse=True)
+        return prior.ndim == 1 and all(np.array_equal(v, v[first][space]) for v in (prior, *more))
 
 
 class Full(Structure):

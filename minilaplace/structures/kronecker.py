@@ -182,7 +182,9 @@ class EigenPosterior(Posterior):
         if self._basis is None:
             return rows
         inputs = [a @ U_A for a, (_, U_A) in zip(rows.inputs, self._basis, strict=True)]
-        return FactoredRows(inputs, [R @ U_B for R, (U_B, _) in zip(rows.deltas, self._basis, strict=True)])
+        flat = [R.reshape(-1, R.shape[2]) for R in rows.deltas]  # (N K, H): one product, not one a sample
+        deltas = [R @ U_B for R, (U_B, _) in zip(flat, self._basis, strict=True)]
+        return FactoredRows(inputs, [R.reshape(-1, rows.n_each, R.shape[1]) for R in deltas])
 
     def _dense(self, eigenvalues: Array) -> Array:
         """Return Q diag(eigenvalues) Q^T, (P_s, P_s)."""

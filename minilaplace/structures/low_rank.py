@@ -11,14 +11,17 @@ from functools import cached_property
 
 import numpy as np
 from scipy.linalg import cho_solve, eigh, qr, solve_triangular, svdvals
+from scipy.linalg import cholesky as scipy_cholesky
+from scipy.sparse.linalg import ArpackError, eigsh
 
 from ..network.jacobian import FactoredRows, batches
 from ..posterior.cholesky import cholesky, not_resolved, rounding_of
-from ..posterior.gaussian import Posterior
+from ..posterior.gaussian import FullPosterior, Posterior
 from ..validation import NOT_DENSE, Array, check_dense, refusal
 from .full import Full, Structure, without_rounding
 
 DEFAULT_RANK = 10
+FEW, ITERATIONS = 40, 15  # of more eigenvalues, or after more restarts, `eigh` is the faster way
 
 
 class LowRank(Full):
@@ -48,9 +51,28 @@ class LowRank(Full):
     def _largest(self) -> tuple[Array, Array]:
         """The eigenvalues that are kept, and their eigenvectors (P_s, rank)."""
         P = len(self.subset)
-        kept = min(self.rank or DEFAULT_RANK, P)
-        values, vectors = eigh(self.matrix(), subset_by_index=[P - kept, P - 1])
+        values, vectors = _largest_of(self.matrix(), min(self.rank or DEFAULT_RANK, P))
         return without_rounding(np.maximum(values, 0), P), vectors
+
+
+def _largest_of(M: Array, kept: int) -> tuple[Array, Array]:
+    """Return the largest eigenvalues of M (P, P) and their eigenvectors (P, kept); few of many by Lanczos' iteration.
+
+    It may miss one that is repeated, as those of a regression of several outputs are. Whether all that are left are
+    smaller, so that none was missed, is told by a Cholesky factor; if not, `eigh` finds them in M itself.
+    """
+    P = len(M)
+    if FEW * kept < P:
+        try:
+            start = np.random.default_rng(0).standard_normal(P)
+            values, vectors = eigsh(M, kept, which="LA", v0=start, maxiter=ITERATIONS)
+            left = (vectors * values) @ vectors.T - M
+            left.flat[:: P + 1] += values.min() + rounding_of(values.max(), P)
+            scipy_cholesky(left, overwrite_a=True)
+            return values, vectors
+        except (ArpackError, np.linalg.LinAlgError):
+            pass
+    return eigh(M, subset_by_index=[P - kept, P - 1])
 
 
 class FunctionSpace(Structure):
@@ -72,7 +94,10 @@ class FunctionSpace(Structure):
         self.parts = parts
 
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
-        return LowRankPosterior(mean, np.sqrt(scale) * np.concatenate(self.parts), prior)
+        G = np.sqrt(scale) * np.concatenate(self.parts)
+        if len(G) >= len(mean) and prior.ndim == 1 and _is_mild(_squares(G) / prior):
+            return FullPosterior(mean, G.T @ G, prior, of_squares=True)
+        return LowRankPosterior(mean, G, prior)
 
     @cached_property
     def eigenvalues(self) -> Array:
@@ -85,6 +110,20 @@ class FunctionSpace(Structure):
         s = np.sqrt(self.eigenvalues)
         error = rounding_of(s.max(initial=0), len(s))
         return 2 * s * error + error**2
+
+
+def _is_mild(squares: Array) -> bool:
+    """Return whether Cholesky factors of I + V^T V and I + V V^T keep nine digits, so that there is no need of V's QR.
+
+    `squares` is the diagonal of V^T V, (P,). No eigenvalue is below 1, so that rounding moves variances, relatively, by
+    eps sqrt(P) (1 + max squares) at most.
+    """
+    return bool(np.finfo(float).eps * np.sqrt(len(squares)) * (1 + squares.max()) <= 1e-9)
+
+
+def _squares(rows: Array) -> Array:
+    """Return the sums of the squares of the columns, (P,)."""
+    return np.einsum("kp,kp->p", rows, rows)
 
 
 def _padded(values: Array, P: int) -> Array:
@@ -109,8 +148,9 @@ class LowRankPosterior(Posterior):
         self._rows, self._prior = rows, prior
         self._root = np.sqrt(prior) if prior.ndim == 1 else cholesky(prior)  # L0
         self._V = self._whitened(rows)
-        self._Q, T, _ = qr(self._V.T, mode="economic", pivoting=True)  # T T^T does not see the pivoting
-        self._L = qr(np.vstack([T.T, np.eye(len(T))]), mode="r")[0][: len(T)].T
+        mild = _is_mild(_squares(self._V))
+        self._Q, T, *_ = qr(self._V.T, mode="economic", pivoting=not mild)  # T T^T does not see the pivoting
+        self._L = cholesky(T @ T.T, 1.0) if mild else qr(np.vstack([T.T, np.eye(len(T))]), mode="r")[0][: len(T)].T
 
     @property
     def log_det_precision(self) -> float:
