@@ -32,7 +32,7 @@ from unittest.mock import patch
 import numpy as np
 from scipy.linalg import cholesky, eigvalsh
 from scipy.linalg.blas import dsyrk
-from sklearn.datasets import load_breast_cancer, make_classification, make_friedman1
+from sklearn.datasets import load_breast_cancer, make_classification, make_regression
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
@@ -318,7 +318,7 @@ def thousand_rows(name):
         rows = rng.choice(len(X), 1_000)
         X, y = StandardScaler().fit_transform(X)[rows] + 0.1 * rng.normal(size=(1_000, 30)), y[rows]
     else:
-        X, y = make_friedman1(1_000, 30, noise=1.0, random_state=0)
+        X, y = make_regression(1_000, 30, n_informative=10, noise=30.0, random_state=0)
     return StandardScaler().fit_transform(X), y
 
 
