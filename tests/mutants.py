@@ -31,7 +31,7 @@ TESTS = {
     "network/layer_pairs": "jacobian curvature posterior network",
     "network/jacobian": "jacobian curvature network posterior subset",
     "network/pairs": "network jacobian curvature likelihood",
-    "network/subset": "subset posterior laplace",
+    "network/subset": "subset curvature posterior laplace",
     "network/interchange": "interchange",
     "network/modules": "interchange",
     "model/likelihood": "likelihood own_likelihood model predictive",
