@@ -8,6 +8,7 @@ from problems import random_problem
 
 from minilaplace import MLP, BayesianModel, Gaussian, Laplace
 from minilaplace.curvature import ggn
+from minilaplace.network.pairs import PairedMLP
 from minilaplace.network.subset import select
 from minilaplace.structures.full import BlockDiag
 from minilaplace.structures.subnetwork import largest_magnitude, largest_variance, random_weights, weights_of_layers
@@ -33,7 +34,34 @@ def test_a_subset_knows_its_parameters_and_how_far_back_they_are(name, given, in
     assert len(subset) == len(list(indices))
 
 
+CHOICES = [("all", None), ("last_layer", None), ("subnetwork", [34, 12, 30]), ("subnetwork", [5, 20, 0, 33])]
+
+
+@pytest.mark.parametrize(("name", "given"), CHOICES)
+@pytest.mark.parametrize("with_top", [False, True])
+def test_the_second_order_term_of_a_subset_is_its_block_of_the_whole(name, given, with_top):
+    rng, subset = np.random.default_rng(0), select(NETWORK, name, given)
+    trace = NETWORK.trace(rng.normal(size=35), rng.normal(size=(6, 2)))
+    G, A = rng.normal(size=(6, 2)), rng.normal(size=(6, 2, 2))
+    top = A + A.transpose(0, 2, 1) if with_top else None
+    block = trace.second_order(G, None, top)[np.ix_(subset.indices, subset.indices)]
+    np.testing.assert_allclose(subset.second_order(trace, G, top), block, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(("name", "given"), [*CHOICES[:2], ("subnetwork", [3, 0])])
+@pytest.mark.parametrize("network", [NETWORK, MLP(30, 4, 2), PairedMLP(2, 4, 1)])
+def test_the_memory_of_a_sample_is_that_of_its_rows_within_a_factor_of_three(network, name, given):
+    subset = select(network, name, given)
+    trace = network.trace(network.init(0), np.ones((1, *network.input_shape)))
+    rows = trace.pull_back(None, subset.n_layers)
+    factors = sum(part.size for part in (*rows.inputs, *rows.deltas))
+    written = rows.dense().size
+    assert factors <= subset.floats_factored <= 3 * (factors if network.factored else factors + written)
+    assert factors <= subset.floats_written <= 3 * (factors + written)
+
+
 def test_tensors_and_layers_label_the_parameters():
+    assert select(NETWORK, "all").tensors().dtype == np.intp  # they are positions in arrays
     whole = select(NETWORK, "all")
     np.testing.assert_array_equal(whole.tensors(), np.repeat(range(6), [8, 4, 12, 3, 6, 2]))
     some = select(NETWORK, "subnetwork", [34, 0, 12, 33, 11])
