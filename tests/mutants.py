@@ -86,7 +86,7 @@ TESTS = {
     "laplace": "laplace predictive",
 }
 
-CHECKS = r"\b(numbers|real_number|whole_number|boolean|option|vector|refuse_where|check_shape|numeric_array|instance)\("
+CHECKS = r"\b(finite|numbers|real_array|real_number|whole_number|boolean|option|vector|refuse_where|check_shape|numeric_array|instance)\("
 
 # What a mutant may change without a change of what comes out: a name, and how its line becomes the line of before.
 ALIKE = {

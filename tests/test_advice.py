@@ -37,8 +37,12 @@ def test_a_column_is_named_before_the_work_if_it_is_large_and_a_hundred_times_as
     X = np.array([[1.0, -1.0, 0.5], [-0.5, 1.0, -1.0]]) * sizes
     said = said_before(HIDDEN, X)
     assert said == [] if clause is None else said[0][0].startswith(f"X: {clause}; training may be slow")
-    assert all(file == __file__ for _, file in said)
     assert said_before(BayesianModel(MLP(3, 1), Bernoulli()), X) == []
+
+
+def test_large_columns_are_a_convergence_warning_at_the_callers_line():
+    ((_, file),) = said_before(HIDDEN, np.array([[1e4, 1.0, 1.0]]))
+    assert file == __file__
 
 
 @pytest.mark.parametrize(

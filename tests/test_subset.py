@@ -163,6 +163,24 @@ def test_largest_variance_is_where_curvature_and_prior_are_least():
     assert variance[chosen].min() >= np.delete(variance, chosen).max()
 
 
+@pytest.mark.parametrize("with_matrix", [False, True])
+def test_the_largest_variances_are_those_of_one_over_the_ggns_diagonal_plus_the_priors(with_matrix):
+    model, theta, X, y = random_problem("categorical", (4,), "tanh", 3, n_samples=6)
+    P = len(theta)
+    A = np.random.default_rng(0).normal(size=(P, P))
+    prior = A @ A.T + np.eye(P) if with_matrix else np.geomspace(0.1, 10, P)
+    model = model.under(prior)
+    variance = 1 / (np.diagonal(ggn(model, theta, X, y)) + (np.diagonal(prior) if with_matrix else prior))
+    order = np.argsort(-variance)
+    for k in range(1, P + 1):  # all of them is a choice, too
+        assert largest_variance(model, theta, X, y, k).tolist() == sorted(order[:k])
+
+
+def test_of_equal_sizes_the_first_are_chosen_and_all_can_be():
+    assert largest_magnitude(np.tile([1.0, -2.0], 50), 60).tolist() == sorted([*range(1, 100, 2), *range(0, 20, 2)])
+    assert random_weights(NETWORK, 35, rng=0).tolist() == list(range(35))
+
+
 def test_random_weights_are_different_seeded_and_evenly_spread():
     chosen = [random_weights(NETWORK, 7, rng=seed) for seed in range(2000)]
     assert all(len(set(indices.tolist())) == 7 for indices in chosen)
