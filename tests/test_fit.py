@@ -4,6 +4,7 @@ import multiprocessing
 import tracemalloc
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -64,6 +65,21 @@ def test_fewer_samples_than_shards_are_enough(executor):
     model, theta, X, y = random_problem(n_samples=1)
     la = Laplace(model, theta).fit(X, y, executor=executor)
     np.testing.assert_array_equal(la.posterior.precision(), Laplace(model, theta).fit(X, y).posterior.precision())
+
+
+def test_where_no_thread_starts_the_shards_are_added_up_here(monkeypatch):
+    def start(thread):
+        raise RuntimeError("can't start new thread")
+
+    model, theta, X, y = random_problem("gaussian", (3,), "tanh", 2, n_samples=21)
+    expected = Laplace(model, theta).fit(X, y).posterior.precision()
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    with monkeypatch.context() as patch, ThreadPoolExecutor(2) as pool:
+        patch.setattr(Thread, "start", start)
+        la = Laplace(model, theta).fit(X, y, executor=pool)
+    np.testing.assert_allclose(la.posterior.precision(), expected, rtol=0, atol=1e-12 * expected.max())
+    with pytest.raises(RuntimeError, match="shutdown"):  # another error is none of a system without threads
+        Laplace(model, theta).fit(X, y, executor=pool)
 
 
 class Recording(Executor):

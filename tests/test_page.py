@@ -304,6 +304,11 @@ def test_an_address_can_say_where_the_page_starts(browser, figure_3):
     assert (state["prior"], state["view"]) == (pytest.approx(0.01), pytest.approx(50))
     assert (state["link"], state["structure"], state["temperature"]) == ("plugin", "full", 1)
     browser.open("about:blank")
+    browser.open(f"{figure_3[1]}#prior=1&temperature=-2&view=1e9")
+    state = browser.run("minilaplace.state")
+    assert (state["prior"], state["temperature"]) == (1, 1)
+    assert state["view"] == pytest.approx(10 ** browser.run("data.sliders.find((s) => s.key === 'view').high"))
+    browser.open("about:blank")
 
 
 @pytest.mark.browser

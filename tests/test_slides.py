@@ -98,6 +98,50 @@ def test_a_browser_shows_the_slides_and_their_formulas_without_a_network(deck, t
 
 
 @of_the_slides
+@pytest.mark.browser
+def test_a_slide_that_is_too_long_is_set_in_smaller_type_and_none_scrolls(deck, tmp_path):
+    from browser import Browser
+
+    browser = Browser(tmp_path)
+    browser.resize(1280, 800)
+    try:
+        browser.open(deck.as_uri())
+        browser.run("MathJax.startup.promise")
+        browser.run("""(() => {
+            const lines = Array.from({ length: 20 }, (_, k) => `line ${k}`).join("\\n");
+            const added = Object.assign(document.createElement("pre"), { textContent: lines });
+            Reveal.getSlides()[3].append(added);
+        })()""")
+        slides = browser.run("""(async () => {
+            const seen = [];
+            for (const slide of Reveal.getSlides()) {
+                const { h, v } = Reveal.getIndices(slide);
+                Reveal.slide(h, v);
+                await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+                seen.push([Number(slide.style.zoom || 1), slide.scrollHeight, slide.clientHeight]);
+            }
+            return seen;
+        })()""")
+        assert len(slides) > 20
+        assert [slide for slide in slides if slide[1] > slide[2]] == []
+        assert 0.6 < slides[3][0] < 1
+        assert max(zoom for zoom, *_ in slides) == 1
+    finally:
+        browser.close()
+
+
+@of_the_slides
+def test_what_prints_many_lines_has_a_slide_to_itself():
+    import nbformat
+
+    module = runpy.run_path(str(TUTORIALS / "slides.py"))
+    text = nbformat.v4.new_markdown_cell("text")
+    for lines, kind in [(module["LONG"], "-"), (module["LONG"] + 1, "subslide")]:
+        output = nbformat.v4.new_output("stream", text="a line\n" * lines)
+        assert module["place"](nbformat.v4.new_code_cell("code", outputs=[output]), text) == kind
+
+
+@of_the_slides
 def test_slides_of_a_number_that_no_tutorial_has_are_refused(tmp_path):
     command = [sys.executable, SCRIPT, "slides", "99", "--target", tmp_path / "none"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -40,6 +40,12 @@ def my_variances(X_new, delta):
     return np.einsum("mp,pq,mq->m", J, ggn(model, theta, X, y) + delta * np.eye(model.network.n_params), J)
 
 
+# %% 1.1 the diagonal of the precision alone?
+def my_variances(X_new, delta):
+    J = model.network.jacobian(theta, X_new)[:, 0]
+    return (J**2 / np.diag(ggn(model, theta, X, y) + delta * np.eye(J.shape[1]))).sum(axis=1)
+
+
 # %% 1.1 right, by the inverse
 def my_variances(X_new, delta):
     J = model.network.jacobian(theta, X_new)[:, 0]
@@ -140,6 +146,13 @@ def held_out_nll(prior_precision):
     return log_loss(y_test, tumour_la.predict(X_test))
 
 
+# %% 1.4 a sum over the held-out part, not the mean?
+def held_out_nll(prior_precision):
+    candidate = replace(tumour_model, prior_precision=prior_precision)
+    p = Laplace(candidate, fit_map(candidate, X_train, y_train, rng=0)).fit(X_train, y_train).predict(X_test)
+    return -np.log(np.where(y_test == 1, p, 1 - p)).sum()
+
+
 # %% 1.4 right, without scikit-learn
 def held_out_nll(prior_precision):
     candidate = replace(tumour_model, prior_precision=prior_precision)
@@ -165,6 +178,16 @@ def furthest(X_new):
 # %% 1.5 does it use `X_new`?
 def furthest(X_new):
     return np.abs(la.predict(circle, "quadrature") - la.predict(circle)).max()
+
+
+# %% 1.5 by samples of the logit
+def furthest(X_new):
+    return np.abs(la.predict(X_new, "mc", rng=0) - la.predict(X_new)).max()
+
+
+# %% 1.5 without absolute values
+def furthest(X_new):
+    return (la.predict(X_new, "quadrature") - la.predict(X_new)).max()
 
 
 # %% 1.5 right, as a norm
@@ -236,6 +259,18 @@ def my_gradient(theta):
     return np.array([residual.sum(), residual @ X[:, 0]]) + model.prior_precision * theta
 
 
+# %% 2.2 with the logits of another theta
+def my_gradient(theta):
+    residual = expit(f_try[:, 0]) - y
+    return np.array([residual @ X[:, 0], residual.sum()]) + model.prior_precision * theta_try
+
+
+# %% 2.2 right, with a column of ones
+def my_gradient(t):
+    with_one = np.column_stack([X[:, 0], np.ones_like(y)])
+    return with_one.T @ (expit(with_one @ t) - y) + model.prior_precision * t
+
+
 # %% 2.3 the prior is missing?
 def my_precision(theta):
     p = expit(X[:, 0] * theta[0] + theta[1])
@@ -269,6 +304,13 @@ def my_precision(theta):
     return la.posterior.precision()
 
 
+# %% 2.3 with the logits of another theta
+def my_precision(theta):
+    p = expit(f_try[:, 0])
+    with_one = np.column_stack([X, np.ones(len(X))])
+    return (with_one.T * p * (1 - p)) @ with_one + model.prior_precision * np.eye(2)
+
+
 # %% 2.4 no step is made?
 def newton(start, n_steps):
     return start
@@ -290,6 +332,24 @@ def newton(start, n_steps):
     t = start
     for _ in range(n_steps):
         t = t - np.linalg.solve(hessian(model, t, X, y), model.gradient(t, X, y))
+    return t
+
+
+# %% 2.4 one step too many?
+def newton(start, n_steps):
+    t = start
+    for _ in range(n_steps + 1):
+        H_t = hessian(model, t, X, y) + model.prior_precision * np.eye(2)
+        t = t - np.linalg.solve(H_t, model.gradient(t, X, y))
+    return t
+
+
+# %% 2.4 the mode to the last digit, whatever the start
+def newton(start, n_steps):
+    t = theta
+    for _ in range(5):
+        H_t = hessian(model, t, X, y) + model.prior_precision * np.eye(2)
+        t = t - np.linalg.solve(H_t, model.gradient(t, X, y))
     return t
 
 
@@ -329,6 +389,12 @@ def log_evidence(theta, H, delta):
     return la.log_marginal_likelihood()
 
 
+# %% 2.5 P is two, not one?
+def log_evidence(theta, H, delta):
+    loss = replace(model, prior_precision=delta).loss(theta, X, y)
+    return -loss + 0.5 * np.log(delta) - 0.5 * np.linalg.slogdet(H)[1]
+
+
 # %% 3.1 b_1 is forgotten?
 def position(D, H, C, c, h):
     return H * D + c * H + h
@@ -352,6 +418,11 @@ def position(D, H, C, c, h):
 # %% 3.1 the last one, whatever c and h are
 def position(D, H, C, c, h):
     return H * (D + 1) + C * H - 1
+
+
+# %% 3.1 rows of D numbers, as in W_1?
+def position(D, H, C, c, h):
+    return H * (D + 1) + c * D + h
 
 
 # %% 3.1 right, by a list of names
@@ -383,6 +454,14 @@ def my_forward(theta, X):
 # %% 3.2 does it use `theta`?
 def my_forward(theta, X):
     return deep.forward(np.ones(deep.n_params), X)
+
+
+# %% 3.2 no activation at all?
+def my_forward(theta, X):
+    a = X
+    for W, b in deep.layers(theta):
+        a = a @ W.T + b
+    return a
 
 
 # %% 3.2 right, with columns for samples
@@ -438,6 +517,17 @@ def my_backward(theta, X, G):
         a = trace.inputs[l]
         parts = [(a.T @ delta).ravel(), delta.sum(axis=0), *parts]
         delta = (delta @ trace.weights[l]) * a * (1 - a)
+    return np.concatenate(parts)
+
+
+# %% 3.3 the slope of tanh
+def my_backward(theta, X, G):
+    trace = deep.trace(theta, X)
+    delta, parts = G, []
+    for l in (2, 1, 0):
+        a = trace.inputs[l]
+        parts = [(delta.T @ a).ravel(), delta.sum(axis=0), *parts]
+        delta = (delta @ trace.weights[l]) * (1 - a**2)
     return np.concatenate(parts)
 
 
@@ -525,6 +615,11 @@ def motion(theta, X, v):
     return np.tanh(X @ W_1.T + b_1) @ W_2_dot.T + (X @ W_1_dot.T + b_1_dot) @ W_2.T + b_2_dot
 
 
+# %% 3.5 a step of length 1, not a rate?
+def motion(theta, X, v):
+    return network.forward(theta + v, X) - network.forward(theta, X)
+
+
 # %% 3.5 right, by a central difference
 def motion(theta, X, v):
     return (network.forward(theta + 1e-5 * v, X) - network.forward(theta - 1e-5 * v, X)) / 2e-5
@@ -604,6 +699,11 @@ def my_lambda(p):
     return p @ (1 - p)
 
 
+# %% 4.2 p in every row, not on the diagonal alone?
+def my_lambda(p):
+    return p - np.outer(p, p)
+
+
 # %% 4.2 right, entry by entry
 def my_lambda(p):
     return np.array([[p[c] * ((c == d) - p[d]) for d in range(len(p))] for c in range(len(p))])
@@ -668,6 +768,12 @@ def hessian_times(t, v):
     return ggn(model, t, X, y) @ v
 
 
+# %% 4.4 a one-sided difference?
+def hessian_times(t, v):
+    h = 1e-4
+    return (model.gradient(t + h * v, X, y) - model.gradient(t, X, y)) / h - model.prior_precision * v
+
+
 # %% 4.4 right, by gradients of the nll
 def hessian_times(t, v):
     def gradient(t):
@@ -706,6 +812,11 @@ def threshold(t):
     return np.abs(eigvalsh(hessian(model, t, X, y))).min()
 
 
+# %% 4.5 the trace
+def threshold(t):
+    return -np.trace(hessian(model, t, X, y))
+
+
 # %% 4.5 right, by the largest eigenvalue of the negative
 def threshold(t):
     return np.linalg.eigvals(-hessian(model, t, X, y)).real.max()
@@ -736,6 +847,11 @@ def tempered_precision(T):
     return Laplace(model, theta, temperature=2.0).fit(X, y).posterior.precision()
 
 
+# %% 5.1 the covariance
+def tempered_precision(T):
+    return np.linalg.inv(ggn(model, theta, X, y) / T + model.prior_precision * np.eye(P))
+
+
 # %% 5.1 right, from the precision
 def tempered_precision(T):
     prior = model.prior_precision * np.identity(P)
@@ -761,6 +877,11 @@ def log_det_covariance(L):
 # %% 5.2 the number that stands above
 def log_det_covariance(L):
     return -log_det
+
+
+# %% 5.2 the logarithm of the sum
+def log_det_covariance(L):
+    return -2 * np.log(np.diag(L).sum())
 
 
 # %% 5.2 right, by slogdet of the factor
@@ -791,6 +912,11 @@ def draw_one(m, A, z):
 # %% 5.3 white noise alone
 def draw_one(m, A, z):
     return m + z
+
+
+# %% 5.3 only the diagonal of L is read?
+def draw_one(m, A, z):
+    return m + solve_triangular(cholesky(A, lower=True), z, trans="T")
 
 
 # %% 5.3 right, with a factor of the covariance
@@ -1205,6 +1331,11 @@ def effective_parameters(curvature, delta):
     return np.linalg.matrix_rank(curvature)
 
 
+# %% 8.3 a count of eigenvalues above delta?
+def effective_parameters(curvature, delta):
+    return np.count_nonzero(np.linalg.eigvalsh(curvature) > delta)
+
+
 # %% 8.3 that of the tutorial
 def effective_parameters(curvature, delta):
     return gamma
@@ -1245,6 +1376,14 @@ def fixed_point_delta(curvature, theta):
 def fixed_point_delta(curvature, theta):
     eigenvalues = np.linalg.eigvalsh(curvature)
     return (eigenvalues / (eigenvalues + 1)).sum() / (theta @ theta)
+
+
+# %% 8.4 ten steps, however far it still moves
+def fixed_point_delta(curvature, theta):
+    eigenvalues, delta = np.linalg.eigvalsh(curvature), 1.0
+    for _ in range(10):
+        delta = (eigenvalues / (eigenvalues + delta)).sum() / (theta @ theta)
+    return delta
 
 
 # %% 8.4 the number of the tutorial
@@ -1293,6 +1432,14 @@ def log_density(x, y, degree, sigma, delta):
     L = np.linalg.cholesky(sigma**2 * np.eye(len(x)) + Phi @ Phi.T / delta)
     white = np.linalg.solve(L, y)
     return -0.5 * white @ white - np.log(np.diag(L)).sum()
+
+
+# %% 8.5 half of the sum over L's diagonal, which is half of log det already?
+def log_density(x, y, degree, sigma, delta):
+    Phi = np.column_stack([polynomials(x, degree), np.ones(len(x))])
+    L = np.linalg.cholesky(sigma**2 * np.eye(len(x)) + Phi @ Phi.T / delta)
+    white = np.linalg.solve(L, y)
+    return -0.5 * (white @ white + np.log(np.diag(L)).sum() + len(x) * np.log(2 * np.pi))
 
 
 # %% 8.5 a determinant that is zero in floating point
@@ -1440,6 +1587,13 @@ def process_variance(J_data, J_new, noise_variance, delta):
     return (J_new**2).sum(axis=1) / delta - (K_star * told.T).sum(axis=1) + noise_variance
 
 
+# %% 9.4 the second term added, not taken off?
+def process_variance(J_data, J_new, noise_variance, delta):
+    K, K_star = J_data @ J_data.T / delta, J_new @ J_data.T / delta
+    told = np.linalg.solve(K + noise_variance * np.eye(len(K)), K_star.T)
+    return (J_new**2).sum(axis=1) / delta + (K_star * told.T).sum(axis=1)
+
+
 # %% 9.4 that of the text, whatever is asked for
 def process_variance(J_data, J_new, noise_variance, delta):
     return V_full[: len(J_new), 0, 0]
@@ -1471,6 +1625,12 @@ def two_covariances(precision, kept):
 def two_covariances(precision, kept):
     marginal = np.linalg.inv(precision)[np.ix_(kept, kept)]
     return np.stack([precision[np.ix_(kept, kept)], np.linalg.inv(marginal)])
+
+
+# %% 9.5 the block of the precision, not inverted?
+def two_covariances(precision, kept):
+    block = np.ix_(kept, kept)
+    return np.stack([precision[block], np.linalg.inv(precision)[block]])
 
 
 # %% 9.5 those of the last layer
@@ -1546,6 +1706,11 @@ def noise_of(residuals, gamma):
     return np.linalg.norm(residuals) / np.sqrt(len(residuals) - 1)
 
 
+# %% 10.2 the mean of the residuals taken off, as `np.std` does?
+def noise_of(residuals, gamma):
+    return np.std(residuals, ddof=gamma)
+
+
 # %% 10.2 what `marglik_training` found
 def noise_of(residuals, gamma):
     return sigma
@@ -1612,6 +1777,12 @@ def area(y, mean, sd):
 # %% 10.4 the absolute error?
 def area(y, mean, sd):
     return abs(y - mean)
+
+
+# %% 10.4 a grid around the mean, of which the target may be outside
+def area(y, mean, sd):
+    t = np.linspace(mean - 6 * sd, mean + 6 * sd, 20_001)
+    return ((ndtr((t - mean) / sd) - (y <= t)) ** 2).sum() * (t[1] - t[0])
 
 
 # %% 10.4 a mean over the grid, not an area
@@ -1730,12 +1901,11 @@ def my_mean_field(m, V):
     return p / p.sum(axis=1, keepdims=True)
 
 
-# %% 11.2 the covariance added, not taken off?
+# %% 11.2 not divided by their sum over the classes?
 def my_mean_field(m, V):
-    v = np.diagonal(V, axis1=1, axis2=2)
-    d = (m[:, :, None] - m[:, None, :]) / np.sqrt(1 + np.pi / 8 * (v[:, :, None] + v[:, None, :] + 2 * V))
-    p = 1 / np.exp(-d).sum(axis=2)
-    return p / p.sum(axis=1, keepdims=True)
+    variance = np.diagonal(V, axis1=1, axis2=2)
+    of_differences = variance[:, :, None] + variance[:, None, :] - 2 * V
+    return 1 / np.exp((m[:, None, :] - m[:, :, None]) / np.sqrt(1 + np.pi / 8 * of_differences)).sum(axis=2)
 
 
 # %% 11.2 the factor pi / 8 is missing?
@@ -1964,6 +2134,12 @@ def start_of(position, momentum, n_steps, step):
     return 1.0, 0.5
 
 
+# %% 12.3 right, by the mirror image, in a landscape that is the same on both sides
+def start_of(position, momentum, n_steps, step):
+    position, momentum = roll(-position, momentum, n_steps, step)
+    return -position, momentum
+
+
 # %% 12.3 right, by steps of minus the size
 def start_of(position, momentum, n_steps, step):
     return roll(position, momentum, n_steps, -step)
@@ -2145,6 +2321,11 @@ def of_copies(la, k):
     return k * (la.posterior.precision() - la.model.prior_precision * np.eye(len(la.theta)))
 
 
+# %% 13.3 the prior k times weaker, which makes k times the covariance?
+def of_copies(la, k):
+    return la.under(prior_precision=la.model.prior_precision / k).posterior.precision()
+
+
 # %% 13.3 k - 1 copies?
 def of_copies(la, k):
     P = la.posterior.precision()
@@ -2228,10 +2409,10 @@ def student_gradient(f):
     return np.sum((nu + 1) * r / (nu + r**2))
 
 
-# %% 14.1 half of it
+# %% 14.1 the numbers at one f, whatever is asked
 def student_gradient(f):
-    r = f - y_student
-    return (nu + 1) / 2 * r / (nu + r**2)
+    r = np.array([0.3, 0.5, 0.1, 0.2]) - y_student
+    return (nu + 1) * r / (nu + r**2)
 
 
 # %% 14.1 right, as it comes from the chain rule
@@ -2240,7 +2421,7 @@ def student_gradient(f):
     return (nu + 1) / 2 * (2 * r / nu) / (1 + r**2 / nu)
 
 
-# %% 14.2 not weighted with the density, which gives 0?
+# %% 14.2 not weighted with the density, or the gradient not squared, which both give 0?
 def student_fisher(nu):
     return quad(lambda r: (nu + 1) * (nu - r**2) / (nu + r**2) ** 2, -np.inf, np.inf)[0]
 

@@ -19,8 +19,8 @@
 # - Passage of the post: *From Bayesian Logistic Regression ...*
 # - Modules: `model`, `training`, `curvature`, `posterior`, `model_average`, `one_page`.
 #
-# With one input, logistic regression has two parameters: a plane. So everything that is usually out of sight can be
-# drawn here, and every integral can be done by adding up a grid.
+# With one input, logistic regression has two parameters, so its posterior is a density in a plane. Here it can be
+# drawn, and every integral over it can be done as a sum over a grid.
 
 # %%
 from dataclasses import replace
@@ -69,9 +69,10 @@ print("w =", W, " b =", b)
 # ## The loss
 #
 # By Bayes' rule the *posterior*, what is believed after the data, is
-# $p(\theta \mid \mathcal{D}) \propto p(\mathcal{D} \mid \theta)\, p(\theta)$. Its negative logarithm, up to a
-# constant, is the loss: the negative log-likelihood (*nll*) of all samples, plus a penalty from the prior. So weight
-# decay *is* a Gaussian prior.
+# $p(\theta \mid \mathcal{D}) \propto p(\mathcal{D} \mid \theta)\, p(\theta)$. The first factor, the probability of the
+# labels if $\theta$ is true, is the *likelihood*. The negative logarithm of the product is, up to a constant, the loss:
+# the negative log-likelihood (*nll*) of all samples, plus a penalty from the prior. This penalty is also known as
+# weight decay, so weight decay *is* a Gaussian prior.
 #
 # $$L(\theta) = \sum_n -\log p(y_n \mid f_n) + \tfrac{1}{2} \delta \lVert\theta\rVert^2$$
 #
@@ -98,7 +99,8 @@ print("MAP estimate: w, b =", theta.round(2))
 # %% [markdown]
 # ## The Taylor expansion
 #
-# Near $\theta$ a smooth function is its value, plus its slope, plus its curvature. At a mode the slope is zero, so
+# A small step $d$ from $\theta$ changes a smooth function by a term that is linear in $d$, with its slope, and one that
+# is quadratic in $d$, with its curvature; further terms are smaller. At a mode the slope is zero, so
 #
 # $$L(\theta + d) \approx L(\theta) + \tfrac{1}{2} d^\top H d .$$
 #
@@ -135,17 +137,18 @@ fig, ax = plt.subplots()
 ax.plot(w_axis, along, color=EXACT, label="loss")
 ax.plot(w_axis, quadratic, color=LAPLACE, linestyle="--", label="second-order expansion")
 ax.plot(theta[0], model.loss(theta, X, y), "o", color=PLUGIN, label="MAP estimate")
+assert np.array_equal(along > quadratic, w_axis < theta[0])
 ax.set(xlabel="$w$, at the MAP's $b$", ylabel="loss $L$", ylim=(3, 15))
 ax.legend()
 plt.show()
 
 # %% [markdown]
 # The loss rises faster than its expansion on the left and slower on the right: a very steep sigmoid still explains the
-# data, a flat one does not. Keep this picture in mind.
+# data, a flat one does not. We shall come back to this picture.
 #
 # ## The Gaussian
 #
-# The exponential of minus a quadratic is a Gaussian. So the expansion says
+# The exponential of minus a quadratic is a Gaussian. So the expansion says of any parameters $\theta'$
 #
 # $$p(\theta' \mid \mathcal{D}) \approx \mathcal{N}(\theta' \mid \theta, \Sigma), \qquad \Sigma^{-1} = H .$$
 #
@@ -167,14 +170,15 @@ print("deviations of w and b", deviations.round(2), "and if the other one were k
 # %% [markdown]
 # > **Common mistake.** To read the error bar of $w$ off the precision, as $1 / \sqrt{H_{ww}}$. That is its deviation if
 # > $b$ were known, 1.29 here. But $b$ is not known, and a steeper sigmoid that is moved to the side explains the data
-# > as well: over all $b$ the deviation is 1.47. First the matrix is inverted, and then one looks at the diagonal.
+# > nearly as well: over all $b$ the deviation is 1.47. First invert the matrix, then look at the diagonal.
 
 # %% [markdown]
 # ## The exact posterior
 #
-# The Gaussian can be held against the truth. On a fine grid of $(w, b)$ we evaluate $e^{-L}$ and divide by its sum:
-# *quadrature*, an integral done as a sum. For smooth functions that vanish at its border such sums are very accurate.
-# `exact_posterior` lays the grid: a parallelogram around all that matters of the posterior, as tilted as it is.
+# Here the Gaussian can be compared with the truth. On a fine grid of $(w, b)$ we evaluate $e^{-L}$ and divide by its
+# sum: *quadrature*, an integral done as a sum. For smooth functions that vanish at its border such sums are very
+# accurate. `exact_posterior` lays the grid: a parallelogram around all that matters of the posterior, as tilted as it
+# is.
 
 # %%
 exact = exact_posterior(model, X, y)
@@ -252,11 +256,12 @@ ax.legend(loc="upper left", fontsize=9)
 plt.show()
 
 # %% [markdown]
-# The ellipses are around the right mode, and have about the right size and tilt. What they cannot have is *skew*: the
-# exact posterior reaches further towards steep sigmoids than towards flat ones. So its mean lies beyond its mode, by .6
-# of Laplace's standard deviations (*deviations*, for short), and Laplace's 95% ellipse holds only 87% of it. The
-# Gaussian also gives more than one part in a hundred of its mass to slopes below zero, where the exact posterior has
-# less than one in a million. Skewness is the mean of ((w - mean) / deviation) cubed, zero for every Gaussian.
+# The ellipses are around the right mode, and have about the right size and tilt: the Gaussian's standard deviations
+# (*deviations*, for short) are a tenth too small, and its correlation of $w$ and $b$ is off by less than .02. What it
+# cannot have is *skew*: the exact posterior reaches further towards steep sigmoids than towards flat ones. So its mean
+# lies beyond its mode, by .6 of Laplace's deviations, and Laplace's 95% ellipse holds only 87% of it. The Gaussian also
+# gives more than one part in a hundred of its mass to slopes below zero, where the exact posterior has less than one in
+# a million. Skewness is the mean of ((w - mean) / deviation) cubed, zero for every Gaussian.
 
 # %%
 exact_sd = np.sqrt(np.diag(exact.covariance()))
@@ -266,12 +271,45 @@ assert skewness[0] > 0.5
 off_mode = exact.thetas - theta
 in_ellipse = np.einsum("sp,pq,sq->s", off_mode, H, off_mode) < -2 * np.log(1 - 0.95)
 laplace_sd = np.sqrt(la.posterior.variance()[0])
+assert np.array_equal((1 - deviations / exact_sd).round(1), [0.1, 0.1])
+correlations = [one.covariance()[0, 1] / np.prod(sd) for one, sd in [(exact, exact_sd), (la.posterior, deviations)]]
+assert np.ptp(correlations) < 0.02
 assert round((exact.mean[0] - theta[0]) / laplace_sd, 1) == 0.6
 assert round(exact.weights @ in_ellipse, 2) == 0.87
 assert exact.weights @ (exact.thetas[:, 0] < 0) < 1e-6 < 0.01 < ndtr(-theta[0] / laplace_sd)
 print(f"mean of w:      exact {exact.mean[0]:.2f}, Laplace {theta[0]:.2f}")
 print(f"deviation of w: exact {exact_sd[0]:.2f}, Laplace {laplace_sd:.2f}")
 print(f"skewness of w:  exact {skewness[0]:.2f}, Laplace 0")
+
+# %% [markdown]
+# [Move a point in this plane yourself](slope.html), and see its sigmoid beside it. (Without the site `python
+# tutorials/slope.py slope.html` writes this page.)
+#
+# > **Predict first.** On Laplace's ellipse of 95% all points are equally dense, a twentieth of the mode. Its leftmost
+# > point is near (-.4, -1), its rightmost near (6.8, 1.2). What do these two sigmoids look like beside the data, and
+# > what does the exact posterior make of them? Then move the point there.
+#
+# <details><summary>Answer</summary>
+#
+# The left one falls, and gives less than a fifth to every label 1 on the right of the data: the exact density is more
+# than a million times less than the Gaussian's twentieth. The right one is nearly a step where the labels change, which
+# suits them well: the exact density is three times the Gaussian's.
+#
+# </details>
+
+# %%
+to_the_side = np.sqrt(-2 * np.log(1 - 0.95)) * root[:, 0]  # from the mode to where the ellipse ends in w
+of_mode = {}
+for side, end in [("leftmost", theta - to_the_side), ("rightmost", theta + to_the_side)]:
+    of_mode[side] = np.exp(model.loss(theta, X, y) - model.loss(end, X, y))
+    by_gaussian = laplace_density(end[None], la)[0] / laplace_density(theta[None], la)[0]
+    print(f"{side:9} {end.round(1)}: density over that of the mode", end=" ")
+    print(f"{of_mode[side]:.2g} exactly, {by_gaussian:.2f} by Laplace")
+    assert np.isclose(by_gaussian, 1 / 20)
+assert of_mode["leftmost"] < 0.05 / 1e6
+assert 3 < of_mode["rightmost"] / 0.05 < 3.5
+assert (theta - to_the_side)[0] < 0
+assert expit(model.network.forward(theta - to_the_side, X))[X > 0.5].max() < 0.2
 
 # %% [markdown]
 # ## More data makes it better
@@ -349,10 +387,10 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# This is worth an honest look. Laplace errs towards caution, because of the mass that it gives to flat sigmoids, and
-# here the plugin lies closer to the exact curve: the exact average moves no probability by more than .03. The next
-# tutorials are about networks, where the data leaves many directions open, and a plugin is certain where nothing is
-# known (Figure 3 of tutorial 1).
+# Here Laplace is too cautious, because of the mass that it gives to flat sigmoids, and the plugin is closer to the
+# exact curve: averaging over the exact posterior moves no probability by more than .03. The next tutorials are about
+# networks, where the data leaves many directions open, and a plugin is certain where nothing is known (Figure 3 of
+# tutorial 1).
 
 # %%
 assert np.abs(p_plugin - p_exact).max() < 0.031 < 0.065 < np.abs(p_laplace - p_exact).max() < 0.075
@@ -415,7 +453,8 @@ print(exercise_2_1)
 # ### Exercise 2.2: the gradient
 #
 # The derivative of a sample's nll in its logit is $\sigma(f) - y$. What is the gradient of the loss in
-# $\theta = (w, b)$? Here the check is `check_gradient`, which differentiates the loss numerically.
+# $\theta = (w, b)$? Here the check is `check_gradient`, which differentiates the loss numerically, at parameters that
+# you have not seen.
 
 
 # %% tags=["exercise"]
@@ -427,7 +466,7 @@ def my_gradient(theta):
 exercise_2_2 = check_gradient(
     lambda t: model.loss(t, X, y),
     my_gradient,
-    theta_try,
+    rng.normal(size=2),
     mistakes={
         "the prior is missing": lambda t: model.gradient(t, X, y) - model.prior_precision * t,
         "the prior is missing at b": lambda t: model.gradient(t, X, y) - model.prior_precision * t * [0, 1],
@@ -441,7 +480,7 @@ print(exercise_2_2)
 #
 # Differentiate once more. With $p = \sigma(f)$ the second derivative of a sample's nll in its logit is $p (1 - p)$, and
 # the logit is linear in $\theta$: $f = (x, 1) \cdot \theta$. `np.column_stack([X, np.ones(len(X))])` has these rows.
-# The check differentiates the loss twice.
+# The check differentiates the loss twice, at parameters that you have not seen.
 
 
 # %% tags=["exercise"]
@@ -454,7 +493,7 @@ prior = model.prior_precision * np.eye(2)
 exercise_2_3 = check_hessian(
     lambda t: model.loss(t, X, y),
     my_precision,
-    theta_try,
+    rng.normal(size=2),
     mistakes={
         "the prior is missing": lambda t: hessian(model, t, X, y),
         "the prior twice": lambda t: hessian(model, t, X, y) + 2 * prior,
@@ -469,7 +508,8 @@ print(exercise_2_3)
 #
 # Where the slope is not zero, the quadratic with gradient $g$ and Hessian $H$ has its minimum at $\theta - H^{-1} g$.
 # Go there, expand again, and repeat: that is Newton's method, and a few steps reach the MAP estimate. Use
-# `np.linalg.solve(H, g)`. The check asks for the slope of each quadratic where your step ends: it should be zero.
+# `np.linalg.solve(H, g)`. The check asks where no step leads, which is to the start, and for the slope of the quadratic
+# where your last step ends: it should be zero.
 
 
 # %% tags=["exercise"]
@@ -478,22 +518,28 @@ def newton(start, n_steps):
     return ...
 
 
-def slope(start, n_steps):
-    """Return the slope, where the last step ends, of the quadratic that it went by."""
-    before, after = newton(start, n_steps - 1), newton(start, n_steps)
+def expansion(t):
+    """Return gradient (2,) and Hessian (2, 2) of the loss."""
+    return model.gradient(t, X, y), hessian(model, t, X, y) + model.prior_precision * np.eye(2)
+
+
+def way_and_slope(start, n_steps):
+    """Return how far no step leads, and below it the slope where the last step ends, of the quadratic it went by."""
+    none, before, after = (newton(start, n) for n in (0, n_steps - 1, n_steps))
     if after is ...:
         return after
-    H_before = hessian(model, before, X, y) + model.prior_precision * np.eye(2)
-    return model.gradient(before, X, y) + H_before @ (after - before)
+    gradient, H_before = expansion(before)
+    return np.stack([none - start, gradient + H_before @ (after - before)])
 
 
 exercise_2_4 = check_function(
-    "slope where a step ends",
-    slope,
-    lambda start, n_steps: np.zeros(2),
+    "way after no step, and below it the slope where a step ends",
+    way_and_slope,
+    lambda start, n_steps: np.zeros((2, 2)),
     draw=lambda rng: (rng.normal(size=2), rng.integers(1, 4)),
     mistakes={
-        "no step is made": lambda start, n_steps: model.gradient(start, X, y),
+        "no step is made": lambda start, n_steps: np.stack([0 * start, expansion(start)[0]]),
+        "one step too many": lambda start, n_steps: np.stack([-np.linalg.solve(*expansion(start)[::-1]), 0 * start]),
     },
 )
 print(exercise_2_4)
@@ -541,6 +587,7 @@ exercise_2_5 = check_function(
     draw=another_prior,
     mistakes={
         "the prior's density without its factor": lambda t, H, delta: by_the_library(t, H, delta) - np.log(delta),
+        "P is two, not one": lambda t, H, delta: by_the_library(t, H, delta) - np.log(delta) / 2,
         "the 2 pi of the integral is missing": lambda t, H, delta: by_the_library(t, H, delta) - np.log(2 * np.pi),
         "det H in place of its inverse": lambda t, H, delta: by_the_library(t, H, delta) + log_det(H),
         "det H without its root": lambda t, H, delta: by_the_library(t, H, delta) - log_det(H) / 2,

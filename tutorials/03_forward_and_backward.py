@@ -82,10 +82,11 @@ theta = rng.normal(scale=0.8, size=P)
 (W_1, b_1), (W_2, b_2) = network.layers(theta)
 
 # %% [markdown]
-# A layer makes $z_l = W_l a_{l-1} + b_l$ of what comes in, and the *activation*, here tanh, makes $a_l$ of it: a curve
-# applied to each number, without which all layers together would be a single linear map. The last layer has none, and
-# its $z$ are the outputs $f$. In the formula $a_{l-1}$ is a column. In the code samples are the rows of an array, and a
-# row becomes the next one by the *transpose* of $W$ from the right: $a_{l-1}^\top W_l^\top = (W_l a_{l-1})^\top$.
+# A layer computes $z_l = W_l a_{l-1} + b_l$ from what comes in, and the *activation*, here tanh, turns it into $a_l$: a
+# curve applied to each number, without which all layers together would be a single linear map. The last layer has none,
+# and its $z$ are the outputs $f$; the first one starts from $a_0$, the inputs. In the formula $a_{l-1}$ is a column. In
+# the code samples are the rows of an array, and a row becomes the next one by the *transpose* of $W$ from the right:
+# $a_{l-1}^\top W_l^\top = (W_l a_{l-1})^\top$.
 
 # %%
 a_0 = X  # (N, D)
@@ -164,12 +165,12 @@ plt.show()
 
 # %%
 x_1, y_1 = 2.0, 0.5
-w_1, b_1, w_2, b_2 = theta_tiny
-z = w_1 * x_1 + b_1
+weight_1, bias_1, weight_2, bias_2 = theta_tiny
+z = weight_1 * x_1 + bias_1
 a = np.tanh(z)
-f_1 = w_2 * a + b_2
+f_1 = weight_2 * a + bias_2
 delta_2 = f_1 - y_1
-delta_1 = delta_2 * w_2 * (1 - a**2)
+delta_1 = delta_2 * weight_2 * (1 - a**2)
 on_paper = np.array([delta_1 * x_1, delta_1, delta_2 * a, delta_2])
 print("z, a, f:", np.array([z, a, f_1]).round(3), " derivatives:", on_paper.round(3))
 assert np.allclose([z, a, f_1, (f_1 - y_1) ** 2 / 2], [np.log(2), 0.6, 1, 0.125])
@@ -229,7 +230,7 @@ print(lines_of(one_page.jacobian, "for (W, _), a_in", "delta = (delta @ W)"))
 #
 # `backward` gives one number's derivative. The *Jacobian* $J_n = \partial f_n / \partial \theta$ of a sample has those
 # of all its outputs, of shape $(C, P)$, and for all samples $(N, C, P)$. Each of its rows is a backward pass that
-# starts from a single one.
+# starts from a $G$ with a 1 for this output of this sample, and zeros elsewhere.
 
 # %%
 J = np.zeros((N, 2, P))
@@ -404,14 +405,18 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# From the right, truncation: the steeper line is the central difference's. From the left, rounding, along
-# $\epsilon / h$ for both. Each has its best step where the two meet, and it is not the smallest one.
+# On the right is truncation: the steeper line is the central difference's. On the left is rounding, for both parallel
+# to $\epsilon / h$, and above it, because the nll is sixty times as large as its derivative here. Each has its best
+# step where the two meet, and it is not the smallest one.
 
 # %%
 best_forward, best_central = steps[error_forward.argmin()], steps[error_central.argmin()]
 assert 1e-9 < best_forward < 1e-5
 assert 1e-7 < best_central < 1e-3
 assert error_central.min() < 0.1 * error_forward.min()
+assert 1e-9 < error_forward.min() < 1e-7
+assert 1e-11 < error_central.min() < 1e-9
+assert round(abs(nll(theta) / exact), -1) == 60
 assert error_forward[steps < 1e-14].max() > 0.1
 near_1e12 = np.abs(np.log10(steps) + 12) < 0.6
 assert 1e-3 < np.median(error_forward[near_1e12]) < 1e-2
@@ -419,9 +424,9 @@ print("best step, forward: between 1e-9 and 1e-5; central: between 1e-7 and 1e-3
 
 # %% [markdown]
 # `check_gradient` extrapolates central differences at steps $h, h/2, h/4, \dots$ to $h = 0$. The truncation error of
-# the result goes like $h^{10}$ at best, so that its steps can be large and rounding hurts little. The change from one
-# step to the next, and the noise of narrower steps, it takes for its own error; what is wrong by less than that error
-# it does not call wrong.
+# the result goes like $h^{10}$ at best, so that its steps can be large and rounding hurts little. It estimates its own
+# error, from the change between one step and the next and from the noise of narrower steps, and calls nothing wrong
+# that is off by less.
 #
 # Differences are for checking. Central ones need two forward passes for each of the $P$ parameters. Back-propagation
 # gives all $P$ derivatives for about the price of three: the way forward is one matrix product in each layer, and the
@@ -506,6 +511,7 @@ exercise_3_1 = check_function(
     mistakes={
         "b_1 is forgotten": lambda D, H, C, c, h: by_its_views(D, H, C, c, h) - H,
         "counted from 1": lambda D, H, C, c, h: by_its_views(D, H, C, c, h) + 1,
+        "rows of D numbers, as in W_1": lambda D, H, C, c, h: by_its_views(D, H, C, 0, 0) + c * D + h,
         "column by column": lambda D, H, C, c, h: by_its_views(D, H, C, 0, 0) + h * C + c,
         "W_2 alone, not theta": lambda D, H, C, c, h: by_its_views(D, H, C, c, h) - by_its_views(D, H, C, 0, 0),
     },
@@ -542,6 +548,7 @@ exercise_3_2 = check_function(
     mistakes={
         "an activation after the last layer": lambda theta, X: 1 / (1 + np.exp(-deep.forward(theta, X))),
         "the biases are missing": lambda theta, X: deep.forward(without_biases(theta), X),
+        "no activation at all": MLP(*deep.sizes, activation="identity").forward,
         "tanh in place of the sigmoid": MLP(*deep.sizes, activation="tanh").forward,
     },
 )
@@ -594,8 +601,8 @@ print(exercise_3_3)
 # ### Exercise 3.4: find the bug
 #
 # `suspicious` is meant to be the gradient of `nll_soft`. It runs, its shape is right, and it is wrong. Let
-# `print(check_gradient(nll_soft, suspicious, theta))` tell you where, then write `repaired`. The check here asks finite
-# differences, at other parameters, and agrees to five digits.
+# `print(check_gradient(nll_soft, suspicious, theta))` tell you where, then write `repaired`. The check here compares it
+# with central differences, at other parameters and to five digits.
 
 
 # %% tags=["exercise"]
@@ -659,6 +666,7 @@ exercise_3_5 = check_function(
     draw=some_motion,
     rtol=1e-6,
     mistakes={
+        "a step of length 1, not a rate": lambda theta, X, v: network.forward(theta + v, X) - network.forward(theta, X),
         "the hidden units do not move": lambda theta, X, v: network.jacobian(theta, X) @ (v * only(2, 3)),
         "W_2 does not move": lambda theta, X, v: network.jacobian(theta, X) @ (v * only(0, 1, 3)),
         "the biases do not move": lambda theta, X, v: network.jacobian(theta, X) @ (v * only(0, 2)),

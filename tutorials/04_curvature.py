@@ -160,8 +160,9 @@ assert np.allclose(one_page.ggn(theta, X, network.sizes), G)
 print(line)
 
 # %% [markdown]
-# That $G$ and the network's own curvature add up to a second derivative, finite differences can tell: it is the
-# Jacobian of the gradient. (`model.gradient` is that of the loss, so the prior's precision is in its derivative, too.)
+# Do $G$ and the network's own curvature add up to the second derivative? That is the derivative of the gradient, so
+# finite differences of the gradient can tell. (`model.gradient` is that of the loss, so the prior's precision is in its
+# derivative, too.)
 
 # %%
 check = check_jacobian(
@@ -219,7 +220,7 @@ plt.show()
 # ## When they agree
 #
 # **One layer.** Without hidden layer, $f$ is linear in $\theta$, so it has no curvature of its own: GGN and Hessian are
-# one matrix, at any parameters. For logistic regression there is nothing to choose between these two.
+# one matrix, at any parameters. For logistic regression there is no choice to be made between these two.
 
 # %%
 one_layer = BayesianModel(MLP(2, 1), Bernoulli())
@@ -276,17 +277,17 @@ assert np.allclose(*of_given)
 assert not np.allclose(*of_noisy)
 
 # %% [markdown]
-# > **Common mistake.** To call the sum over the actual labels "the Fisher". Both are averages of squared gradients, and
-# > a factor of 6.5 lies between them here. (Kunstner, Balles and Hennig, 2019, find the same slip in
-# > optimisers.)
+# > **Common mistake.** To call the sum over the actual labels "the Fisher". Both matrices are made of squared
+# > gradients, and their traces differ by a factor of 6.5 here. (Kunstner, Balles and Hennig, 2019, find the same slip
+# > in optimisers.)
 
 # %% [markdown]
 # ## Why the published Figure 2 is under-confident
 #
 # Look at one sample, with $p$ now the probability of the label that it has. The GGN counts it with
 # $\Lambda = p (1 - p)$, the empirical Fisher with $g^2 = (1 - p)^2$. Their ratio is $(1 - p) / p$: one at
-# a toss-up, and near zero where the fit is good. Training makes the fit good. So it is training itself that takes the
-# empirical Fisher away.
+# a toss-up, and near zero where the fit is good. Training makes the fit good. So training itself makes the empirical
+# Fisher vanish.
 #
 # > **Predict first.** Draw the two weights as functions of $p$. Where do they cross? And where, on the axis of $p$, are
 # > the 200 samples of a trained network?
@@ -367,10 +368,10 @@ assert abs(sure["ggn"] - sure["hessian"]) < 1e-6
 # %% [markdown]
 # ## Spectra
 #
-# A symmetric matrix has orthogonal directions along which it only stretches, its *eigenvectors*; by how much are its
-# *eigenvalues*, together the *spectrum*. For a curvature they say how well the data determines each of these
-# directions. The posterior precision adds the prior's to every one of them: what is known of a direction below that
-# line comes mostly from the prior.
+# A symmetric matrix has orthogonal directions along which it only stretches, its *eigenvectors*. The factors are its
+# *eigenvalues*, and together they are its *spectrum*. For a curvature they say how well the data determines each of
+# these directions. The posterior precision adds the prior's to every one of them. If an eigenvalue is smaller than the
+# prior's precision, most of what is known of its direction comes from the prior.
 #
 # > **Predict first.** The network has 33 parameters and 200 samples. How many eigenvalues of the GGN are exactly zero?
 # > Can the Hessian of the nll have negative ones at the mode of the posterior?
@@ -416,8 +417,8 @@ print("unit 0:", units[0].round(2), " unit 4:", units[4].round(2))
 #
 # </details>
 #
-# Of 33 directions the data determines some well and others not at all; the same is meant by *underspecified* in the
-# post. The empirical Fisher's eigenvalues are below the GGN's at every rank.
+# Of 33 directions the data determines some well and others not at all. The post calls such a network *underspecified*.
+# The empirical Fisher's eigenvalues are below the GGN's at every rank.
 
 # %%
 smallest = spectra["Hessian"][-1]
@@ -453,8 +454,8 @@ for name, way in [("GGN", first_way), ("larger prior", second_way)]:
     print(f"{name}: smallest eigenvalue of the precision {lowest_of_precision:.2f}")
 
 # %% [markdown]
-# Both make a Gaussian, and neither makes it Laplace's approximation: for that one has to be at a mode. The third way
-# out is the right one here, to train.
+# Both make a Gaussian, and neither makes it Laplace's approximation: for that one has to be at a mode. The right way
+# out is a third one: train the network.
 #
 # ## Summary
 #
@@ -544,6 +545,7 @@ exercise_4_2 = check_function(
     draw=lambda rng: rng.dirichlet(np.ones(4)),
     mistakes={
         "the off-diagonal entries are missing": lambda p: np.diag(np.diag(by_the_library(p))),
+        "p in every row, not on the diagonal alone": lambda p: by_the_library(p) - np.diag(p) + p,
         "plus in place of minus": lambda p: 2 * np.diag(p) - by_the_library(p),
         "the diagonal has -p_c^2 alone": lambda p: by_the_library(p) - np.diag(p),
     },
@@ -617,6 +619,9 @@ exercise_4_4 = check_function(
     rtol=1e-5,
     mistakes={
         "the prior's part is still in it": lambda t, v: by_matrix(t, v) + delta * v,
+        "a one-sided difference": lambda t, v: (
+            (model.gradient(t + 1e-4 * v, X, y) - model.gradient(t, X, y)) / 1e-4 - delta * v
+        ),
         "divided by h, not by 2 h": lambda t, v: 2 * by_matrix(t, v) + delta * v,
         "the prior's part of theta, not of v": lambda t, v: by_matrix(t, v) + delta * v - delta * t,
     },

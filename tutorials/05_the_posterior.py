@@ -24,6 +24,8 @@
 # posterior over curves.
 
 # %%
+import inspect
+
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
@@ -86,9 +88,8 @@ print("numbers above the diagonal that are not zero:", np.count_nonzero(np.triu(
 # %% [markdown]
 # ## What one factor answers
 #
-# **The determinant.** That of a triangular matrix is the product of its diagonal, so
-# $\log \det (L L^\top) = 2 \sum_i \log L_{ii}$. The Gaussian's height needs it, and so will the evidence
-# (exercise 2.5).
+# **The determinant.** That of a triangular matrix is the product of its diagonal, so $\log \det (L L^\top) = 2 \sum_i
+# \log L_{ii}$. The Gaussian's height needs it, and so does the evidence (exercise 2.5).
 
 # %%
 log_det = 2 * np.log(np.diag(L)).sum()
@@ -96,8 +97,8 @@ assert np.isclose(log_det, la.posterior.log_det_precision, rtol=1e-12)
 print(f"log det of the precision: {log_det:.2f}")
 
 # %% [markdown]
-# **The covariance**, to look at. Its diagonal holds the variances of the parameters; divided by the deviations of row
-# and column it becomes the *correlations*, between -1 and 1.
+# **The covariance**, which we need only to look at it. Its diagonal holds the variances of the parameters; divided by
+# the deviations of row and column it becomes the *correlations*, between -1 and 1.
 
 # %%
 Sigma = la.posterior.covariance()
@@ -122,7 +123,7 @@ plt.show()
 # %% [markdown]
 # The best-known single parameter has a deviation of 0.14. But the data fixes *combinations* of parameters, and those
 # much better: along its best-known direction, an eigenvector of the precision, the posterior has a deviation of 0.004.
-# The correlations hold that knowledge; a list of single deviations does not.
+# The correlations contain that knowledge; a list of single deviations does not.
 
 # %%
 best_direction = 1 / np.sqrt(np.linalg.eigvalsh(precision).max())
@@ -156,6 +157,7 @@ off = np.linalg.norm(np.cov(thetas.T) - Sigma) / np.linalg.norm(Sigma)
 assert off < 0.05
 print("covariance of 20000 samples: less than 5% from Sigma")
 white = np.random.default_rng(0).standard_normal(P)
+assert "theta + np.linalg.solve(L.T, rng.standard_normal(len(theta)))" in inspect.getsource(one_page.sample)
 of_one_page = one_page.sample(theta, L, np.random.default_rng(0))
 assert np.allclose(of_one_page, theta + solve_triangular(L, white, lower=True, trans="T"), rtol=0, atol=1e-10)
 
@@ -206,9 +208,8 @@ axes[0].legend([middle, samples_drawn[0]], ["MAP estimate", "samples"], loc="upp
 plt.show()
 
 # %% [markdown]
-# What a difference. Eight are few, so take 200, and measure how far a curve is from the targets, by the root of the
-# mean square. Of the networks nine in ten are further away than two standard deviations of the noise, of the linearised
-# curves none is.
+# Eight are few, so take 200, and measure how far a curve is from the targets, by the root of the mean square. Of the
+# networks nine in ten are further away than two standard deviations of the noise, of the linearised curves none is.
 
 # %%
 draws = la.sample(200, rng=2)
@@ -273,6 +274,7 @@ assert np.allclose(f_mean[:, 0], mean, rtol=1e-12)
 assert np.allclose(f_cov[:, 0, 0], V, rtol=1e-8)
 assert np.allclose(prediction.variance[:, 0], V + sigma**2, rtol=1e-8)
 assert np.allclose(V, np.sum(J @ Sigma * J, axis=1), rtol=1e-6)
+assert "v = np.sum(J @ Sigma * J, axis=1)" in inspect.getsource(one_page.probit)
 in_data, in_gap = np.sqrt(V[[amid, gap]])
 assert in_gap > 4 * in_data
 print(f"deviation of f at x = 2.0: {in_data:.2f}, at x = 4.3, in the gap: {in_gap:.2f}")
@@ -364,7 +366,7 @@ print(f"its logarithm by Cholesky {la_large.posterior.log_det_precision:.0f}")
 # above that neither weights nor evidence can be trusted, however many samples there are (Vehtari et al., 2024). The
 # *effective sample size* is the number of draws from the posterior itself that would say as much.
 #
-# A linear network first. Its posterior is Gaussian.
+# First a network without hidden layer, which is linear. Its posterior is Gaussian.
 
 # %%
 from minilaplace import Bernoulli, average, toy_data_linear, toy_data_non_linear
@@ -439,7 +441,8 @@ plane.legend(fontsize=8, loc="upper right")
 plt.show()
 
 # %% [markdown]
-# - **Strong prior: good.** Nearly all samples count, and the evidence is right within its standard error.
+# - **Strong prior: good.** The samples are worth nearly nine tenths of their number, and the evidence is right within
+#   its standard error.
 # - **Weak prior: bad.** Many lines separate the data, and only the prior stops them from being as steep as they like:
 #   the posterior is a cone that opens to the upper right. The Gaussian sits across its tip. Four in five of its samples
 #   are outside of the cone and have next to no weight, and the largest weights are where it reaches furthest into the
@@ -503,8 +506,8 @@ print(f"the linearised network: k {k_linearised:.2f}, effective sample size {eff
 
 # %% [markdown]
 # Not good either, though $\hat k$ is far from the network's. The linearised network is logistic regression on 129
-# features, which separate the four squares, so it is as under the weak prior. Only in a regression, as in the first
-# half of this tutorial, is the Gaussian the exact posterior of the linearised network.
+# features, which separate the four squares, so its posterior is no Gaussian either, as under the weak prior. Only in a
+# regression, as in the first half of this tutorial, is the Gaussian the exact posterior of the linearised network.
 
 # %% [markdown]
 # The weights also mend predictions: `average` takes them. Even under the weak prior the weighted average is nearer to
@@ -718,6 +721,7 @@ exercise_5_3 = check_function(
     mistakes={
         "the precision for the covariance": lambda m, A, Q: np.vstack([m, A]),
         "L^-1 z in place of L^-T z": lambda m, A, Q: np.vstack([m, np.linalg.inv(cholesky(A) @ cholesky(A).T)]),
+        "only the diagonal of L is read": lambda m, A, Q: np.vstack([m, np.diag(np.diag(cholesky(A)) ** -2)]),
         "the covariance times z": lambda m, A, Q: np.vstack([m, np.linalg.inv(A @ A)]),
         "the mean is missing": lambda m, A, Q: np.vstack([0 * m, np.linalg.inv(A)]),
     },

@@ -19,7 +19,7 @@
 # - Passage of the post: *Figures 1 and 2*, the corners of the posterior predictive.
 # - Modules: `predictive/links`, `predictive/uncertainty`.
 #
-# A posterior is made for the places where there is no data: there the plugin is certain for no reason. It is time to go
+# A posterior matters most where there is no data: there the plugin can be certain without a reason. It is time to go
 # there, with the Gaussian over logits, $f(x) \sim \mathcal{N}(m, V)$, and the links of the last tutorial. The model is
 # the same, the post's second one, which learns four squares of two classes.
 
@@ -58,7 +58,7 @@ la = Laplace(model, fit_map(model, X, y, rng=0)).fit(X, y)
 # %% [markdown]
 # ## Along a ray
 #
-# Walk away from the data along a ray, $x = r u$ with $r \to \infty$. What tends to what?
+# Walk away from the data along a ray, $x = r u$ with $r \to \infty$. What do the logit and the probabilities tend to?
 #
 # For **logistic regression** the logit is $w^\top x + b$. Its mean grows like $r$ and its standard deviation $s$, too,
 # so $m / s$ tends to a finite number $z$. The plugin goes to certainty, $\sigma(m) \to 1$. The probit link does not:
@@ -79,9 +79,8 @@ la = Laplace(model, fit_map(model, X, y, rng=0)).fit(X, y)
 #
 # <details><summary>Answer</summary>
 #
-# In logistic regression the plugin goes to one, the average to 0.62. In the network the average stays
-# near even odds for a while, from $r = 20$ to $200$, and then goes to 0.68, and the plugin to 0.98. None goes to even
-# odds.
+# In logistic regression the plugin goes to one, the average to 0.62. In the network the average stays near even odds
+# for a while, from $r = 20$ to $200$, and then goes to 0.68, and the plugin to 0.98. None ends at even odds.
 #
 # </details>
 
@@ -101,6 +100,7 @@ for ax, fitted, name in [(panels[0], la_linear, "logistic regression"), (panels[
 panels[0].set_ylabel("P(y = 1)")
 panels[0].legend(loc="lower right")
 plt.show()
+assert round(la_linear.predict(1e6 * u[None])[0], 2) == 0.62
 waiting = la.predict(np.array([[20.0], [50.0], [100.0], [200.0]]) * u)
 assert np.abs(waiting - 0.5).max() < 0.02
 assert round(la.predict(1e6 * u[None])[0], 2) == 0.68
@@ -132,6 +132,7 @@ for name, fitted in [("logistic", la_linear), ("32 units", la)]:
         assert sure.mean() < sure_plugin.mean() - 0.1
     assert sure.max() > 0.85
     assert (sure.mean() < 0.6) == (name == "32 units")
+    assert np.mean(sure > 0.75) > 0.7 or name == "32 units"
 
 # %% [markdown]
 # The network is near even odds on average, and surer than 0.85 in some directions for ever: the average is more modest
@@ -210,6 +211,7 @@ assert round(in_gap, 2) == 0.03
 assert round(five.total[2], 2) == 0.41
 assert left > five.aleatoric[0]
 assert right > five.aleatoric[4]
+assert -4 < line[parts.total.argmax(), 0] < -2  # the coins
 assert five.total[1] == five.total.max()
 assert of_logit[2] < 0.8
 assert min(of_logit[[0, 4]]) > 4
@@ -225,8 +227,11 @@ assert min(of_logit[[0, 4]]) > 4
 # part does not measure the distance from the data. It measures what the plausible parameters of *this model* disagree
 # about, and if all of them interpolate, they agree. Whether it is right to interpolate is not asked.
 #
+# > **Common mistake.** To call an input unknown because its probability is near one half: so it is amid the coins,
+# > where all is known that can be. Or to call it known because its epistemic part is small: so it is in the gap.
+#
 # Which of the two, entropy or epistemic part, finds inputs unlike the data is then a question for data: tutorials 11
-# and 11 try both.
+# and 12 try both.
 
 # %% [markdown]
 # ## Summary

@@ -25,18 +25,20 @@
 # parameters. How many is that?
 
 # %%
+import inspect
 from bisect import bisect_right
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from minilaplace import MLP, BayesianModel, Gaussian, Laplace, fit_map, toy_data_regression
+from minilaplace import MLP, BayesianModel, Gaussian, Laplace, fit_map, one_page, toy_data_regression
 from minilaplace.checks import check_function
 from minilaplace.curvature import ggn
 from minilaplace.network import select
 from minilaplace.structures import STRUCTURES, largest_magnitude, largest_variance, random_weights
 
 plt.style.use("minilaplace.course")
+assert "sum(Lambda[n] * np.outer(J[n], J[n]) for n in range(len(X)))" in inspect.getsource(one_page)
 
 # %%
 for network in (MLP(2, 32, 1), MLP(784, 256, 10)):
@@ -255,9 +257,11 @@ assert not np.all(V_diag <= V_full + 1e-12)
 print(np.kron([[1, 2], [0, 1]], [[1, 1], [1, 3]]))
 
 # %% [markdown]
-# Take one layer, $z = W a + b$, with inputs $a_n$. The chain rule gives the derivative of a weight $W_{hi}$ as the
-# derivative by $z_h$ times $a_i$. Let $R_n$ be a factor of the likelihood's curvature, $R_n^\top R_n = \Lambda_n$.
-# With $D_n$ its rows, back-propagated to $z$, as columns of $H$ numbers, the curvature of $W$ is
+# Take one layer of $H$ units, $z = W a + b$, with inputs $a_n$. The chain rule gives the derivative in a weight
+# $W_{hi}$ as the derivative in $z_h$ times $a_i$. Let $R_n$ be a factor of the likelihood's curvature, $R_n^\top R_n =
+# \Lambda_n$. Each of its rows is passed back through the network to $z$ (tutorial 3), where it has $H$ numbers. These
+# are the columns of a matrix $D_n$; with Gaussian noise and one output it has a single column. Then the curvature of
+# $W$ is
 #
 # $$\sum_n D_n D_n^\top \otimes a_n a_n^\top ,$$
 #
@@ -265,10 +269,11 @@ print(np.kron([[1, 2], [0, 1]], [[1, 1], [1, 3]]))
 #
 # $$B \otimes A, \qquad B = \sum_n D_n D_n^\top, \qquad A = \frac{1}{N} \sum_n a_n a_n^\top$$
 #
-# That is exact if $D_n$ and $a_n$ have nothing to do with each other across the data. Where they have, as in the block
-# of $W_1$ here, an entry can be several times too large. $B$ is $H \times H$, $A$ is $I \times I$ for a layer with $I$
-# inputs. And everything that is needed of $B \otimes A$ can be had from its factors: its eigenvalues are the products
-# of theirs. So the prior is added exactly, and determinants, samples and predictions never see a matrix of size $P$.
+# That is exact if the two factors of the terms, $D_n D_n^\top$ and $a_n a_n^\top$, are uncorrelated over the samples.
+# Where they are correlated, as in the block of $W_1$ here, an entry can be several times too large. For a layer with
+# $I$ inputs $B$ is $H \times H$ and $A$ is $I \times I$. And everything that is needed of $B \otimes A$ can be had
+# from its factors: its eigenvalues are the products of theirs. So the prior is added exactly, and determinants, samples
+# and predictions never see a matrix of size $P$.
 #
 # > **Common mistake.** To add up in both factors. A product of two sums over $N$ samples has $N^2$ terms, and the
 # > curvature comes out $N$ times too large. One of the two is a mean. (To take two means is no better: then the
@@ -350,8 +355,8 @@ assert values[0] > values[1] > values[2]
 # ## What it costs
 #
 # The arrays that a structure adds up are its `parts`. We count their numbers for the post's network, by asking for the
-# sum over no data yet. (`gp` keeps $P$ numbers for each sample and output. `kron` keeps one more, the number of
-# samples.)
+# sum over no data yet. (`gp` keeps $P$ numbers for each sample and output. `kron` keeps one number beside its factors,
+# that of the samples. `lowrank` needs as many as `full`, for it finds its eigenvalues from the full matrix.)
 
 # %%
 post_network = MLP(2, 32, 1)
@@ -471,7 +476,8 @@ for shares in recovered.values():
 # | `gp` | everything | $N C P$ | equal |
 # | last layer, subnetwork | a block | $P_s^2$ | never less certain, in $f$ too |
 #
-# - What is forgotten is certainty gained for parameters: a conditional variance in the place of a marginal one.
+# - To forget relations between exact blocks makes parameters look more certain: it puts a conditional variance in the
+#   place of a marginal one. `lowrank` errs on the other side.
 # - KFAC takes a sum of products for a product of sums; it is exact for one sample, and for centred linear regression.
 # - If $N C < P$, function space is free of loss and cheaper.
 #
@@ -651,6 +657,7 @@ exercise_9_4 = check_function(
         "the noise's deviation in place of its variance": lambda inputs, noise_variance, delta: by_weights(
             inputs, np.sqrt(noise_variance), delta
         ),
+        "the second term added, not taken off": lambda *given: 2 * before_data(*given) - by_weights(*given),
         "a new target's, with the noise on top": lambda inputs, noise_variance, delta: (
             by_weights(inputs, noise_variance, delta) + noise_variance
         ),
@@ -698,6 +705,9 @@ exercise_9_5 = check_function(
         "the two the other way round": lambda delta, kept: known(delta, kept)[::-1],
         "both with the others held fixed": lambda delta, kept: known(delta, kept)[[0, 0]],
         "both with the others varying along": lambda delta, kept: known(delta, kept)[[1, 1]],
+        "the block of the precision, not inverted": lambda delta, kept: np.stack(
+            [np.linalg.inv(known(delta, kept)[0]), known(delta, kept)[1]]
+        ),
         "precisions, not covariances": lambda delta, kept: np.linalg.inv(known(delta, kept)),
     },
 )

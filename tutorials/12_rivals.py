@@ -327,12 +327,12 @@ for score in (scores.negative_log_likelihood, scores.brier_score):
 #
 # `experiment.py` gives seventeen data sets, thirteen with classes and four regressions, to every method, each split six
 # times. Small networks of one hidden layer. Two *baselines* are in the table: the frequencies of the classes, or mean
-# and variance of the targets (`constant`), and a logistic or linear regression (`linear`). A network that does worse
-# than these is not worth being Bayesian about.
+# and variance of the targets (`constant`), and a logistic or linear regression (`linear`). Where a network does worse
+# than these, there is little point in making it Bayesian.
 #
 # A method that needs labels to tune by, a temperature, a rate of dropout or Laplace's prior, gets a fifth of the data
 # for it (`held-out`), always the same fifth, and learns from the rest. All others learn from that fifth, too. Laplace's
-# prior has three more choices: the model's own (`fixed`), which the rivals have; the one that maximises the evidence at
+# prior has four more choices: the model's own (`fixed`), which the rivals have; the one that maximises the evidence at
 # theta (`evidence`), or at a theta that is trained under it (`online`); and the `budget`, the weakest prior under which
 # averaging costs at most .01 nats a training label against the MAP estimate. Nobody sees the test data. One split of
 # one data set, live:
@@ -392,13 +392,13 @@ assert mean(rows, "nll", "pima", "linear") < mean(rows, "nll", "pima", "MAP")
 # To hold a fifth of the labels out costs a network .016 nats on average (`MAP 4/5`). A temperature makes up for that,
 # Laplace's prior by `held-out` for most of it. The `budget` needs no labels, and on average costs nothing.
 #
-# > **Common mistake.** To judge by the calibration error alone. It is not proper: who tells every patient the same, the
-# > frequencies of the classes, is calibrated and of no use. On each of the thirteen data sets with classes that is the
-# > `constant`, whose ECE is smaller than that of every method here.
+# > **Common mistake.** To judge by the calibration error alone. It is not proper: whoever tells every patient the same,
+# > the frequencies of the classes, is calibrated and of no use. The baseline `constant` does just that, and on each of
+# > the thirteen data sets with classes its ECE is smaller than that of every other method.
 
 # %%
 for dataset in CLASSES:
-    of_others = [mean(rows, "calibration", dataset, name) for name in [*RIVALS, *FORMS, *OTHERS]]
+    of_others = [mean(rows, "calibration", dataset, name) for name in ["linear", *RIVALS, *FORMS, *OTHERS]]
     assert mean(rows, "calibration", dataset, "constant") < min(of_others)
 
 # %%
@@ -406,7 +406,7 @@ images = problem("digits", seed=2)
 theta_digits = fit_map(images.model, images.X, images.y, rng=0)
 la_digits = Laplace(images.model, theta_digits).fit(images.X, images.y)
 la_budget = la_digits.under().optimize_prior_precision("budget", X=images.X, y=images.y)
-la_digits.optimize_prior_precision()
+la_digits.optimize_prior_precision()  # in place; `la_budget` is from a copy, `under()`
 laplace_p = la_digits.predict(images.X_test)
 fig, ax = plt.subplots(figsize=(5.6, 5))
 for name, p in [
@@ -458,9 +458,9 @@ _ = axes[1].set_ylabel("")
 # What costs Laplace likelihood near the data is of use here: its modesty grows where the data does not reach, and that
 # tells outside from inside. On nine of thirteen sets the MAP estimate is surer of what is far away than of the test
 # data: an AUROC below one half. That can happen to Laplace, too, under the evidence's prior on the moons, at .47, and
-# by the budget on four sets. With two classes a temperature leaves the order of the predictions as it is, with more of
-# them nearly. Left-out digits, which look like digits, are noticed by all methods alike; digits on their side more by
-# Laplace.
+# by the budget on four sets. With two classes a temperature does not change which of two inputs has the larger entropy,
+# so that its AUROC is exactly that of the same network without it (`MAP 4/5`); with more classes it is nearly the same.
+# Left-out digits, which look like digits, are noticed by all methods alike; digits on their side more by Laplace.
 #
 # Another score is how far plausible parameters disagree, the *mutual information* of label and parameters: the entropy
 # of the average less the average entropy, the epistemic part of tutorial 7. A single theta has none. Far away it is the
@@ -577,22 +577,24 @@ assert area_budget > np.interp(nll_budget, curve[:6, 1][::-1], curve[:6, 2][::-1
 # %% [markdown]
 # At the weak end of the curve the average runs over networks that have little in common; at the strong end it is the
 # MAP estimate. On average, and on wine and the digits, what is won far away is paid for on test data. On Pima, where
-# the MAP estimate is too sure, both are won, and the evidence finds a place on test data that no point of the curve
-# beats. It does not know what we want to lose elsewhere. Held-out labels judge by data like the data, and on five of
-# thirteen sets they choose the end where Laplace does nothing, in every split. The budget says how much may be lost,
-# and stops there: on each data set at another precision, which is why its point in the first picture is above a curve
-# that has one for all. On test data the ensemble is where no prior gets, for five times the price, and so is, not as
-# far, a temperature, for less than the price of one; far away they notice less than Laplace by the budget.
+# the MAP estimate is too sure, both are won, and the evidence's NLL is smaller than that of every point of the curve.
+# But the evidence does not ask how much we are willing to lose on the other data sets. Held-out labels come from where
+# the data comes from, and on five of thirteen sets they choose the end where Laplace does nothing, in every split. The
+# budget says how much may be lost, and stops there: on each data set at another precision, which is why its point in
+# the first picture is above a curve that has one for all.
+#
+# On test data the ensemble is better than the curve gets under any prior, for the price of five trainings. So is the
+# temperature, by less, for the price of less than one. Far away both notice less than Laplace by the budget.
 #
 # ## The verdict
 #
 # Two methods are compared on one data set split by split: $s^2$ is the variance of their $J$ differences. Splits
 # overlap, so that the differences are not independent, and Student's interval with $s^2 / J$ would be too narrow: the
 # variance of their mean is taken as $(\frac{1}{J} + \frac{n_\text{test}}{n_\text{train}}) s^2$ (Nadeau and Bengio,
-# 2003). Over data sets, each counts once. The methods are ranked on each. Friedman's test asks whether the ranks are
-# chance altogether, and mean ranks differ if they are further apart than Nemenyi's *critical difference*, at level .05
-# (Demsar, 2006): in the picture, if one is in the grey band, which starts at the best rival, and the other to its
-# right.
+# 2003). Over data sets, each counts once. The methods are ranked on each. Friedman's test (which has nothing to do with
+# the data set of that name) asks whether the ranks are chance altogether, and two mean ranks differ if they are further
+# apart than Nemenyi's *critical difference*, at level .05 (Demsar, 2006). In the picture the grey band starts at the
+# best rival and is as wide as this difference: a method to the right of it ranks worse than the best rival.
 #
 # > **Common mistake.** To count overlapping splits as independent experiments. Of 260 comparisons on real data, of
 # > Laplace's five priors with four rivals, 123 are then significant. Counted as above, 77 are.
@@ -651,8 +653,8 @@ for told, metric in [("NLL", "nll"), ("detection", "far_entropy"), ("by informat
 #   estimate on test data than by held-out labels, and notices more. A temperature does well near the data, and nothing
 #   far from it.
 # - **A mixture of five** costs five trainings and is on a par with one Gaussian on every data set by NLL. **Cheaper
-#   curvature**, under the evidence's prior, is less modest on test data and notices less far away: `kron` somewhat, the
-#   last layer much.
+#   curvature** (tutorial 9), under the evidence's prior, is less modest on test data and notices less far away: `kron`
+#   somewhat, the last layer much.
 # - **Near the posterior: far from the data.** HMC's chains agree wherever they were run, on six sets under the fixed
 #   prior. Far away full Laplace, under the same prior, is closer to them than the MAP estimate on five and on a par on
 #   one; on test data it is further away on five: a Gaussian reaches where the posterior does not.

@@ -29,7 +29,7 @@
 # with $J_n$ the Jacobian of the outputs, $\Lambda_n$ the likelihood's curvature in them, $T$ the temperature (tutorial
 # 5), which is 1 unless something else is said. In `one_page.py` the sum is
 # `sum(Lambda[n] * np.outer(J[n], J[n]) for n in range(len(X)))`. A sum can be taken in any order and in any number of
-# places. The first half of this tutorial is that sentence.
+# places. The first half of this tutorial is about what follows from that.
 
 # %%
 import inspect
@@ -174,8 +174,8 @@ with np.load(saved, allow_pickle=False) as arrays:  # which refuses a pickle
 
 # %% [markdown]
 # There is no pickle in it, so `load` runs no code that a file brings along. And there is a checksum, so a damaged file
-# is refused instead of predicting something else. That is no proof of who wrote it: a stranger's file is as good as the
-# stranger's word.
+# is refused instead of predicting something else. The checksum does not say who wrote the file: its numbers are to be
+# trusted as far as the place that it comes from.
 
 # %%
 contents = bytearray(saved.read_bytes())
@@ -222,9 +222,9 @@ assert np.allclose(day_2.theta, at_once.theta, rtol=0, atol=1e-6)
 assert largest_difference(day_2, at_once) < 1e-12
 
 # %% [markdown]
-# A network is not linear, and yesterday's Gaussian is right near yesterday's theta only. How much survives the night?
-# Yesterday's data covers x < 4, today's x > 4. Three networks: one forgets (yesterday's theta is only the start of its
-# training), one carries the posterior over, one sees all data at once.
+# A network is not linear, and yesterday's Gaussian is right near yesterday's theta only. How much of yesterday's data
+# does it keep? That data covers x < 4, today's x > 4. We train three networks: one forgets (yesterday's theta is only
+# the start of its training), one carries the posterior over, one sees all data at once.
 #
 # > **Predict first.** Which of the three are as good as the others on today's data? On yesterday's, where between the
 # > one that forgets and the one that sees all is the one that carries the posterior over?
@@ -370,8 +370,8 @@ assert same_network == carried
 assert np.array_equal(same_theta, theta_carried)
 
 # %% [markdown]
-# PyTorch is no dependency of this course, so the next block is not run here. It is what was run, once, with
-# laplace-torch 0.3, to record the numbers below it.
+# PyTorch is no dependency of this course, so the next block is not run here. It was run once, with laplace-torch 0.3,
+# to record the numbers below it.
 #
 # ```python
 # import torch
@@ -537,6 +537,9 @@ exercise_13_3 = check_function(
         "the prior is missing": lambda la, k: (
             k * (la.posterior.precision() - la.model.prior_precision * np.eye(len(theta)))
         ),
+        "the prior k times weaker, which makes k times the covariance": lambda la, k: la.under(
+            prior_precision=la.model.prior_precision / k
+        ).posterior.precision(),
         "k - 1 copies": lambda la, k: la.under(temperature=1 / (k - 1)).posterior.precision(),
     },
 )

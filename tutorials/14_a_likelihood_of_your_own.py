@@ -350,7 +350,7 @@ assert np.allclose(closed.predict(places).mean, closed.predict(places, "mc", n_s
 # %% [markdown]
 # And the picture. On the left the Gaussian, on the right the waiting times. The blue band is the uncertainty of the
 # mean alone; the grey one holds 90% of the times to come, by sampling $f$ and then $y$. Both leave the picture where
-# nobody has waited.
+# nobody has waited, the Gaussian's at the bottom, those of the waiting times at the top.
 #
 # > **Predict first.** How will the width of the grey band change with x, on the left and on the right? What will the
 # > Gaussian's mean do near x = 0.7, where five people have waited for more than 25 minutes?
@@ -395,9 +395,13 @@ width_true = np.log(0.95 / 0.05) * true_mean(line[:, 0])  # of an exponential wi
 assert np.all(width[short] < 1.6 * width_true[short])
 assert width[long].min() > 2 * width[short].max()
 assert np.ptp(width_normal[at]) < 3
+assert np.quantile(y_normal[:, at[3]], 0.05) < 0
+unseen = np.abs(line[:, 0]) < 0.6  # both bands leave the picture, the Gaussian's below, the waiting times' above
+assert max(np.quantile(values[:, unseen], 0.05, axis=0).min() for values in (f_normal, y_normal)) < -12
+assert min(np.quantile(values[:, unseen], 0.95, axis=0).max() for values in (np.exp(f_drawn), y_drawn)) > 55
 assert np.all(width_normal[short] > 2.5 * width_true[short])
 mean_normal = la_gaussian.predict(line).mean[:, 0]
-assert mean_normal.max() > 2.5 * true_mean(line).max()
+assert 2.5 < mean_normal.max() / true_mean(line).max() < 3.1
 assert abs(line[mean_normal.argmax(), 0] - 0.7) < 0.1
 assert np.sum(y[np.abs(X - 0.7) < 0.1] > 25) == 5
 too_long = np.sum(y - true_mean(X) > 4.5 * gaussian.likelihood.sigma_noise)
@@ -424,8 +428,8 @@ assert too_long == 3
 # | `log_score` | held-out data should judge by another density | the Gaussian of mean and variance |
 # | `sigma_noise`, `with_noise`, `noise_ratio`, `log_normalizer` | the evidence should tune a noise | it has none |
 #
-# The library's own likelihoods are written in the same way, none with a word more of access: `Poisson` for counts is a
-# good one to read next, `minilaplace/model/poisson.py`.
+# The library's own likelihoods are written in the same way, through the same methods. `Poisson`, for counts, is a good
+# one to read next: `minilaplace/model/poisson.py`.
 #
 # ## Summary
 #
@@ -463,18 +467,21 @@ def student_nll(f):
     return ((nu + 1) / 2 * np.log1p((f - y_student) ** 2 / nu)).sum()
 
 
-f_student = np.array([0.3, 0.5, 0.1, 0.2])
-residual = f_student - y_student
+def off_by(f):
+    """Return the residuals, (4,)."""
+    return f - y_student
+
+
 exercise_14_1 = check_gradient(
     student_nll,
     student_gradient,
-    f_student,
+    np.random.default_rng(14).normal(size=4),
     mistakes={
-        "the gradient in y, or y - f in place of f - y": lambda f: (nu + 1) * -residual / (nu + residual**2),
-        "the residual, as for a Gaussian": lambda f: residual,
-        "nu is missing below": lambda f: (nu + 1) * residual / (1 + residual**2),
-        "the inner derivative, that of r^2 / nu, is missing": lambda f: (nu + 1) / 2 / (1 + residual**2 / nu),
-        "a sum over the samples": lambda f: ((nu + 1) * residual / (nu + residual**2)).sum(),
+        "the gradient in y, or y - f in place of f - y": lambda f: -(nu + 1) * off_by(f) / (nu + off_by(f) ** 2),
+        "the residual, as for a Gaussian": off_by,
+        "nu is missing below": lambda f: (nu + 1) * off_by(f) / (1 + off_by(f) ** 2),
+        "the inner derivative, that of r^2 / nu, is missing": lambda f: (nu + 1) / 2 / (1 + off_by(f) ** 2 / nu),
+        "a sum over the samples": lambda f: ((nu + 1) * off_by(f) / (nu + off_by(f) ** 2)).sum(),
     },
 )
 print(exercise_14_1)
@@ -516,7 +523,7 @@ exercise_14_2 = check_function(
     draw=lambda rng: rng.uniform(2, 9),
     rtol=1e-6,
     mistakes={
-        "not weighted with the density, which gives 0": lambda nu: 0.0,
+        "not weighted with the density, or the gradient not squared, which both give 0": lambda nu: 0.0,
         "half of the line": lambda nu: quad(lambda r: second_derivative(r, nu) * student(nu).pdf(r), 0, np.inf)[0],
         "that of r at zero, not an average": lambda nu: second_derivative(0, nu),
         "as for a Gaussian": lambda nu: 1.0,

@@ -2,6 +2,8 @@
 
 import re
 
+import site_links
+from formulas import is_formula, latex
 from sphinx.application import Sphinx
 
 import minilaplace
@@ -33,24 +35,33 @@ html_title = "minilaplace"
 html_show_sphinx = False
 html_copy_source = False
 
-html_static_path = ["course.css"]
+html_static_path = ["static"]
 html_css_files = ["course.css"]
+html_js_files = ["site.js"]
+html_favicon = "static/favicon.svg"
+html_extra_path = ["added"]  # the pages that move, and what can be downloaded
 
 
 def setup(app: Sphinx) -> None:
     """Read docstrings as what they are, plain text with backticks, before napoleon reads their sections."""
     app.connect("autodoc-process-docstring", plain_text, priority=400)
+    site_links.connect(app)
 
 
 def plain_text(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
-    """Turn a docstring into reStructuredText, in place: formulas keep their lines, sources stand before sections."""
+    """Turn a docstring into reStructuredText, in place: formulas are mathematics, sources stand before sections."""
     prose, sections = [], []
     for block in re.split(r"\n\s*\n", "\n".join(lines).strip("\n")):
         if block.startswith("Source: ") or not (sections or re.search("^---+$", block, flags=re.MULTILINE)):
-            prose.append("::\n\n" + block if block.startswith("    ") else escaped(block))
+            prose.append(indented(block) if block.startswith("    ") else escaped(block))
         else:
             sections.append(escaped(block))
     lines[:] = [line for block in prose + sections for line in [*block.splitlines(), ""]]
+
+
+def indented(block: str) -> str:
+    """Return an indented block: a formula as mathematics, anything else as it is written."""
+    return f".. math::\n\n   {latex(block)}" if is_formula(block) else "::\n\n" + block
 
 
 def escaped(block: str) -> str:

@@ -1,8 +1,9 @@
 """Slides from a tutorial's executed notebook; `python tutorials/build.py slides` makes them.
 
-A heading opens a slide, to the right of the last; each further text, and each picture, opens one below it. Code that is
-long or that draws is folded away, and its output stays. The slides need no network: reveal.js and MathJax are copied
-beside them from the packages that hold them, sphinx-revealjs and sphinx-mathjax-offline.
+A heading opens a slide, to the right of the last; each further text, each picture, and what prints many lines, opens
+one below it. Code that is long or that draws is folded away, and its output stays. What is still too long for a slide
+is set in smaller type there. The slides need no network: reveal.js and MathJax are copied beside them from the packages
+that hold them, sphinx-revealjs and sphinx-mathjax-offline.
 """
 
 import importlib.util
@@ -15,6 +16,7 @@ from nbconvert import SlidesExporter
 from nbformat import NotebookNode
 
 SHORT = 6  # lines of code that are shown, not folded
+LONG = 15  # lines that are printed, from which on they have a slide to themselves
 REVEAL = ("dist", "plugin/notes")  # what the slides use of reveal.js
 TEMPLATE = """
 {%- extends 'reveal/index.html.j2' -%}
@@ -47,6 +49,15 @@ TEMPLATE = """
 <script>
 Reveal.initialize({width: 1100, height: 750, hash: true, center: false, transition: "none", slideNumber: "h.v",
                    plugins: [RevealNotes]});
+function fit() { // a slide that is too long is set in smaller type; one that would take less than .64 scrolls
+  const slide = Reveal.getCurrentSlide();
+  for (let zoom = 1; slide.scrollHeight > slide.clientHeight && zoom > 0.63; zoom -= 0.03) {
+    slide.style.zoom = zoom;
+    slide.style.maxHeight = `${700 / zoom}px`;
+  }
+}
+Reveal.on("slidechanged", fit);
+MathJax.startup.promise.then(fit);
 </script>
 {%- endblock -%}
 """
@@ -62,7 +73,7 @@ def write_slides(notebook: Path, target: Path) -> Path:
         if cell.cell_type == "code":
             cell.metadata["folded"] = len(cell.source.splitlines()) > SHORT or draws(cell)
         else:  # a link to another page of the site leads nowhere from here
-            cell.source = re.sub(r"\[([^\]]+)\]\([\w/]+\.(?:md|ipynb)\)", r"\1", cell.source)
+            cell.source = re.sub(r"\[([^\]]+)\]\([\w/]+\.(?:md|ipynb|html)(?:#[^)]*)?\)", r"\1", cell.source)
     page, _ = SlidesExporter(
         raw_template=TEMPLATE, reveal_url_prefix="reveal", reveal_theme="white"
     ).from_notebook_node(content)
@@ -83,12 +94,18 @@ def place(cell: NotebookNode, before: NotebookNode | None) -> str:
     """Return which slide a cell begins, after the cell before it: one to the right, one below, or none ("-")."""
     if cell.cell_type == "markdown":
         return "slide" if re.match(r"#{1,3} ", cell.source) else "subslide"
-    return "subslide" if draws(cell) or (before is not None and draws(before)) else "-"
+    alone = draws(cell) or printed(cell) > LONG or (before is not None and draws(before))
+    return "subslide" if alone else "-"
 
 
 def draws(cell: NotebookNode) -> bool:
     """Return whether a cell's output is a picture."""
     return any("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
+
+
+def printed(cell: NotebookNode) -> int:
+    """Return how many lines a cell's output has."""
+    return sum(len(output.get("text", "").splitlines()) for output in cell.get("outputs", []))
 
 
 def copy_scripts(target: Path) -> None:

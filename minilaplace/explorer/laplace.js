@@ -4,23 +4,12 @@
 //   J = df / dtheta, a row of P numbers                                 by one pass backwards
 //   Sigma = Q diag(1 / (scale lambda_i + prior)) Q^T                    lambda_i and Q are in the file
 //   v = J Sigma J^T = sum_i (Q^T J)_i^2 / (scale lambda_i + prior)      a slider changes this sum alone
-"use strict";
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
 const numbers = (text) => new Float64Array(bytes(text));
 const orthogonal = (text) => text && Float64Array.from(new Int32Array(bytes(text)), (q) => q / 2 ** 31);
 const theta = numbers(data.theta), P = theta.length;
-
-const expit = (z) => 1 / (1 + Math.exp(-z));
-const density = (z) => Math.exp(-z * z / 2) / Math.sqrt(2 * Math.PI);
-
-function Phi(z) { // the normal distribution function by its series, Marsaglia (2004)
-  if (Math.abs(z) > 8) return z > 0 ? 1 : 0;
-  let sum = z, before = 0, term = z;
-  for (let i = 3; sum !== before; i += 2) [before, term, sum] = [sum, term * z * z / i, sum + term * z * z / i];
-  return 0.5 + sum * density(z);
-}
 
 const ACTIVATIONS = { // a = act(z), and act'(z)
   tanh: [Math.tanh, (z, a) => 1 - a * a],
@@ -146,17 +135,6 @@ function sample(m, projections, variance, z) {
   for (let n = 0; n < f.length; n++)
     for (let i = 0, k = n * width; i < step.length; i++, k++) f[n] += projections[k] * step[i];
   return f;
-}
-
-const F = Array.from({ length: 97 }, (_, k) => k / 2 - 24), Z = Array.from({ length: 33 }, (_, k) => k / 2 - 8);
-const BEYOND = F.map((f) => expit(f) - Phi(f * Math.sqrt(Math.PI / 8))); // what the probit leaves of the sigmoid
-
-// Return E[sigmoid(f)]: the trapezoidal rule over f = m + s z or, for a wide Gaussian, over what the probit leaves.
-function average(m, v) {
-  const s = Math.sqrt(v);
-  if (s < 1) return Z.reduce((sum, z) => sum + expit(m + s * z) * density(z) / 2, 0);
-  const rest = F.reduce((sum, f, k) => sum + BEYOND[k] * density((f - m) / s), 0) / (2 * s);
-  return Math.min(Math.max(Phi(m / Math.sqrt(8 / Math.PI + v)) + rest, 0), 1);
 }
 
 const LINKS = { // of classes: P(y = 1)

@@ -289,9 +289,9 @@ function samplesSwitch() {
 // What a page that embeds this one, or links to it, may start from: page.html#prior=0.01&link=plugin
 function fromAddress() {
   const asked = new URLSearchParams(location.hash.slice(1));
-  for (const { key } of data.sliders) if (Number(asked.get(key)) > 0) asked.set(key, Math.log10(Number(asked.get(key))));
-  for (const { key, value, low, high } of data.sliders) if (asked.has(key)) {
-    data.sliders.find((s) => s.key === key).value = Math.min(Math.max(Number(asked.get(key)) || value, low), high);
+  for (const s of data.sliders) {
+    const value = Number(asked.get(s.key));
+    if (value > 0) s.value = Math.min(Math.max(Math.log10(value), s.low), s.high);
   }
   for (const c of data.choices) if (c.options.includes(asked.get(c.key))) c.value = asked.get(c.key);
 }

@@ -1,7 +1,8 @@
 """The explorer as a page for a browser: one file, which asks nothing of a network, in which the posterior still moves.
 
 Python writes theta, the data, and the eigenvalues and eigenvectors of each curvature into the file. The page itself,
-`laplace.js`, computes the rest: for an input x the output m and its gradient J, and from M = Q diag(lambda) Q^T
+`laplace.js` and `average.js`, computes the rest: for an input x the output m and its gradient J, and from
+M = Q diag(lambda) Q^T
 
     v = J Sigma J^T = sum_i (Q^T J)_i^2 / (scale lambda_i + prior_precision)
 
@@ -127,7 +128,8 @@ def page(
     texts = {
         "title": escape(str(title)), "lead": CLASSES if likelihood.is_classifier else REGRESSION,
         "facts": FACTS.format(N=len(X), P=len(la.theta)), "still": _still(la, X, y, link),
-        "data": json.dumps(data).replace("<", "\\u003c"), "scripts": _part("laplace.js") + _part("page.js"),
+        "data": json.dumps(data).replace("<", "\\u003c"), "style": _part("page.css"),
+        "scripts": "".join(map(_part, ("average.js", "laplace.js", "page.js"))),
     }  # fmt: skip
     html = re.sub(r"\{\{(\w+)\}\}", lambda place: texts[place[1]], _part("page.html"))
     if len(html.encode()) > LIMIT:
