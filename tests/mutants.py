@@ -2,6 +2,7 @@
 
     python -m tests.mutants                          # all modules: some hours of one core, see tests/MUTATION.md
     python -m tests.mutants calibration training     # those whose names contain one of these words
+    python -m tests.mutants --again                  # those that no test noticed once more, after new tests
     python -m tests.mutants --report                 # what has been found so far, without a run
 
 Every module has a folder in mutants/, in which mutmut keeps what it has run: a run that was stopped goes on where it
@@ -106,12 +107,15 @@ def main():
         "python -m tests.mutants", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("words", nargs="*", help="parts of names of modules (default: all modules)")
+    parser.add_argument("--again", action="store_true", help="run what no test noticed before")
     parser.add_argument("--report", action="store_true", help="run nothing")
     options = parser.parse_args()
     modules = [m for m in TESTS if not options.words or any(word in m for word in options.words)]
     if not options.report:
         for module in modules:
-            run(module)
+            names = [name for name, code in results_of(module).items() if code in UNNOTICED] if options.again else []
+            if names or not options.again:
+                run(module, names)
     report(modules)
 
 
@@ -120,8 +124,8 @@ def folder_of(module):
     return FOLDER / module.replace("/", ".")
 
 
-def run(module):
-    """Copy the repository beside what mutmut has kept of a module, and let it run the rest."""
+def run(module, names=()):
+    """Copy the repository beside what mutmut has kept of a module, and let it run the rest, or the mutants named."""
     folder = folder_of(module)
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("minilaplace", "tests", "tutorials", "README.md"):
@@ -140,7 +144,7 @@ def run(module):
         settings = re.sub(rf"^{key} = \[.*?\]$", f"{key} = [{value}]", settings, flags=re.DOTALL | re.MULTILINE)
     (folder / "pyproject.toml").write_text(settings, "utf-8")
     with (folder / "log").open("w") as log:
-        command = [sys.executable, "-m", "mutmut", "run", "--max-children", "1"]
+        command = [sys.executable, "-m", "mutmut", "run", "--max-children", "1", *names]
         code = subprocess.run(command, cwd=folder, stdout=log, stderr=log, env=environment(folder)).returncode
     print(module, "is done" if code == 0 else f"has failed, see {folder}/log", flush=True)
 
