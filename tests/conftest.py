@@ -1,9 +1,9 @@
 """What holds for all tests: one BLAS thread for each process, no hurry, and what is skipped without `--everything`.
 
-The cores are the processes', and small matrices are quicker with one thread. No test depends on the machine's speed.
-`python -m pytest` runs what the extra `test` is enough for; tests of more than the library, which need other packages,
-or take long, say so when they are skipped. `python -m pytest --everything` skips neither, and a package that is missing
-is an error; so CI calls it.
+The cores are the processes', and small matrices are quicker with one thread; a number in the environment is kept. No
+test depends on the machine's speed. `python -m pytest` runs what the extra `test` is enough for; tests of more than the
+library, which need other packages, or take long, say so when they are skipped. `python -m pytest --everything` skips
+neither, and a package that is missing is an error; so CI calls it.
 """
 
 import os
@@ -11,7 +11,8 @@ from importlib.util import find_spec
 
 import pytest
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+if not {"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"} & os.environ.keys():
+    os.environ["OMP_NUM_THREADS"] = "1"  # which all of them read
 
 from browser import CHROMIUM
 from hypothesis import HealthCheck, settings  # it imports NumPy, whose threads are chosen above

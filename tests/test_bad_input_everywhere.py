@@ -44,6 +44,7 @@ INNER = {
     "network.modules",
     "network.second_order",
     "parallel",
+    "evidence.same_inputs",
     "evidence.tunable_fit",
     "evidence.tuning.warn_at_edge",
     "curvature.add_gram",

@@ -207,6 +207,30 @@ def test_overconfident_predictions_have_an_error_that_does_not_vanish(form):
             assert cal.sharpness(p) > cal.accuracy(p, y) + 0.1
 
 
+def test_there_are_ten_bins_of_equal_width_unless_others_are_asked_for():
+    p, y = binary(3, N=200)
+    np.testing.assert_array_equal(cal.reliability_diagram(p, y).edges, np.linspace(0, 1, 11))
+    for error in (cal.expected_calibration_error, cal.maximum_calibration_error):
+        assert error(p, y) == error(p, y, 10, "uniform") != error(p, y, 11)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_errors_are_the_mean_and_the_largest_distance_of_their_diagram(strategy):
+    p, y = binary(5, N=200)
+    _, confidence, frequency, count = cal.reliability_diagram(p, y, 7, strategy)
+    distance = np.abs(confidence - frequency)[count > 0]
+    assert cal.maximum_calibration_error(p, y, 7, strategy) == pytest.approx(distance.max(), rel=ROUNDING)
+    expected = np.average(distance, weights=count[count > 0])
+    assert cal.expected_calibration_error(p, y, 7, strategy) == pytest.approx(expected, rel=ROUNDING)
+
+
+@pytest.mark.parametrize("shape", [(6,), (6, 1), (6, 2)])
+def test_the_transform_has_the_shape_of_the_mean_and_one_bin_holds_it_all(shape):
+    mean, variance, y = regression(0, shape)
+    assert cal.pit(mean, variance, y).shape == shape
+    assert cal.pit_histogram(mean, variance, y, n_bins=1).tolist() == [mean.size]
+
+
 def test_calibrated_predictions_keep_the_accuracy_that_their_sharpness_promises():
     p, y = calibrated(1_000_000, 1)
     assert cal.sharpness(p) == pytest.approx(cal.accuracy(p, y), abs=4 * 0.5 / 1000)  # four standard errors

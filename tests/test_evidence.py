@@ -12,6 +12,8 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import multivariate_normal, norm
 from sklearn.datasets import load_wine
 
+import minilaplace.evidence.same_inputs
+import minilaplace.posterior.gaussian
 import minilaplace.structures.full
 from minilaplace import (
     MLP,
@@ -341,6 +343,83 @@ def test_a_budget_is_found_without_a_look_at_priors_that_are_too_weak():
     la = Laplace(model, theta).fit(X, y)
     la.optimize_prior_precision("budget", X=X, y=y, callback=lambda step, m: tried.append(m.prior_precision))
     assert min(tried) > la.model.prior_precision / 4  # one step of the grid, 10^(1/2), beyond it
+
+
+SHARED = {  # the problem, the fit's options, and the link
+    "one logit": (("bernoulli", (6,), "tanh", 1), {"temperature": 2.0}, None),
+    "labels": (("labels", (4,), "sigmoid", 3), {"curvature": "empirical_fisher"}, "quadrature"),
+    "differences of logits": (("categorical", (4,), "tanh", 3), {"subset_of_weights": "last_layer"}, None),
+    "a Dirichlet": (("categorical", (), "tanh", 4), {}, "bridge"),
+    "some parameters": (
+        ("gaussian", (5,), "relu", 2),
+        {"subset_of_weights": "subnetwork", "subnetwork_indices": [20, 3, 26]},
+        None,
+    ),
+    "counts": (("poisson", (3,), "tanh", 2), {}, None),
+}
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_predictions_by_shared_eigenvectors_are_those_of_each_priors_own_factor(name, monkeypatch):
+    problem, options, link = SHARED[name]
+    model, theta, X, y = random_problem(*problem, n_samples=30)
+    la, X_new = Laplace(model, theta, **options).fit(X, y), 2 * X[:7]
+    priors = [model.under(delta) for delta in (0.02, 1.0, 300.0)]
+    expected = [la.under(m.prior_precision).predict(X_new, link) for m in priors]
+    predict = la._predictor(X_new, link)
+    monkeypatch.setattr(type(la), "predict", None)  # which would take a factor
+    for m, alone in zip(priors, expected, strict=True):
+        np.testing.assert_allclose(predict(m), alone, rtol=1e-11)
+
+
+def test_a_search_through_priors_takes_one_decomposition_and_no_factors(monkeypatch):
+    model, theta, X, y = random_problem("bernoulli", (6,), "tanh", 1, n_samples=40)
+    la, tried = Laplace(model, theta).fit(X, y), []
+    la.predict(X[:1])
+    monkeypatch.setattr(minilaplace.posterior.gaussian, "cholesky", None)
+    decomposed = [scipy.linalg.eigh(la._fit.structure.matrix())]
+    monkeypatch.setattr(minilaplace.evidence.same_inputs, "eigh", lambda *a, **k: decomposed.pop())
+    la.optimize_prior_precision("held_out", X=X, y=y, callback=lambda step, m: tried.append(m))
+    assert len(tried) > 33
+    assert decomposed == []
+
+
+def test_a_prior_too_weak_for_the_eigenvalues_is_left_to_its_own_factor():
+    # In units that differ so much a factor, which does not see units, has the digits that eigenvalues have not.
+    X = np.random.default_rng(0).normal(size=(40, 2)) * [1.0, 1e7]
+    model, theta = BayesianModel(MLP(2, 1), Gaussian()), np.array([1.0, 1e-7, 0.0])
+    la = Laplace(model, theta).fit(X, X @ theta[:2])
+    predict, weak = la._predictor(X, None), la.under(1e-3)
+    np.testing.assert_array_equal(predict(weak.model), weak.predict(X))
+
+
+def test_a_prior_that_leaves_a_direction_of_negative_curvature_is_refused_in_a_search_too():
+    la, X = indefinite("full"), np.zeros((1, 2))
+    predict = la._predictor(X, None)
+    smallest = np.linalg.eigvalsh(la._fit.structure.matrix()).min()
+    assert predict(la.model.under(-2 * smallest)).shape == (1,)
+    with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
+        predict(la.model.under(-0.5 * smallest))
+
+
+@pytest.mark.parametrize("link", ["mc", "nn"])
+def test_a_search_by_a_link_that_draws_predicts_as_it_does(link):
+    model, theta, X, y = random_problem("bernoulli", (6,), "tanh", 1, n_samples=40)
+    la = Laplace(model, theta).fit(X, y)
+    np.testing.assert_array_equal(la._predictor(X, link)(model.under(3.0)), la.under(3.0).predict(X, link, rng=0))
+
+
+def test_rows_too_many_to_keep_are_not_kept(monkeypatch):
+    model, theta, X, y = random_problem("bernoulli", (6,), "tanh", 1, n_samples=40)
+    la = Laplace(model, theta).fit(X, y)
+    calls, decompose, size = [], scipy.linalg.eigh, 40 * model.network.n_params
+    monkeypatch.setattr(
+        minilaplace.evidence.same_inputs, "eigh", lambda *a, **k: (calls.append(1), decompose(*a, **k))[1]
+    )
+    for kept, n_decomposed in ((size - 1, 0), (size, 1)):
+        monkeypatch.setattr(minilaplace.evidence.same_inputs, "KEPT", kept)
+        la._predictor(X, None)
+        assert len(calls) == n_decomposed
 
 
 def test_a_budget_does_not_see_the_units_of_a_regression():

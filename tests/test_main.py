@@ -282,12 +282,18 @@ def environment(*folders, **chosen):
         (["-m", "minilaplace", "--version"], {}, {1}),
         (["-m", "minilaplace", "--version"], {"OPENBLAS_NUM_THREADS": "2"}, {2}),
         (["-c", "import minilaplace"], {}, {os.cpu_count()}),
+        (["-c", "import conftest, minilaplace"], {}, {1}),
+        (["-c", "import conftest, minilaplace"], {"OMP_NUM_THREADS": "2"}, {2}),
     ],
 )
-def test_the_command_line_takes_one_blas_thread_where_none_is_chosen(arguments, chosen, threads):
+def test_the_command_line_and_the_tests_take_one_blas_thread_where_none_is_chosen(arguments, chosen, threads):
     ask = "import threadpoolctl; print(sorted(pool['num_threads'] for pool in threadpoolctl.threadpool_info()))"
     run = subprocess.run(
-        [sys.executable, "-i", *arguments], input=ask, env=environment(**chosen), capture_output=True, text=True
+        [sys.executable, "-i", *arguments],
+        input=ask,
+        env=environment(Path(__file__).parent, **chosen),
+        capture_output=True,
+        text=True,
     )  # in interactive mode, which asks after the command has ended
     assert set(json.loads(run.stdout.splitlines()[-1])) == threads
 

@@ -12,6 +12,7 @@ import sysconfig
 import tarfile
 import zipfile
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 
@@ -127,3 +128,14 @@ def test_a_type_checker_sees_the_types_from_outside(installed, tmp_path):
     errors = re.findall(r"script.py:(\d+): error: (.*)", out)
     assert errors == [("10", errors[0][1])]  # the one that was put there
     assert 'expression has type "int", variable has type "str"' in errors[0][1]
+
+
+def test_mutants_are_made_of_modules_that_exist_and_judged_by_tests_that_do():
+    mutants = run_path(str(Path(__file__).parent / "mutants.py"))
+    for module, tests in mutants["TESTS"].items():
+        assert (ROOT / "minilaplace" / f"{module}.py").is_file()
+        assert all((ROOT / "tests" / f"test_{name}.py").is_file() for name in tests.split())
+    numerical = {"network", "model", "training", "posterior", "structures", "predictive", "evidence", "model_average"}
+    for room in numerical | {"calibration", "checks"}:
+        modules = {f"{room}/{path.stem}" for path in (ROOT / "minilaplace" / room).glob("*.py")}
+        assert modules - {f"{room}/__init__", "model/weights"} <= mutants["TESTS"].keys()

@@ -8,6 +8,7 @@ from problems import random_problem
 
 from minilaplace import MLP, BayesianModel, Gaussian, Laplace
 from minilaplace.curvature import ggn
+from minilaplace.network.pairs import PairedMLP
 from minilaplace.network.subset import select
 from minilaplace.structures.full import BlockDiag
 from minilaplace.structures.subnetwork import largest_magnitude, largest_variance, random_weights, weights_of_layers
@@ -33,7 +34,34 @@ def test_a_subset_knows_its_parameters_and_how_far_back_they_are(name, given, in
     assert len(subset) == len(list(indices))
 
 
+CHOICES = [("all", None), ("last_layer", None), ("subnetwork", [34, 12, 30]), ("subnetwork", [5, 20, 0, 33])]
+
+
+@pytest.mark.parametrize(("name", "given"), CHOICES)
+@pytest.mark.parametrize("with_top", [False, True])
+def test_the_second_order_term_of_a_subset_is_its_block_of_the_whole(name, given, with_top):
+    rng, subset = np.random.default_rng(0), select(NETWORK, name, given)
+    trace = NETWORK.trace(rng.normal(size=35), rng.normal(size=(6, 2)))
+    G, A = rng.normal(size=(6, 2)), rng.normal(size=(6, 2, 2))
+    top = A + A.transpose(0, 2, 1) if with_top else None
+    block = trace.second_order(G, None, top)[np.ix_(subset.indices, subset.indices)]
+    np.testing.assert_allclose(subset.second_order(trace, G, top), block, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(("name", "given"), [*CHOICES[:2], ("subnetwork", [3, 0])])
+@pytest.mark.parametrize("network", [NETWORK, MLP(30, 4, 2), PairedMLP(2, 4, 1)])
+def test_the_memory_of_a_sample_is_that_of_its_rows_within_a_factor_of_three(network, name, given):
+    subset = select(network, name, given)
+    trace = network.trace(network.init(0), np.ones((1, *network.input_shape)))
+    rows = trace.pull_back(None, subset.n_layers)
+    factors = sum(part.size for part in (*rows.inputs, *rows.deltas))
+    written = rows.dense().size
+    assert factors <= subset.floats_factored <= 3 * (factors if network.factored else factors + written)
+    assert factors <= subset.floats_written <= 3 * (factors + written)
+
+
 def test_tensors_and_layers_label_the_parameters():
+    assert select(NETWORK, "all").tensors().dtype == np.intp  # they are positions in arrays
     whole = select(NETWORK, "all")
     np.testing.assert_array_equal(whole.tensors(), np.repeat(range(6), [8, 4, 12, 3, 6, 2]))
     some = select(NETWORK, "subnetwork", [34, 0, 12, 33, 11])
@@ -133,6 +161,24 @@ def test_largest_variance_is_where_curvature_and_prior_are_least():
     chosen = largest_variance(model, theta, X, y, 5)
     assert sorted(chosen) == chosen.tolist()
     assert variance[chosen].min() >= np.delete(variance, chosen).max()
+
+
+@pytest.mark.parametrize("with_matrix", [False, True])
+def test_the_largest_variances_are_those_of_one_over_the_ggns_diagonal_plus_the_priors(with_matrix):
+    model, theta, X, y = random_problem("categorical", (4,), "tanh", 3, n_samples=6)
+    P = len(theta)
+    A = np.random.default_rng(0).normal(size=(P, P))
+    prior = A @ A.T + np.eye(P) if with_matrix else np.geomspace(0.1, 10, P)
+    model = model.under(prior)
+    variance = 1 / (np.diagonal(ggn(model, theta, X, y)) + (np.diagonal(prior) if with_matrix else prior))
+    order = np.argsort(-variance)
+    for k in range(1, P + 1):  # all of them is a choice, too
+        assert largest_variance(model, theta, X, y, k).tolist() == sorted(order[:k])
+
+
+def test_of_equal_sizes_the_first_are_chosen_and_all_can_be():
+    assert largest_magnitude(np.tile([1.0, -2.0], 50), 60).tolist() == sorted([*range(1, 100, 2), *range(0, 20, 2)])
+    assert random_weights(NETWORK, 35, rng=0).tolist() == list(range(35))
 
 
 def test_random_weights_are_different_seeded_and_evenly_spread():

@@ -14,11 +14,12 @@ from ..model.bayesian_model import BayesianModel
 from ..model.weights import WeightedData
 from ..posterior.gaussian import Posterior
 from ..predictive.distribution import PredictiveDistribution
-from ..predictive.links import link_of
+from ..predictive.links import Prediction, link_of
 from ..structures.fit import Fit, Options
-from ..validation import check_callback, check_dense, option, real_number, refusal
+from ..validation import Array, check_callback, check_dense, option, real_number, refusal
 from .by_predictions import PriorScore, tune_on_held_out, tune_to_budget
 from .marginal_likelihood import evidence_function, log_evidence
+from .same_inputs import Predict, at_same_inputs
 from .tuning import METHODS, tune
 
 BY_PREDICTIONS = {"held_out": "held-out data", "budget": "data"}  # what the methods that predict ask for
@@ -94,7 +95,7 @@ class TunableFit(PredictiveDistribution):
                 raise ValueError(refusal("prior_structure", f"'scalar' and no noise with {method!r}", received))
             budget = real_number("budget", budget, above=0.0)
             X, y, weight = self._asked(method, X, y, sample_weight)
-            score = PriorScore(self.model, lambda m: self._with(m).predict(X, link_approx, rng=0), y, weight, callback)
+            score = PriorScore(self.model, self._predictor(X, link_approx), y, weight, callback)
             held_out = method == "held_out"
             model = tune_on_held_out(score) if held_out else tune_to_budget(score, self.predict(X, "plugin"), budget)
         elif any(given is not None for given in (X, y, sample_weight)):
@@ -105,6 +106,14 @@ class TunableFit(PredictiveDistribution):
             model = tune(evidence, method, callback)
         self.model, self._posterior = model, None
         return self
+
+    def _predictor(self, X: Array, link_approx: str | None) -> Predict:
+        """Return a function that predicts X (N, D) under models that differ in their scalar prior."""
+
+        def alone(model: BayesianModel) -> Array | Prediction:
+            return self._with(model).predict(X, link_approx, rng=0)
+
+        return at_same_inputs(self._fit, self.model, self.theta, X, link_approx, alone)
 
     def _asked(self, method: str, X: Any, y: Any, sample_weight: Any) -> WeightedData:
         """Return the checked data of a method that predicts, without samples of weight 0."""

@@ -51,11 +51,11 @@ def cures(model: BayesianModel, theta: Array, data: WeightedData, *, used_up: bo
 def _large_columns(X: Array, ratio: float = 1.0) -> str:
     """Return a clause that names the column of X (..., D) with the largest entries, if there is something to say.
 
-    That is if these are large, and so many times as large as those of another column that is not zero.
+    That is if these are large, and at least so many times as large as those of the smallest column that is not zero.
     """
     size = np.abs(X).max(axis=tuple(range(X.ndim - 1)))  # (D,)
     largest, smallest = int(size.argmax()), int(np.where(size > 0, size, np.inf).argmin())
-    if size[largest] <= max(LARGE, ratio * size[smallest]):
+    if size[largest] <= LARGE or size[largest] < ratio * size[smallest]:
         return ""
     beside = f", column {smallest} up to {size[smallest]:.2g}" if size[smallest] < size[largest] / 10 else ""
     return f"column {largest} has entries up to {size[largest]:.2g}{beside}"
