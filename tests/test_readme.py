@@ -42,7 +42,7 @@ def test_the_first_two_shell_blocks_hold_one_command_line_each():
     ("script", "words"),
     [
         (
-            "tests/benchmarks.py",
+            "tests/benchmarks",
             ["--quick", "columns `peer` and `ratio` are empty where laplace-torch is not installed"],
         ),
         ("tests/classifiers.py", ["--splits", "minus the log likelihood"]),
@@ -53,25 +53,27 @@ def test_the_first_two_shell_blocks_hold_one_command_line_each():
 def test_the_commands_that_print_its_tables_have_help_and_start_no_work(script, words, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [script, "--help"])
     monkeypatch.syspath_prepend(ROOT / Path(script).parent)
+    is_module = (ROOT / script).is_dir()
+    run, what = (runpy.run_module, Path(script).name) if is_module else (runpy.run_path, str(ROOT / script))
     with pytest.raises(SystemExit) as end:
-        runpy.run_path(str(ROOT / script), run_name="__main__")
+        run(what, run_name="__main__")
     assert end.value.code == 0
     out = " ".join(capsys.readouterr().out.split())
     assert all(word in out for word in ["usage:", *words])
 
 
 def test_the_benchmarks_say_why_a_column_is_empty(monkeypatch, capsys):
-    main = runpy.run_path(str(ROOT / "tests" / "benchmarks.py"))["main"]
-    monkeypatch.setitem(main.__globals__, "find_spec", lambda name: None)
+    benchmarks = importlib.import_module("benchmarks.__main__")
+    monkeypatch.setattr(benchmarks, "find_spec", lambda name: None)
 
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(main.__globals__, "alone", stop)  # the first measurement
+    monkeypatch.setattr(benchmarks, "alone", stop)  # the first measurement
     for options, why in [([], "not installed: pip install laplace-torch"), (["--quick"], "left out by --quick")]:
         monkeypatch.setattr(sys, "argv", ["benchmarks", *options])
         with pytest.raises(KeyboardInterrupt):
-            main()
+            benchmarks.main()
         assert f"peer and ratio are empty, as laplace-torch is {why}\n" in capsys.readouterr().out
 
 

@@ -1,0 +1,15 @@
+"""Measure minilaplace beside laplace-torch, where that is installed, on the same work in the same run.
+
+    python -m tests.benchmarks            # the whole table, some minutes with the peer
+    python -m tests.benchmarks --quick    # ours alone, in less than a minute
+
+The columns `peer` and `ratio` are empty where laplace-torch is not installed (`pip install laplace-torch`) or left out.
+
+Ratios of one run are what to look at: machines are noisy, and this is no test. A fit includes the factorisation that
+the first prediction needs, on both sides, and a prediction all that many points are worth making first; the peer is
+called in the batches that suit it best, and both must give the same numbers. `floors` is the time in units of the
+least that the method takes here: the operations that it cannot do without at the rate of a large product (`dgemm`,
+`dsyrk`), plus the factors of products, and the results, written at the bandwidth of memory. `memory` is what fit and
+prediction add at their peak, NumPy's arrays counted by `tracemalloc`. A second table has ways that were chosen beside
+those that they took the place of.
+"""

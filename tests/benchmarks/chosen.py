@@ -1,0 +1,74 @@
+"""Ways that were chosen, beside those that they took the place of."""
+
+from itertools import product
+
+import numpy as np
+from scipy.linalg import eigh, eigvalsh
+
+from minilaplace import Laplace
+from minilaplace.curvature import ggn
+from minilaplace.structures.low_rank import LowRankPosterior, _largest_of
+
+from .work import problem, seconds
+
+
+def one_evidence():
+    """Return the evidence of another prior by a factor, and by eigenvalues."""
+    model, theta, X, y, _ = problem((64, 28, 10), 1_000)
+    la = Laplace(model, theta).fit(X, y)
+    structure = la._fit.structure
+
+    def by_factor():
+        structure._n_log_dets = 0
+        la.log_marginal_likelihood(0.3)
+
+    mine, theirs = seconds(by_factor)[0], seconds(lambda: eigvalsh(structure.parts[0]))[0]
+    return [(f"evidence of one prior, P = {model.network.n_params}", mine, "eigenvalues", theirs)]
+
+
+def few_eigenvalues():
+    """Return the ten largest eigenvalues of `lowrank`, by Lanczos' iteration and all at once, for two spectra."""
+    rows = []
+    for spectrum, scale in (("close", 1.0), ("apart", 0.9)):
+        model, theta, X, y, _ = problem((64, 28, 10), 1_000)
+        M, P = ggn(model, theta, X * scale ** np.arange(64), y), model.network.n_params
+        mine = seconds(lambda M=M: _largest_of(M, 10))[0]
+        theirs = seconds(lambda M=M, P=P: eigh(M, subset_by_index=[P - 10, P - 1]))[0]
+        rows.append((f"ten eigenvalues that are {spectrum}, P = {P}", mine, "eigh", theirs))
+    return rows
+
+
+def function_space():
+    """Return the posterior of `gp`, by Cholesky factors and by QR decompositions alone."""
+    rows = []
+    for N in (500, 1_000):
+        model, theta, X, y, _ = problem((28, 60, 3), N)
+        la = Laplace(model, theta, hessian_structure="gp").fit(X, y)
+        mine = seconds(lambda la=la: la.under(1.0).posterior)[0]
+        weak = la.under(1e-12)  # of which Cholesky factors would not keep nine digits
+        assert isinstance(weak.posterior, LowRankPosterior)
+        theirs = seconds(lambda weak=weak: weak.under(1e-12).posterior)[0]
+        rows.append((f"gp of {2 * N} rows, P = {model.network.n_params}", mine, "QR, for a weak prior", theirs))
+    return rows
+
+
+def turned_rows():
+    """Return the time to turn the rows of a `kron` prediction in one product, and sample by sample."""
+    rows = []
+    for N, K, H in ((1_000, 2, 1_024), (1_797, 10, 256)):
+        R, U = np.random.default_rng(0).normal(size=(N, K, H)), np.eye(H)
+        mine, theirs = (seconds(f)[0] for f in (lambda R=R, U=U: R.reshape(-1, len(U)) @ U, lambda R=R, U=U: R @ U))
+        rows.append((f"rows of {N} samples, {K} each, H = {H}", mine, "a product a sample", theirs))
+    return rows
+
+
+def default_link():
+    """Return the time of the covariance for `mean_field`, and of the variances for `probit`, of every structure."""
+    rows, contrasts = [], np.eye(10)[:-1] - np.eye(10)[-1]
+    for structure, subset in [("full", "all"), ("full", "last_layer"), *product(("kron", "diag", "lowrank"), ["all"])]:
+        model, theta, X, y, _ = problem((64, 32, 10), 1_000)
+        la = Laplace(model, theta, hessian_structure=structure, subset_of_weights=subset).fit(X, y)
+        f = la._linearised(X)
+        of_all, of_each = seconds(lambda f=f: f.covariance(contrasts))[0], seconds(lambda f=f: f.variance())[0]
+        rows.append((f"{structure}, {subset}: covariance of nine contrasts", of_all, "ten variances", of_each))
+    return rows
