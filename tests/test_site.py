@@ -323,7 +323,9 @@ def test_no_link_and_no_anchor_is_dead(pages):
 @of_the_site
 def test_every_picture_has_an_alt_text_in_words(pages):
     pictures = [(path.name, picture.get("alt", "")) for path, page in pages.items() for picture in page.pictures]
-    assert [name for name, alt in pictures if len(alt) < 12 or re.search(r"[0-9a-f]{16}|\.(png|svg|ipynb)\b|\\", alt)] == []
+    assert [
+        name for name, alt in pictures if len(alt) < 12 or re.search(r"[0-9a-f]{16}|\.(png|svg|ipynb)\b|\\", alt)
+    ] == []
     assert len(pictures) > 60
 
 

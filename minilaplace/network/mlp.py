@@ -165,10 +165,10 @@ class MLP:
         layers, act = self.layers(theta), ACTIVATIONS[self.activation]
         a, z = [X], []  # a[l] are the inputs of layer l, counted from 0, and z[l] the outputs of its linear map
         for W, b in layers[:-1]:
-            z.append(a[-1] @ W.T + b)
+            z.append(_affine(a[-1], W, b))
             a.append(act.value(z[-1]))
         W, b = layers[-1]
-        return Trace([W for W, _ in layers], a, z, a[-1] @ W.T + b, act)
+        return Trace([W for W, _ in layers], a, z, _affine(a[-1], W, b), act)
 
     def check_readable(self, X: Any, name: str = "X") -> Array | StoredSamples:
         """Return X as finite samples to be read batch by batch, or raise a ValueError."""
@@ -179,6 +179,11 @@ class MLP:
         if np.ndim(X) != 1 + len(self.input_shape) or np.shape(X)[1:] != self.input_shape:
             expected = f"shape (N, {', '.join(map(str, self.input_shape))})"
             raise ValueError(refusal("X", expected, f"shape {np.shape(X)}"))
+
+
+def _affine(a: Array, W: Array, b: Array) -> Array:
+    """Return a W^T + b, (N, H), by a copy of W^T: OpenBLAS needs no threads for a small product without transposes."""
+    return a @ W.T.copy() + b
 
 
 @dataclass(frozen=True, eq=False)
