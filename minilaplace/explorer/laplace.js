@@ -21,35 +21,37 @@ const ACTIVATIONS = { // a = act(z), and act'(z)
   identity: [(z) => z, () => 1],
 };
 
-// Return m, and write J into its place; theta holds W_1 row by row, b_1, W_2, ...
+// The layers, with room for one point: a, act'(z), and delta = dm / dz; theta holds W_1 row by row, b_1, W_2, ...
+const LAYERS = [];
+for (let l = 0, start = 0; l < data.sizes.length - 1; start += data.sizes[l + 1] * (data.sizes[l] + 1), l++) {
+  const H = data.sizes[l + 1], [a, slopes, delta] = [1, 2, 3].map(() => new Float64Array(H));
+  LAYERS.push({ I: data.sizes[l], H, start, a, slopes, delta, last: l === data.sizes.length - 2 });
+}
+
+// Return m, and write J into its place.
 function linearise(x, J) {
-  const [act, slope] = ACTIVATIONS[data.activation], sizes = data.sizes, L = sizes.length - 1;
-  const inputs = [x], slopes = [null], starts = [];
-  for (let l = 0, start = 0; l < L; l++) {
-    const I = sizes[l], H = sizes[l + 1], a = [], s = [];
+  const [act, slope] = ACTIVATIONS[data.activation];
+  let inputs = x;
+  for (const { I, H, start, a, slopes, last } of LAYERS) {
     for (let h = 0; h < H; h++) {
       let z = theta[start + H * I + h];
-      for (let i = 0; i < I; i++) z += theta[start + h * I + i] * inputs[l][i];
-      a.push(l < L - 1 ? act(z) : z);
-      s.push(slope(z, a[h]));
+      for (let i = 0; i < I; i++) z += theta[start + h * I + i] * inputs[i];
+      a[h] = last ? z : act(z);
+      slopes[h] = last ? 1 : slope(z, a[h]);
     }
-    starts.push(start);
-    inputs.push(a);
-    slopes.push(s);
-    start += H * I + H;
+    inputs = a;
   }
-  for (let l = L - 1, delta = [1]; l >= 0; l--) { // delta = dm / dz_l, from the output to the inputs
-    const I = sizes[l], H = sizes[l + 1], start = starts[l], below = new Array(I).fill(0);
+  for (let l = LAYERS.length - 1; l >= 0; l--) { // from the output to the inputs
+    const { I, H, start, slopes, delta } = LAYERS[l], above = LAYERS[l + 1], below = l > 0 ? LAYERS[l - 1].a : x;
     for (let h = 0; h < H; h++) {
-      for (let i = 0; i < I; i++) {
-        J[start + h * I + i] = delta[h] * inputs[l][i];
-        below[i] += theta[start + h * I + i] * delta[h];
-      }
+      let back = above ? 0 : 1;
+      for (let k = 0; above && k < above.H; k++) back += theta[above.start + k * H + h] * above.delta[k];
+      delta[h] = back * slopes[h];
+      for (let i = 0; i < I; i++) J[start + h * I + i] = delta[h] * below[i];
       J[start + H * I + h] = delta[h];
     }
-    delta = l > 0 ? below.map((b, i) => b * slopes[l][i]) : below;
   }
-  return inputs[L][0];
+  return inputs[0];
 }
 
 // Return the outputs m (n) and their gradients J (n, P) at points, an array of inputs.
