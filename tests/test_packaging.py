@@ -71,7 +71,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(built):
     files = [path for path in (ROOT / "minilaplace").rglob("*") if path.is_file() and path.suffix != ".pyc"]
     package = {path.relative_to(ROOT).as_posix() for path in files}
     assert package >= {"minilaplace/py.typed", "minilaplace/course.mplstyle", "minilaplace/sklearn/base.py"}
-    parts = ("page.html", "page.css", "page.js", "laplace.js", "average.js")
+    parts = ("page.html", "page.css", "page.js", "laplace.js", "average.js", "drawing.js")
     assert package >= {f"minilaplace/explorer/{name}" for name in parts}
     assert {name for name in names if ".dist-info/" not in name} == package
     assert any(name.endswith("licenses/LICENSE") for name in names)

@@ -4,7 +4,7 @@
 
 The page is one file, which asks nothing of a network. Its data are tutorial 2's; the mathematics is in `slope.js`,
 written to be read, `slope_page.js` draws, and `slope_frame.html` is the frame around both. The average of a sigmoid
-over a Gaussian, and the look, are those of the explorer's page. An address can say where it starts, by slope,
+over a Gaussian, the symbols and the look are the explorer's. An address can say where the page starts, by slope,
 intercept, number of samples and prior precision: `slope.html#w=6.8&b=1&samples=20&prior=0.1`.
 """
 
@@ -60,7 +60,7 @@ def page():
         "start": START, "colours": [colour for colour, _ in CLASS_STYLES[:2]],
     }  # fmt: skip
     shared = files("minilaplace.explorer")
-    scripts = [shared / "average.js", HERE / "slope.js", HERE / "slope_page.js"]
+    scripts = [shared / "average.js", shared / "drawing.js", HERE / "slope.js", HERE / "slope_page.js"]
     texts = {
         "title": TITLE, "lead": LEAD, "facts": FACTS, "plugin": GREEN, "point": PURPLE, "still": still(x, y),
         "style": (shared / "page.css").read_text(encoding="utf-8"), "data": json.dumps(data, separators=(",", ":")),

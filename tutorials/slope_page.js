@@ -3,12 +3,6 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
 const [plane, line, reading, numbers] = ["plane", "line", "reading", "numbers"].map(byId);
-const element = (name, more, ...children) => {
-  const made = Object.assign(document.createElement(name), more);
-  made.append(...children);
-  return made;
-};
-const minus = (text) => text.replaceAll("-", "\u2212");
 const fixed = (number, digits = 2) => minus((Math.abs(number) < 0.5 / 10 ** digits ? 0 : number).toFixed(digits));
 const within = (value, [low, high]) => Math.min(Math.max(value, low), high);
 const pair = (two) => `(${two.map((number) => fixed(number)).join(", ")})`;
@@ -67,14 +61,6 @@ function panel(canvas, ranges, labels, shape) {
     pen.fillText(labels[1], 0, 0);
     pen.restore();
   };
-  const inside = (paint) => {
-    pen.save();
-    pen.beginPath();
-    pen.rect(box.left, box.top, box.width, box.height);
-    pen.clip();
-    paint();
-    pen.restore();
-  };
   const stroke = (name, path) => {
     const [dashes, lineWidth] = LINES[name];
     Object.assign(pen, { strokeStyle: style(`--${name}`), lineWidth });
@@ -88,7 +74,7 @@ function panel(canvas, ranges, labels, shape) {
     const at = canvas.getBoundingClientRect();
     return [back(0, event.clientX - at.left), back(1, event.clientY - at.top)];
   };
-  return { pen, box, place, back, resize, axes, inside, stroke, from };
+  return { pen, box, place, back, resize, axes, stroke, from };
 }
 const parameters = panel(plane, data.plane, ["slope w", "intercept b"], () => 0.92);
 const inputs = panel(line, data.line, ["x", "P(y = 1)"], () => (innerWidth < 608 ? 0.55 : 0.92));
@@ -99,12 +85,7 @@ function contour({ n, at, losses }, value) {
     const square = [[i, j], [i + 1, j], [i + 1, j + 1], [i, j + 1]].map(([a, b]) => [a, b, losses[a * n + b] - value]);
     if (square.every((c) => c[2] > 0) || square.every((c) => c[2] <= 0)) continue;
     for (const triangle of [[square[0], square[1], square[2]], [square[0], square[2], square[3]]]) {
-      const ends = [];
-      triangle.forEach(([i1, j1, v1], e) => {
-        const [i2, j2, v2] = triangle[(e + 1) % 3], t = v1 / (v1 - v2);
-        if (v1 > 0 !== v2 > 0) ends.push(at(i1 + t * (i2 - i1), j1 + t * (j2 - j1)));
-      });
-      const { pen, place } = parameters;
+      const { pen, place } = parameters, ends = crossings(triangle).map(([i_0, j_0]) => at(i_0, j_0));
       ends.forEach(([w, b], e) => pen[e ? "lineTo" : "moveTo"](place(0, w), place(1, b)));
     }
   }
@@ -134,22 +115,12 @@ function crossAt([w, b], name) {
   }));
 }
 
-function mark(on, label, px, py, r) {
-  on.beginPath();
-  if (label === 1) for (const [a, b] of [[0, -1.2], [1.1, 0.8], [-1.1, 0.8]]) on.lineTo(px + a * r, py + b * r);
-  else on.arc(px, py, r, 0, 7);
-  on.closePath();
-  Object.assign(on, { fillStyle: data.colours[label], strokeStyle: style("--ink"), lineWidth: 0.7 });
-  on.fill();
-  on.stroke();
-}
-
 function draw() {
   const { shown } = state;
   if (stale) inferAgain();
   for (const { pen, box } of [parameters, inputs]) pen.clearRect(0, 0, 2 * box.width + 99, 2 * box.height + 99);
   parameters.axes([[-2, 0, 2, 4, 6, 8], [-4, -2, 0, 2, 4]]);
-  parameters.inside(() => {
+  inside(parameters.pen, parameters.box, () => {
     if (shown.exact) levels.forEach((value) => parameters.stroke("exact", () => contour(inferred.exact, value)));
     if (shown.laplace) SHARES.forEach((share) => parameters.stroke("laplace", () => ellipse(share)));
     if (shown.exact) crossAt(inferred.exact.mean, "exact");
@@ -157,13 +128,15 @@ function draw() {
     dotAt(theta(), "point", 8);
   });
   inputs.axes([[-6, -4, -2, 0, 2, 4, 6], [0, 0.25, 0.5, 0.75, 1]]);
-  inputs.inside(() => {
+  inside(inputs.pen, inputs.box, () => {
     const { pen, place } = inputs, { x, y } = inferred.problem;
     const drawn = { ...curves, point: XS.map((x_k) => probability("point", x_k)) };
     for (const name of NAMES) if (shown[name]) {
       inputs.stroke(name, () => drawn[name].forEach((p, k) => pen.lineTo(place(0, XS[k]), place(1, p))));
     }
-    x.forEach((x_n, n) => mark(pen, y[n], place(0, x_n), place(1, y[n]), x.length > 80 ? 2.5 : 4));
+    const r = x.length > 80 ? 2.5 : 4, strokeStyle = style("--ink");
+    x.forEach((x_n, n) => (
+      symbol(pen, y[n], place(0, x_n), place(1, y[n]), r, { fillStyle: data.colours[y[n]], strokeStyle })));
     if (cursor !== null) { pen.fillStyle = style("--soft"); pen.fillRect(place(0, cursor), 0, 1, 2000); }
   });
   read();

@@ -3,11 +3,6 @@
 const GRID = 50, CURVE = 240, DRAWS = 8;
 const D = data.sizes[0], X = new Float32Array(bytes(data.X)), y = new Float32Array(bytes(data.y));
 const viridis = new Uint8Array(bytes(data.viridis));
-const element = (name, more, ...children) => {
-  const made = Object.assign(document.createElement(name), more);
-  made.append(...children);
-  return made;
-};
 const short = (number) => String(Number(number.toPrecision(3)));
 const canvas = element("canvas", { tabIndex: 0 });
 const refused = element("div", { id: "refused" });
@@ -99,12 +94,8 @@ function contour(values, level, colour, lineWidth) {
     if (four.every((c) => c[2] > 0) || four.every((c) => c[2] <= 0)) continue;
     const middle = [i + 0.5, j + 0.5, four.reduce((sum, c) => sum + c[2], 0) / 4];
     four.forEach((corner, n) => {
-      const triangle = [corner, four[(n + 1) % 4], middle], ends = [];
-      triangle.forEach(([x1, y1, v1], e) => {
-        const [x2, y2, v2] = triangle[(e + 1) % 3], t = v1 / (v1 - v2);
-        if (v1 > 0 !== v2 > 0) ends.push([X0 + step * (x1 + t * (x2 - x1)), Y0 - step * (y1 + t * (y2 - y1))]);
-      });
-      if (ends.length) { pen.moveTo(...ends[0]); pen.lineTo(...ends[1]); }
+      const ends = crossings([corner, four[(n + 1) % 4], middle]);
+      ends.forEach(([x, y], e) => pen[e ? "lineTo" : "moveTo"](X0 + step * x, Y0 - step * y));
     });
   }
   Object.assign(pen, { strokeStyle: colour, lineWidth });
@@ -120,15 +111,6 @@ function image(p, width, height) {
   }
   made.getContext("2d").putImageData(pixels, 0, 0);
   return made;
-}
-
-function inside(paint) {
-  pen.save();
-  pen.beginPath();
-  pen.rect(box.left, box.top, box.width, box.height);
-  pen.clip();
-  paint();
-  pen.restore();
 }
 
 function drawClasses({ p, samples }) {
@@ -163,22 +145,14 @@ function drawRegression({ m, v, total, samples }) {
 function drawData() {
   const extent = X.reduce((a, x, k) => Math.max(a, Math.abs(x - data.centre[k % D])), 0);
   const r = Math.min(Math.max(4.5 * extent / state.view, 1.6), data.classes ? 4.5 : 3);
-  Object.assign(pen, { strokeStyle: data.classes ? "#000" : "#fff", lineWidth: 0.7 });
   y.forEach((y_n, n) => {
-    const c = data.classes ? y_n : 0;
-    mark(pen, c, place(0, X[n * D]), place(1, data.classes ? X[n * D + 1] : y_n), r);
+    const px = place(0, X[n * D]), py = place(1, data.classes ? X[n * D + 1] : y_n);
+    if (data.classes) mark(pen, y_n, px, py, r);
+    else symbol(pen, 0, px, py, r, { fillStyle: "#000", strokeStyle: "#fff" });
   });
 }
 
-function mark(on, c, px, py, r) {
-  on.beginPath();
-  if (c === 1) for (const [a, b] of [[0, -1.2], [1.1, 0.8], [-1.1, 0.8]]) on.lineTo(px + a * r, py + b * r);
-  else on.arc(px, py, r, 0, 7);
-  on.closePath();
-  on.fillStyle = data.classes ? data.colours[c] : "#000";
-  on.fill();
-  on.stroke();
-}
+const mark = (on, c, px, py, r) => symbol(on, c, px, py, r, { fillStyle: data.colours[c], strokeStyle: "#000" });
 
 function drawAxes() {
   Object.assign(pen, { strokeStyle: style("--line"), fillStyle: style("--ink"), lineWidth: 1, font: "13px system-ui" });
@@ -187,7 +161,7 @@ function drawAxes() {
     const [middle, half] = axis(i), rough = half / 2.8, power = 10 ** Math.floor(Math.log10(rough));
     const step = power * [1, 2, 5, 10].find((s) => s * power >= rough);
     for (let k = Math.ceil((middle - half) / step); k * step <= middle + half; k++) {
-      const text = short(k * step).replace("-", "\u2212"), at = place(i, k * step);
+      const text = minus(short(k * step)), at = place(i, k * step);
       pen.textAlign = i === 0 ? "center" : "right";
       pen.fillText(text, i === 0 ? at : box.left - 6, i === 0 ? box.top + box.height + 16 : at + 4);
     }
@@ -224,7 +198,7 @@ function draw() {
     refused.textContent = error.message;
   }
   pen.clearRect(0, 0, canvas.width, canvas.height);
-  inside(() => {
+  inside(pen, box, () => {
     if (seen) (data.classes ? drawClasses : drawRegression)(seen);
     drawData();
     if (cursor) drawCursor();
@@ -325,7 +299,7 @@ function legend() {
     return element("li", {}, icon, text);
   };
   const bar = (colour) => (on) => { on.fillStyle = colour; on.fillRect(0, 3, 18, 6); };
-  if (data.classes) return [0, 1].map((c) => key(`y = ${c}`, (on) => { on.lineWidth = 0.7; mark(on, c, 9, 6, 4.5); }));
+  if (data.classes) return [0, 1].map((c) => key(`y = ${c}`, (on) => mark(on, c, 9, 6, 4.5)));
   const { mean, function: margin, noise } = data.curves;
   return [key("mean", bar(mean)), key("noise alone", bar(noise)), key("noise and function", bar(`${margin}cc`))];
 }

@@ -6,8 +6,8 @@ M = Q diag(lambda) Q^T
 
     v = J Sigma J^T = sum_i (Q^T J)_i^2 / (scale lambda_i + prior_precision)
 
-so that a slider changes one weighted sum a point. `page.js` draws, and `page.html` is the frame around both. The
-controls and what they offer are listed in `contents.py`, and nowhere else.
+so that a slider changes one weighted sum a point. `page.js` and `drawing.js` draw, and `page.html` is the frame around
+all. The controls and what they offer are listed in `contents.py`, and nowhere else.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def page(
         "title": escape(str(title)), "lead": CLASSES if likelihood.is_classifier else REGRESSION,
         "facts": FACTS.format(N=len(X), P=len(la.theta)), "still": _still(la, X, y, link),
         "data": json.dumps(data).replace("<", "\\u003c"), "style": _part("page.css"),
-        "scripts": "".join(map(_part, ("average.js", "laplace.js", "page.js"))),
+        "scripts": "".join(map(_part, ("average.js", "drawing.js", "laplace.js", "page.js"))),
     }  # fmt: skip
     html = re.sub(r"\{\{(\w+)\}\}", lambda place: texts[place[1]], _part("page.html"))
     if len(html.encode()) > LIMIT:

@@ -24,7 +24,7 @@ def main():
     parser = argparse.ArgumentParser(
         "python -m tests.benchmarks", description=said, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="leave the peer out")
+    parser.add_argument("--quick", action="store_true", help="the tables alone, without the peer")
     quick = parser.parse_args().quick
     with_peer = not quick and find_spec("laplace") is not None
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
