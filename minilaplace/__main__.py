@@ -46,8 +46,8 @@ EXPLORE = """\
 Open Figure 2 in a window, from which the slider `view` zooms out to Figure 3; or, with --html, write it to a file that
 moves in any browser. Things to try:
 
-- Move the prior precision down. Far from the data nothing speaks against large parameters: the contour goes to 1/2.
-- Choose the link plugin, and widen the view: without the average, most of the plane is certain.
+- Move the prior precision down: the weaker the prior, the nearer to 1/2 is what is predicted far from the data.
+- Choose the link plugin, and widen the view to 50: without the average, half of the plane is above 3/4 or below 1/4.
 - Choose the curvature empirical_fisher: squared gradients vanish on a good fit, and Laplace is unsure on its data.
 - Move the prior up, then press `train`, then `tune prior`, and again: this is training by the evidence, by hand.
 - Put a point of class 1 (right click) amid class 0, and look how far its influence reaches."""

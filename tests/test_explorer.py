@@ -38,6 +38,18 @@ def test_it_starts_with_figure_2_as_it_should_be():
     assert_array_equal(Explorer().probabilities(POINTS), la.predict(POINTS))
 
 
+def test_what_it_says_to_try_shows_what_it_says():
+    angle = np.linspace(0, 2 * np.pi, 360, endpoint=False)
+    far = 50 * np.column_stack([np.cos(angle), np.sin(angle)])
+    la = Explorer().laplace()
+    off_half = [np.abs(la.under(prior).predict(far) - 0.5).mean() for prior in (1e-4, 1e-2, 1.0, 10.0)]
+    assert np.all(np.diff(off_half) > 0)  # the weaker the prior, the nearer to 1/2
+    axis = np.linspace(-50, 50, 50)
+    plane = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    sure = {link: np.mean(np.abs(la.predict(plane, link) - 0.5) > 0.25) for link in ("plugin", "probit")}
+    assert sure["plugin"] > 0.5 > 0.05 > sure["probit"]
+
+
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_prior_and_temperature_reuse_theta_and_the_accumulated_curvature(structure):
     explorer = small(hessian_structure=structure)

@@ -41,9 +41,9 @@ from .contents import COLOURS, POSTERIORS, controls_of, data_of, links_of, noise
 LIMIT = 500_000  # bytes of a page
 TITLE = "The Laplace approximation by hand"
 CLASSES = (
-    "Colours are P(y = 1), the posterior predictive of a trained network. Move the prior precision down, or the view "
-    "out: far from the data nothing speaks against large parameters, and the contour goes to 1/2. Choose the link "
-    "plugin, which takes the parameters for certain: most of the plane is certain too."
+    "Colours are P(y = 1), the posterior predictive of a trained network. Move the view out, and the prior precision "
+    "down: the weaker the prior, the nearer to 1/2 is what is predicted far from the data. Choose the link plugin, "
+    "which takes the parameters for certain, and see how much surer it is there."
 )
 REGRESSION = (
     "The line is the mean of the posterior predictive, with two standard deviations to each side: the grey band is the "
