@@ -29,9 +29,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.blas import dsyrk
 
 from ..validation import Array
+from .products import product, rank_k_update
 
 Shape = tuple[int, int]  # of a layer's W: (H, I)
 BATCH_FLOATS = 2**22  # work arrays of about 32 MB: they stay near the cache, and memory does not grow with N
@@ -99,7 +99,7 @@ class FactoredRows:
         parts = []
         for a, R in self._layers:
             of_b = (R**2).sum(axis=1)  # (N, H)
-            parts += [(of_b.T @ a**2).ravel(), of_b.sum(axis=0)]
+            parts += [product(of_b.T, a**2).ravel(), of_b.sum(axis=0)]
         squares = np.concatenate(parts)
         return squares if self.columns is None else squares[self.columns]
 
@@ -125,8 +125,7 @@ class FactoredRows:
         It is one symmetric rank-k update. The entries above the diagonal have no meaning afterwards.
         """
         rows = self.written()
-        rows = rows.reshape(len(rows), -1).T  # BLAS sees transposes: of the rows, and of the lower triangle
-        dsyrk(1.0, rows, 1.0, lower.T, trans=1, lower=0, overwrite_c=1)
+        rank_k_update(lower, rows.reshape(len(rows), -1).T)
 
     def layers(self) -> list[FactoredRows]:
         """Return for each layer the rows in its parameters alone; layers of which no parameter counts are left out."""
@@ -148,7 +147,7 @@ class FactoredRows:
     def _weighted(self, v: Array) -> list[tuple[Array, Array]]:
         """Return for each layer R and w = v_W a^2 + v_b, (N, H)."""
         layers = zip(self._layers, self._per_layer(v), strict=True)
-        return [(R, a**2 @ W.T + b) for (a, R), (W, b) in layers]
+        return [(R, product(a**2, W.T) + b) for (a, R), (W, b) in layers]
 
     def _per_layer(self, vectors: Array) -> list[tuple[Array, Array]]:
         """Return vectors (..., P) as [(W, b), ...], with zeros for parameters that do not count."""

@@ -21,15 +21,16 @@ A bias is the weight of an input that is always 1: here inputs have a column of 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
-from itertools import pairwise, product
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.blas import dgemm
 
 from ..validation import Array
 from .jacobian import FactoredRows, Shape, n_parameters
+from .products import product
 
 Indices = NDArray[np.intp]
 PIECE_FLOATS = 2**21  # how many numbers of a product's factor are computed at a time, about 16 MB
@@ -109,7 +110,7 @@ class PairQuadratic:
         for (l, m), table in self._tables.items():
             Q = np.zeros((N, table.shape[1]))
             for piece, outer in _outer_pieces(a[l], None if l == m else a[m]):
-                Q += outer.T @ table[piece]
+                product(outer.T, table[piece], out=Q)
             H_l, H_m = R[l].shape[2], R[m].shape[2]
             left = R[l] @ (Q[:, _triangle(H_l)[2]] if l == m else Q.reshape(N, H_l, H_m))  # (N, K, H_m)
             if diagonal:
@@ -188,7 +189,7 @@ def _views(matrix: Array, E: Array, shapes: Sequence[Shape], l: int, m: int) -> 
 
     Views by slices take half the time of copies by index arrays.
     """
-    for (at_l, of_l), (at_m, of_m) in product(_tensors(shapes, l), _tensors(shapes, m)):
+    for (at_l, of_l), (at_m, of_m) in itertools.product(_tensors(shapes, l), _tensors(shapes, m)):
         of_E = E[:, of_l, :, of_m]
         yield matrix[at_l, at_m].reshape(of_E.shape), of_E
 
@@ -201,12 +202,8 @@ def _tensors(shapes: Sequence[Shape], l: int) -> list[tuple[slice, slice]]:
 
 
 def _products(M: Array, u: Array, v: Array | None = None) -> Array:
-    """Return sum_n M_np u_ni v_nj for the pairs (i, j) of `_outer_pieces`, (columns of M, pairs).
-
-    The product is SciPy's, as is the Cholesky factor that comes next: NumPy has a BLAS of its own, whose threads would
-    wait for work meanwhile.
-    """
-    products = [dgemm(1.0, outer.T, M.T, trans_a=1, trans_b=1).T for _, outer in _outer_pieces(u, v)]
+    """Return sum_n M_np u_ni v_nj for the pairs (i, j) of `_outer_pieces`, (columns of M, pairs)."""
+    products = [product(M.T, outer.T) for _, outer in _outer_pieces(u, v)]
     return np.concatenate(products, axis=1)
 
 

@@ -46,6 +46,7 @@ from ..validation import (
 )
 from .activation import ACTIVATIONS, Activation
 from .jacobian import FactoredRows, Shape, layer_views, n_parameters
+from .products import product
 from .second_order import second_order
 
 
@@ -183,7 +184,7 @@ class MLP:
 
 def _affine(a: Array, W: Array, b: Array) -> Array:
     """Return a W^T + b, (N, H), by a copy of W^T: OpenBLAS needs no threads for a small product without transposes."""
-    return a @ W.T.copy() + b
+    return product(a, W.T.copy()) + b
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +201,7 @@ class Trace:
         """Return sum_n J_n^T G_n (P,) for G (N, C)."""
         gradient = []
         for a, delta in zip(self.inputs, self.deltas(G), strict=True):
-            dW, db = delta.T @ a, delta.sum(axis=0)  # (H, I), (H,)
+            dW, db = product(delta.T, a), delta.sum(axis=0)  # (H, I), (H,)
             gradient += [dW.ravel(), db]
         return np.concatenate(gradient)
 
@@ -223,7 +224,7 @@ class Trace:
         first = 0 if n_layers is None else L - n_layers
         for l in reversed(range(first, L - 1)):
             n, K, H = rows[0].shape
-            back = (rows[0].reshape(n * K, H) @ self.weights[l + 1]).reshape(n, K, -1)
+            back = product(rows[0].reshape(n * K, H), self.weights[l + 1]).reshape(n, K, -1)
             back *= self.slope(l)[:, None, :]
             rows.insert(0, back)
         return FactoredRows(self.inputs[first:], rows, columns)

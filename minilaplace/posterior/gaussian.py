@@ -30,6 +30,7 @@ from scipy.linalg.lapack import dpotri
 
 from ..network.jacobian import FactoredRows
 from ..network.layer_pairs import PairQuadratic, in_pairs, symmetrise
+from ..network.products import product
 from ..validation import Array
 from .cholesky import cholesky
 
@@ -119,7 +120,7 @@ class FullPosterior(Posterior):
 
     def precision(self) -> Array:
         """Return L L^T, (P_s, P_s)."""
-        return self._factor @ self._factor.T
+        return product(self._factor, self._factor.T)
 
     def covariance(self) -> Array:
         """Return (L L^T)^-1, (P_s, P_s)."""
@@ -158,7 +159,7 @@ class FullPosterior(Posterior):
             left = right = self._solved(rows)
         else:
             right = rows.written()  # (P_s, K, N)
-            left = (self._sigma @ right.reshape(len(right), -1)).reshape(right.shape)
+            left = product(self._sigma, right.reshape(len(right), -1)).reshape(right.shape)
         return np.einsum("pkn,pkn->nk" if diagonal else "pkn,pln->nkl", left, right)
 
     def _solved(self, rows: FactoredRows) -> Array:

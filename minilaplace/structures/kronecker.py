@@ -17,10 +17,11 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import block_diag
+from scipy.linalg import block_diag, eigh
 
 from ..model.weights import weighed
 from ..network.jacobian import FactoredRows, layer_views
+from ..network.products import product, rank_k_update
 from ..posterior.cholesky import not_positive_definite, not_resolved, rounding_of
 from ..posterior.gaussian import Posterior
 from ..validation import NOT_DENSE, Array, check_dense, refusal
@@ -30,7 +31,10 @@ Basis = list[tuple[Array, Array]]  # for each layer (U_B (H, H), U_A (I, I))
 
 
 class Kron(Structure):
-    """The parts are N, the sum of the weights, and for every layer B (H, H) and N A = sum_n w_n a_n a_n^T, (I, I)."""
+    """The parts are N, the sum of the weights, and for every layer B (H, H) and N A = sum_n w_n a_n a_n^T, (I, I).
+
+    Of B and A the lower triangles are added up.
+    """
 
     factored = True
 
@@ -42,9 +46,8 @@ class Kron(Structure):
         n_samples, *factors = self.parts
         n_samples += weight.sum()
         for a, R, B, A in zip(rows.inputs, rows.deltas, factors[::2], factors[1::2], strict=True):
-            R = R.reshape(-1, R.shape[2])  # (N K, H)
-            B += R.T @ R
-            A += a.T @ weighed(a, weight)
+            rank_k_update(B, R.reshape(-1, R.shape[2]))  # (N K, H)
+            rank_k_update(A, weighed(a, np.sqrt(weight)))
 
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
         prior, tensors = diagonal_prior(prior, "kron"), self.subset.tensors()
@@ -90,7 +93,7 @@ class Kron(Structure):
 
 def _decompose(factor: Array) -> tuple[Array, Array]:
     """Return the eigenvalues and the eigenvectors of a sum of squares, whose eigenvalues are not negative."""
-    values, vectors = np.linalg.eigh(factor)
+    values, vectors = eigh(factor, driver="evd", check_finite=False)
     return without_rounding(np.maximum(values, 0), len(values)), vectors
 
 
@@ -181,9 +184,9 @@ class EigenPosterior(Posterior):
         """Return the Jacobian's rows in the coordinates of the basis."""
         if self._basis is None:
             return rows
-        inputs = [a @ U_A for a, (_, U_A) in zip(rows.inputs, self._basis, strict=True)]
+        inputs = [product(a, U_A) for a, (_, U_A) in zip(rows.inputs, self._basis, strict=True)]
         flat = [R.reshape(-1, R.shape[2]) for R in rows.deltas]  # (N K, H): one product, not one a sample
-        deltas = [R @ U_B for R, (U_B, _) in zip(flat, self._basis, strict=True)]
+        deltas = [product(R, U_B) for R, (U_B, _) in zip(flat, self._basis, strict=True)]
         return FactoredRows(inputs, [R.reshape(-1, rows.n_each, R.shape[1]) for R in deltas])
 
     def _dense(self, eigenvalues: Array) -> Array:
