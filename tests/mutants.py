@@ -80,7 +80,7 @@ TESTS = {
     "model_average/hamiltonian": "hmc",
     "model_average/warm_up": "hmc",
     "model_average/chains": "hmc",
-    "checks/derivatives": "checks",
+    "checks/derivatives": "checks answers",
     "checks/differences": "checks",
     "checks/verdict": "checks answers",
     "checks/answers": "answers",

@@ -70,6 +70,13 @@ def test_a_mistake_in_a_derivative_is_named():
             verdict = check(lambda t: t @ t * t.prod(), received, theta, mistakes=mistakes)
             assert not verdict
             assert str(verdict).endswith(hint)
+    foreseen = {"a sum": lambda t: t.sum()}
+    shape = check_gradient(lambda t: t @ t, lambda t: 4.0, theta, mistakes=foreseen)  # the sum at theta
+    assert str(shape) == "gradient has the wrong shape: expected (2,), received (); a sum?"
+    with pytest.raises(TypeError, match=r"^mistakes\(theta\): expected real numbers"):
+        check_gradient(lambda t: t @ t, lambda t: 2 * t, theta, mistakes={"words": lambda t: "4"})
+    with pytest.raises(TypeError, match=r"^mistakes: expected a function, received 3\.0"):
+        check_gradient(lambda t: t @ t, lambda t: 2 * t, theta, mistakes={"none": 3.0})
     hessian = check_hessian(lambda t: t @ t, lambda t: np.eye(2), theta, mistakes={"one for two": lambda t: np.eye(2)})
     assert str(hessian).endswith("; one for two?")
     assert check_gradient(lambda t: t @ t, lambda t: 2 * t, theta, mistakes=mistakes)
