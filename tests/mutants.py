@@ -58,8 +58,8 @@ TESTS = {
     "predictive/links": "links predictive",
     "predictive/left_out": "left_out",
     "predictive/information": "information",
-    "predictive/uncertainty": "predictive information labels",
-    "predictive/distribution": "predictive information left_out",
+    "predictive/uncertainty": "links labels poisson own_likelihood",
+    "predictive/distribution": "links information left_out laplace",
     "evidence/marginal_likelihood": "evidence",
     "evidence/tuning": "evidence",
     "evidence/by_predictions": "evidence",
@@ -80,7 +80,7 @@ TESTS = {
     "model_average/hamiltonian": "hmc",
     "model_average/warm_up": "hmc",
     "model_average/chains": "hmc",
-    "checks/derivatives": "checks",
+    "checks/derivatives": "checks answers",
     "checks/differences": "checks",
     "checks/verdict": "checks answers",
     "checks/answers": "answers",
@@ -88,17 +88,17 @@ TESTS = {
 }
 
 CHECKS = re.compile(  # which are called with words for their errors
-    r"\b(boolean|check_shape|finite|instance|numbers|numeric_array|option|real_array|real_number|refuse_where|vector|"
+    r"\b(_answers|boolean|check_shape|finite|instance|numbers|numeric_array|option|real_array|real_number|refuse_where|vector|"
     r"whole_number)\("
 )
 
 # What a mutant may change without a change of what comes out: a name, and how its line becomes the line of before.
 ALIKE = {
     "strict of a zip": lambda line: re.sub(r",( *strict=\w+)? *\)", ")", line),
-    "a size that NumPy finds out": lambda line: re.sub(r"(reshape\(.*)-[12]\b", r"\1-1", line),
+    "a size that NumPy finds out": lambda line: re.sub(r"-[12]\b", "-1", line) if "reshape(" in line else line,
     "capitals of an einsum": lambda line: line.lower() if "einsum" in line.lower() else line,
     "the line of a warning": lambda line: re.sub(r",? *(stacklevel[^,)]*)?\)", ")", line),  # no test can see it here
-    "words of an error": lambda line: re.sub('"[^"]*"|None', '""', line) if CHECKS.search(line) else line,
+    "words of an error": lambda line: re.sub('"[^"]*"|None|WANTED', '""', line) if CHECKS.search(line) else line,
 }
 
 

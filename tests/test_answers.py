@@ -37,6 +37,12 @@ def test_the_name_of_a_mistake_comes_before_a_guess():
     assert str(check_equal("it", -1.0, 1.0, mistakes={"y and t swapped": -1.0})).endswith("; y and t swapped?")
 
 
+def test_what_is_further_from_a_mistake_than_the_tolerance_is_not_named_after_it():
+    for factor, hint in [(1 + 0.5e-9, "; twice?"), (1 + 1.5e-9, "")]:
+        check = check_equal("it", 7.0 * factor, 3.5, rtol=1e-9, mistakes={"twice": 7.0})
+        assert str(check).partition(f"received {7 * factor:.9g}")[2] in (hint, "; a missing factor 1/2?" * (not hint))
+
+
 @pytest.mark.parametrize("value", [RIGHT, RIGHT * (1 + 1e-12)])
 def test_a_mistake_that_is_right_is_refused_even_while_the_gap_is_open(value):
     for received in (..., RIGHT):
@@ -64,6 +70,13 @@ def test_a_mistake_in_a_derivative_is_named():
             verdict = check(lambda t: t @ t * t.prod(), received, theta, mistakes=mistakes)
             assert not verdict
             assert str(verdict).endswith(hint)
+    foreseen = {"a sum": lambda t: t.sum()}
+    shape = check_gradient(lambda t: t @ t, lambda t: 4.0, theta, mistakes=foreseen)  # the sum at theta
+    assert str(shape) == "gradient has the wrong shape: expected (2,), received (); a sum?"
+    with pytest.raises(TypeError, match=r"^mistakes\(theta\): expected real numbers"):
+        check_gradient(lambda t: t @ t, lambda t: 2 * t, theta, mistakes={"words": lambda t: "4"})
+    with pytest.raises(TypeError, match=r"^mistakes: expected a function, received 3\.0"):
+        check_gradient(lambda t: t @ t, lambda t: 2 * t, theta, mistakes={"none": 3.0})
     hessian = check_hessian(lambda t: t @ t, lambda t: np.eye(2), theta, mistakes={"one for two": lambda t: np.eye(2)})
     assert str(hessian).endswith("; one for two?")
     assert check_gradient(lambda t: t @ t, lambda t: 2 * t, theta, mistakes=mistakes)
@@ -91,6 +104,19 @@ def test_a_wrong_function_is_found_and_told_why(received, hint):
     check = check_function("volume", received, volume, two_lengths, mistakes=mistakes)
     assert not check
     assert str(check).endswith(hint)
+
+
+@pytest.mark.parametrize(("n_draws", "hint"), [(1, ""), (2, "; does it use `height`?"), (3, "; does it use `height`?")])
+def test_whether_an_argument_is_used_is_asked_of_two_draws_or_more(n_draws, hint):
+    base, height = two_lengths(np.random.default_rng(0))
+    check = check_function("volume", lambda base, height: base, volume, two_lengths, n_draws=n_draws, rng=0)
+    assert str(check) == f"volume is wrong: expected {base * height / 3:.9g}, received {base:.9g}{hint}"
+
+
+def test_of_a_function_whose_arguments_have_no_names_none_is_asked_for():
+    drawn = two_lengths(np.random.default_rng(0))
+    check = check_function("smaller", max, min, two_lengths, rng=0)
+    assert str(check) == f"smaller is wrong: expected {min(drawn):.9g}, received {max(drawn):.9g}"
 
 
 def test_a_function_that_is_right_at_some_inputs_only_is_found():
@@ -145,6 +171,8 @@ def test_a_function_that_is_a_gap_is_open(gap):
     ({"draw": 3.0}, TypeError, r"draw: expected a function, received 3\.0"),
     ({"mistakes": {"none": 3.0}}, TypeError, r"mistakes: expected a function, received 3\.0"),
     ({"received": lambda b, h: "4"}, TypeError, r"received\(\.\.\.\): expected real numbers"),
+    ({"expected": lambda b, h: "4"}, TypeError, r"expected\(\.\.\.\): expected real numbers"),
+    ({"mistakes": {"it": lambda b, h: "4"}}, TypeError, r"mistakes\(\.\.\.\): expected real numbers"),
     ({"expected": lambda b, h: []}, ValueError, "expected: expected at least one number"),
     ({"n_draws": 0}, ValueError, "n_draws: expected"),
     ({"rtol": 1.0}, ValueError, "rtol: expected"),

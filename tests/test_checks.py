@@ -215,6 +215,7 @@ def test_a_gradient_whose_shape_only_broadcasts_fails(shape: tuple[int, ...]) ->
     check = check_gradient(lambda t: t.sum(), lambda t: np.ones(shape), np.ones(3))
     assert not check
     assert check.index == ()
+    assert np.isnan([check.expected, check.received, check.error]).all()
     assert f"expected (3,), received {shape}" in str(check)
 
 
@@ -237,6 +238,7 @@ def test_at_a_kink_no_slope_passes_not_even_the_mean_of_both_sides(kinked: Any, 
     assert check.index == (1,)
     assert check.error > 0.1
     assert "gradient cannot be checked at (1,)" in str(check)
+    assert str(check).endswith("; not smooth there, or too noisy: try another theta")
 
 
 @pytest.mark.parametrize("curvature", [0.0, 1.0, 2.0])
@@ -367,8 +369,8 @@ def test_an_empty_output_is_named() -> None:
         check_jacobian(lambda t: np.zeros(0), lambda t: np.zeros((0, 2)), np.ones(2))
 
 
-@pytest.mark.parametrize("rtol", [-1e-9, 1.0, np.nan, np.inf])
-def test_an_rtol_that_would_let_everything_through_is_refused(rtol: float) -> None:
+@pytest.mark.parametrize("rtol", [-1e-9, 1.0, np.nan, np.inf, np.array([0.1])])
+def test_an_rtol_that_would_let_everything_through_is_refused(rtol: Any) -> None:
     with pytest.raises(ValueError, match=r"rtol: expected a number in \[0, 1\), received"):
         check_gradient(np.sum, np.ones_like, np.ones(2), rtol=rtol)
 
@@ -654,6 +656,7 @@ def test_a_zero_is_measured_by_the_largest_entry_and_alone_by_one() -> None:
     assert check_equal("it", [1e6, 1e-5], [1e6, 0.0]).index == (1,)
     assert check_equal("it", [1e-13, -1e-13], [0.0, 0.0])
     assert not check_equal("it", 1e-11, 0.0)
+    assert not check_equal("it", 1.5e-12, 0.0)
 
 
 def test_an_infinity_does_not_hide_its_neighbours() -> None:
@@ -683,6 +686,11 @@ def test_nan_equals_nothing_not_even_nan(received: float, expected: float) -> No
         (0.92, 0.9189, "it is wrong: expected 0.9189, received 0.92; rounded, or an approximation?"),
         (2.0, 7.0, "it is wrong: expected 7, received 2"),
         (2.0, 0.0, "it is wrong: expected 0, received 2"),
+        (1.985, 2.0, "it is wrong: expected 2, received 1.985; rounded, or an approximation?"),
+        (1.97, 2.0, "it is wrong: expected 2, received 1.97"),
+        (1 / 3, 7.0, "it is wrong: expected 7, received 0.333333333"),
+        (np.nan, 2.0, "it is wrong: expected 2, received nan"),
+        (1.0000000015, 1.0, "it is wrong: expected 1, received 1.0000000014999999; rounded, or an approximation?"),
         (MATRIX.T, MATRIX, "it has the wrong shape: expected (2, 3), received (3, 2); transposed?"),
         ([1.0], 1.0, "it has the wrong shape: expected (), received (1,)"),
         (1.0, [1.0, 1.0], "it has the wrong shape: expected (2,), received ()"),
@@ -699,8 +707,9 @@ def test_what_is_printed_of_two_numbers(received: Any, expected: Any, message: s
 
 
 def test_numbers_that_differ_in_the_tenth_digit_are_printed_so_that_one_sees_it() -> None:
-    message = str(check_equal("it", 1 + 1e-12, 1.0, rtol=1e-14))
-    assert "received 1.00000000000" in message
+    # 17 digits tell every float from its neighbours.
+    message = str(check_equal("it", 0.1 + 1e-12, 0.1, rtol=1e-14))
+    assert message.startswith("it is wrong: expected 0.10000000000000001, received 0.100000000001")
 
 
 @pytest.mark.parametrize("gap", [..., [1.0, ...], (..., ...), [[1.0], [...]], np.array([1.0, ...]), np.array(...)])

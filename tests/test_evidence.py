@@ -3,6 +3,7 @@
 import warnings
 from copy import copy
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from scipy.stats import multivariate_normal, norm
 from sklearn.datasets import load_wine
 
 import minilaplace.evidence.same_inputs
+import minilaplace.evidence.tuning
+import minilaplace.network.jacobian
 import minilaplace.posterior.gaussian
 import minilaplace.structures.full
 from minilaplace import (
@@ -32,11 +35,14 @@ from minilaplace import (
 )
 from minilaplace.curvature import ggn
 from minilaplace.evidence import PriorScore, tune_on_held_out, tune_to_budget
+from minilaplace.evidence.by_predictions import GRID
 from minilaplace.evidence.marginal_likelihood import LOG_BOUNDS, evidence_function
+from minilaplace.predictive.links import Prediction
 from minilaplace.predictive.outputs import OutOfRangeError
 from minilaplace.structures.fit import STRUCTURES
 from minilaplace.structures.full import FACTORS
 from minilaplace.training import convergence, is_mode, map_estimate
+from minilaplace.training.lbfgs import FORBIDDING
 
 each_structure = pytest.mark.parametrize("structure", STRUCTURES)
 BLOCKS = {
@@ -169,6 +175,15 @@ def test_the_evidence_of_one_prior_takes_no_eigenvalues(monkeypatch):
     assert layerwise == pytest.approx(tuned.log_marginal_likelihood(), rel=1e-13)
 
 
+@each_structure
+def test_the_evidence_of_the_models_own_prior_is_that_of_the_posterior_that_there_is(structure, monkeypatch):
+    model, theta, X, y = random_problem("categorical", (3,), "tanh", 3, n_samples=20, prior_precision=0.7)
+    la = Laplace(model, theta, hessian_structure=structure).fit(X, y)
+    expected, _ = la.log_marginal_likelihood(0.7), la.posterior
+    monkeypatch.setattr(type(la._fit.structure), "log_det", None)  # no other factor, and no eigenvalues
+    assert la.log_marginal_likelihood() == pytest.approx(expected, rel=1e-12)
+
+
 # --- tuning
 
 
@@ -231,9 +246,170 @@ def test_an_optimum_on_the_edge_is_a_warning(method, direction):
     model = BayesianModel(MLP(2, 1), Bernoulli())
     theta = np.zeros(3) if direction == 1 else np.full(3, 1e6)
     la = Laplace(model, theta).fit(X, y)
-    with pytest.warns(ConvergenceWarning, match="at the edge of 1e-8 to 1e8 for 1 of 1"):
+    with pytest.warns(ConvergenceWarning, match="^the evidence still rises at the edge of 1e-8 to 1e8 for 1 of 1"):
         la.optimize_prior_precision(method)
     assert np.log(la.model.prior_precision) == pytest.approx(LOG_BOUNDS[direction == 1])
+
+
+@pytest.mark.parametrize("method", ["marglik", "mackay"])
+@pytest.mark.parametrize("start", [1e-12, 1e12])
+def test_a_search_from_beyond_its_range_ends_where_any_other_does(method, start):
+    model, theta, X, y = random_problem("bernoulli", (3,), "tanh", 1, n_samples=40)
+    la = Laplace(model, theta).fit(X, y)
+    expected = copy(la).optimize_prior_precision(method).model.prior_precision
+    assert la.under(start).optimize_prior_precision(method).model.prior_precision == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_edge_is_as_wide_as_a_thousandth():
+    low, high = LOG_BOUNDS
+    at_edge = minilaplace.evidence.tuning.at_edge
+    assert at_edge("evidence", np.array([low + 1.01e-3, 0.0, high - 1.01e-3])) == []
+    (message,) = at_edge("evidence", np.array([low + 0.99e-3, 0.0, high - 0.99e-3]))
+    assert message == "the evidence still rises at the edge of 1e-8 to 1e8 for 2 of 3 tuned numbers"
+
+
+@pytest.mark.parametrize("method", ["marglik", "mackay", "held_out", "budget"])
+def test_a_callback_sees_every_prior_that_is_tried_counted_from_one(method):
+    model, theta, X, y = random_problem("bernoulli", (6,), "tanh", 1, n_samples=40)
+    la, calls = Laplace(model, theta).fit(X, y), []
+    data = {"X": X, "y": y} if method in ("held_out", "budget") else {}
+    expected = copy(la).optimize_prior_precision(method, **data).model.prior_precision
+    la.optimize_prior_precision(method, callback=lambda *call: calls.append(call), **data)
+    assert la.model.prior_precision == expected
+    assert [step for step, _ in calls] == list(range(1, len(calls) + 1))
+    tried = np.log([trial.prior_precision for _, trial in calls])
+    assert len(np.unique(tried)) > 3
+    assert np.abs(tried - np.log(expected)).min() < 2e-4  # twice what the searches by predictions are exact to
+
+
+def climb(value, slope, possible, start):
+    """Return where the search by the gradient ends in a function of x, (G,), that is not possible everywhere."""
+
+    def value_and_gradient(x):
+        if not possible(x):
+            raise np.linalg.LinAlgError("impossible")
+        return value(x), slope(x)
+
+    evidence = SimpleNamespace(value_and_gradient=value_and_gradient)
+    return minilaplace.evidence.tuning._climb(evidence, np.array(start), lambda x: None)
+
+
+def test_an_optimum_beside_impossible_priors_is_one_also_at_the_edge():
+    # Upwards in the first number without end, and flat in the second but for 5e-4, whose first step is impossible.
+    tried, start = [], [LOG_BOUNDS[1], 1.0]
+    found = climb(
+        lambda x: x[0] - 10 * (x[1] - 1 + 2.5e-5) ** 2,
+        lambda x: np.array([1.0, -20 * (x[1] - 1 + 2.5e-5)]),
+        lambda x: tried.append(x[1]) is None and x[1] > 0.9998,
+        start,
+    )
+    assert min(tried) < 0.9998
+    np.testing.assert_allclose(found, start, rtol=0, atol=1e-4)
+
+
+def test_an_end_beside_an_impossible_prior_is_none_however_little_the_evidence_rises():
+    with pytest.raises(np.linalg.LinAlgError, match="impossible"):
+        climb(lambda x: -0.1 * x[0], lambda x: np.array([-0.1]), lambda x: x[0] >= -0.5, [0.0])
+
+
+def iterate(mackay, tried=lambda x: None):
+    """Return where MacKay's iteration ends from 0 if this is its step."""
+    evidence = SimpleNamespace(mackay=lambda x: np.array([mackay(x[0])]))
+    return minilaplace.evidence.tuning._iterate(evidence, np.array([0.0]), tried)[0]
+
+
+def test_a_step_of_mackays_iteration_is_halved_as_often_as_it_takes():
+    # The first step is to -5; at -5 / 16, the first of its halves that is possible, the next is to the fixed point.
+    def mackay(x):
+        if x < -0.5:
+            raise np.linalg.LinAlgError
+        return -5.0 if x == 0 else -0.3
+
+    assert iterate(mackay) == -0.3
+
+
+def test_an_iteration_that_does_not_settle_says_so():
+    tried = []
+    with pytest.warns(ConvergenceWarning, match=r"^MacKay's iteration has not settled in 10,000 steps; method='margl"):
+        assert abs(iterate(lambda x: 1.0 if x <= 0 else -1.0, tried.append)) == 1
+    assert len(tried) == 10_000
+
+
+def test_a_search_starts_again_from_priors_e_times_as_strong_and_from_the_same_noise():
+    starts = []
+
+    def search(evidence, x, tried):
+        starts.append(x)
+        raise np.linalg.LinAlgError(f"number {len(starts)}")
+
+    evidence, strongest = SimpleNamespace(start=np.array([17.0, 0.0, -1.0]), noise=True), LOG_BOUNDS[1]
+    with pytest.raises(np.linalg.LinAlgError, match=r"^number 1$"):
+        minilaplace.evidence.tuning._found(search, evidence, None)
+    np.testing.assert_array_equal(starts, [[min(17 + k, strongest), min(k, strongest), -1] for k in range(20)])
+
+
+def peaked(at, width=1.0):
+    """Return a PriorScore of one label whose probability is largest under this log precision."""
+
+    def predict(model):
+        return np.array([0.9 * np.exp(-(((np.log(model.prior_precision) - at) / width) ** 2))])
+
+    return PriorScore(BayesianModel(MLP(1, 1), Bernoulli()), predict, np.array([1]))
+
+
+@pytest.mark.parametrize(("k", "share"), [(0, 0.7), (5, 0.3), (5, 0.7), (31, 0.3)])
+def test_the_best_prior_is_found_between_any_two_of_the_grid(k, share):
+    best = (1 - share) * GRID[k] + share * GRID[k + 1]
+    chosen = tune_on_held_out(peaked(best)).prior_precision
+    assert np.log(chosen) == pytest.approx(best, abs=2e-4)
+
+
+def test_a_prior_that_is_best_on_the_grid_alone_is_taken():
+    chosen = tune_on_held_out(peaked(GRID[7], 1e-3)).prior_precision
+    assert np.log(chosen) == pytest.approx(GRID[7], rel=1e-12)
+
+
+@pytest.mark.parametrize("k", [0, 1, 20, 31])
+def test_a_budget_ends_between_any_two_of_the_grid(k):
+    # The cost falls by 1e-3 nats with each e of the prior.
+    limit = 0.4 * GRID[k] + 0.6 * GRID[k + 1]
+    score = PriorScore(
+        BayesianModel(MLP(1, 1), Bernoulli()),
+        lambda model: np.array([0.5 * np.exp(1e-3 * (np.log(model.prior_precision) - limit))]),
+        np.array([1]),
+    )
+    chosen = tune_to_budget(score, np.array([0.5 * np.exp(1e-2)]), 1e-2).prior_precision
+    assert np.log(chosen) == pytest.approx(limit, abs=2e-4)
+
+
+def test_a_score_beyond_numbers_is_the_worst_that_there_is():
+    score = PriorScore(BayesianModel(MLP(1, 1), Gaussian()), lambda model: None, np.array([[1e60]]))
+    assert score.of(Prediction(np.zeros((1, 1)), np.ones((1, 1)))) == FORBIDDING
+
+
+@pytest.mark.parametrize("link", ["bridge", "probit", "plugin"])
+def test_held_out_data_chooses_the_prior_for_the_link_that_is_asked(link):
+    model, theta, X, y = random_problem("categorical", (4,), "tanh", 3, n_samples=40)
+    la, X_new, y_new = Laplace(model, theta).fit(X[:20], y[:20]), X[20:], y[20:].copy()
+    y_new[::3] = (y_new[::3] + 1) % 3  # so that some doubt is worth it
+    tried = []
+    la.optimize_prior_precision("held_out", X=X_new, y=y_new, link_approx=link, callback=lambda _, m: tried.append(m))
+
+    def score(trial):
+        return model.likelihood.log_score(la.under(trial.prior_precision).predict(X_new, link), y_new).mean()
+
+    assert score(la.model) == pytest.approx(max(map(score, tried)), rel=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:the held-out score still rises at the edge")
+@pytest.mark.parametrize("method", ["held_out", "budget"])
+def test_data_of_no_weight_is_not_looked_at(method):
+    model, theta, X, y = random_problem("gaussian", (), "tanh", 1, n_samples=20)
+    la, far = Laplace(model, theta).fit(X, y), np.vstack([X, [[1e200, 0.0]]])  # whose variance is out of range
+    expected = copy(la).optimize_prior_precision(method, X=X, y=y).model.prior_precision
+    weight = np.append(np.ones(20), 0.0)
+    la.optimize_prior_precision(method, X=far, y=np.vstack([y, [[0.0]]]), sample_weight=weight)
+    assert la.model.prior_precision == pytest.approx(expected, rel=1e-9)
 
 
 def test_held_out_data_chooses_what_predicts_it_best():
@@ -410,9 +586,9 @@ def test_a_search_by_a_link_that_draws_predicts_as_it_does(link):
 
 
 def test_rows_too_many_to_keep_are_not_kept(monkeypatch):
-    model, theta, X, y = random_problem("bernoulli", (6,), "tanh", 1, n_samples=40)
+    model, theta, X, y = random_problem("categorical", (6,), "tanh", 3, n_samples=40)
     la = Laplace(model, theta).fit(X, y)
-    calls, decompose, size = [], scipy.linalg.eigh, 40 * model.network.n_params
+    calls, decompose, size = [], scipy.linalg.eigh, 40 * 3 * model.network.n_params
     monkeypatch.setattr(
         minilaplace.evidence.same_inputs, "eigh", lambda *a, **k: (calls.append(1), decompose(*a, **k))[1]
     )
@@ -420,6 +596,14 @@ def test_rows_too_many_to_keep_are_not_kept(monkeypatch):
         monkeypatch.setattr(minilaplace.evidence.same_inputs, "KEPT", kept)
         la._predictor(X, None)
         assert len(calls) == n_decomposed
+
+
+def test_all_inputs_are_answered_at_once_however_small_a_batch_is(monkeypatch):
+    model, theta, X, y = random_problem("bernoulli", (6,), "tanh", 1, n_samples=40)
+    la = Laplace(model, theta).fit(X, y)
+    predict, expected = la._predictor(X, None), la.under(3.0).predict(X)
+    monkeypatch.setattr(minilaplace.network.jacobian, "BATCH_FLOATS", 1)
+    np.testing.assert_allclose(predict(model.under(3.0)), expected, rtol=1e-11)
 
 
 def test_a_budget_does_not_see_the_units_of_a_regression():
@@ -453,6 +637,24 @@ def test_a_budget_ends_at_a_prior_that_has_a_posterior():
     chosen = tune_to_budget(PriorScore(model, predict, np.array([1, 0])), np.array([0.6, 0.4]), 0.01).prior_precision
     assert chosen not in forbidden
     assert 1e-3 <= chosen < 1.1e-3
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rounding_that_forbids_most_priors_beside_the_weakest_costs_no_more_than_it_must(seed):
+    # Below 1e-3 no prior is possible, and up to 1.01e-3 one in four: the search passes those of a hundredth, no more.
+    forbidden = []
+
+    def predict(m):
+        chance = np.random.default_rng([seed, int(1e15 * m.prior_precision)]).uniform()  # the same for the same prior
+        if m.prior_precision < 1e-3 or (m.prior_precision < 1.01e-3 and chance < 0.75):
+            forbidden.append(m.prior_precision)
+            raise np.linalg.LinAlgError
+        return np.array([0.6])
+
+    score = PriorScore(BayesianModel(MLP(1, 1), Bernoulli()), predict, np.array([1]))
+    chosen = tune_to_budget(score, np.array([0.6]), 0.01).prior_precision
+    assert chosen not in forbidden
+    assert 1e-3 <= chosen < 1.03e-3
 
 
 @pytest.mark.parametrize("method", ["marglik", "mackay", "budget", "held_out"])
@@ -679,7 +881,7 @@ def recorded(call):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         result = call()
-    assert all(warning.category is ConvergenceWarning and warning.filename == __file__ for warning in caught)
+    assert all(warning.category is ConvergenceWarning for warning in caught)
     return [str(warning.message) for warning in caught], result
 
 
@@ -692,6 +894,13 @@ def test_what_every_round_of_training_would_warn_of_is_said_once():
     assert message.count("fit_map stopped") == 1
     assert message.startswith("prior and MAP still move by")
     assert f"at loss {model.loss(theta, X, y):.6g}" in message  # of the theta that is returned
+
+
+def test_what_training_by_the_evidence_warns_of_is_said_at_the_callers_line():
+    X, y = toy_data_non_linear(80, rng=0)
+    with pytest.warns(ConvergenceWarning) as caught:
+        marglik_training(BayesianModel(MLP(2, 4, 1), Bernoulli()), X * [1, 1e4], y, rng=0, max_rounds=1)
+    assert [warning.filename for warning in caught] == [__file__] * 2  # of columns, and of rounds
 
 
 def test_columns_of_x_that_are_not_scaled_are_said_once_and_first(monkeypatch):
@@ -781,6 +990,15 @@ def test_of_a_linear_regression_two_days_are_one():
     np.testing.assert_allclose(fit_map(today, X[11:], Y[11:], rng=0), theta, rtol=0, atol=1e-5)  # both end at 1e-6
 
 
+def test_a_prior_matrix_for_which_there_is_no_memory_is_refused(monkeypatch):
+    model, theta, X, y = random_problem("bernoulli", (3,), "tanh", 1, n_samples=20)
+    la = Laplace(model, theta, hessian_structure="diag").fit(X, y)
+    la.predict(X)
+    monkeypatch.setattr("minilaplace.validation.memory.physical_memory", lambda: 8.0 * 13**2 - 1)
+    with pytest.raises(ValueError, match=r"^Laplace: expected fewer parameters, or training on all data again, receiv"):
+        la.as_prior()
+
+
 @pytest.mark.parametrize("prior", [2 * np.eye(21), 2 * np.eye(21) + 0.1], ids=["diagonal", "matrix"])
 def test_outside_the_subset_the_prior_stays(prior):
     model, theta, X, y = random_problem("categorical", (3,), "tanh", 3, prior_precision=prior, prior_mean=0.5)
@@ -797,6 +1015,7 @@ def test_outside_the_subset_the_prior_stays(prior):
 
 # --- bad input
 
+NO_DATA = "expected None but for method='held_out' or 'budget', as 'marglik' asks no new data, received some"
 NOISE = "sigma_noise: expected None for Bernoulli, which has no such noise, received 0.3"
 
 
@@ -809,6 +1028,16 @@ NOISE = "sigma_noise: expected None for Bernoulli, which has no such noise, rece
         (lambda la: la.optimize_prior_precision(optimize_noise="yes"), "optimize_noise: expected True or False"),
         (lambda la: la.optimize_prior_precision("held_out"), "X: expected held-out data"),
         (lambda la: la.optimize_prior_precision("held_out", prior_structure="diag"), "prior_structure: expected 'sc"),
+        (lambda la: la.optimize_prior_precision("held_out", X=np.ones((3, 2))), "y: expected held-out data"),
+        (lambda la: la.optimize_prior_precision(link_approx="bayes"), "link_approx: expected one of"),
+        (
+            lambda la: la.optimize_prior_precision("budget", X=np.ones((2, 2)), y=[0, 1], budget=0.0),
+            "budget: expected a finite number greater than 0",
+        ),
+        (lambda la: la.optimize_prior_precision(X=np.ones((2, 2)), y=[0, 1]), f"X: {NO_DATA}"),
+        (lambda la: la.optimize_prior_precision(X=np.ones((2, 2))), f"X: {NO_DATA}"),
+        (lambda la: la.optimize_prior_precision(y=[0, 1], sample_weight=[1, 1]), f"y: {NO_DATA}"),
+        (lambda la: la.optimize_prior_precision(sample_weight=[1, 1]), f"sample_weight: {NO_DATA}"),
         (lambda la: la.log_marginal_likelihood(-1.0), "prior_precision: expected a finite number greater than 0"),
         (
             lambda la: la.log_marginal_likelihood(np.ones(4)),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from problems import assert_close, log_density, random_problem
+from problems import OnlySlices, assert_close, log_density, random_problem
 from scipy.optimize import brentq
 from scipy.special import logsumexp
 from scipy.stats import genpareto, multivariate_normal
@@ -187,7 +187,7 @@ def linear_gaussian(structure="full", n_outputs=2, **options):
 @pytest.mark.parametrize(("structure", "n_outputs"), [("full", 2), ("gp", 2), ("blockdiag", 1), ("lowrank", 1)])
 def test_the_weights_of_a_linear_gaussian_model_are_equal(structure, n_outputs, temperature):
     la, X, y = linear_gaussian(structure, n_outputs, temperature=temperature)
-    sample = importance_sample(la, X, y, 1000, rng=0)
+    sample = importance_sample(la, X, y, rng=0)
     np.testing.assert_allclose(sample.log_weights, -np.log(1000), rtol=0, atol=1e-10)
     assert sample.log_marginal_likelihood == pytest.approx(la.log_marginal_likelihood(), abs=1e-10)
     assert sample.pareto_k == -np.inf
@@ -318,6 +318,16 @@ def test_memory_does_not_grow_with_samples_times_data(monkeypatch):
     tracemalloc.stop()
     assert peak < 3e6  # 6 MB for one theta's activations, 8 MB for all outputs
     assert sample.thetas.shape == (50, 161)
+
+
+def test_data_is_read_by_slices_and_batches_change_nothing(monkeypatch):
+    la, X, y = logistic("separable", 1.0)
+    expected = importance_sample(la, X, y, 50, rng=0)
+    for batch_floats in (1, 300):
+        monkeypatch.setattr("minilaplace.network.jacobian.BATCH_FLOATS", batch_floats)
+        received = importance_sample(la, OnlySlices(X), y, 50, rng=0)
+        np.testing.assert_allclose(received.log_weights, expected.log_weights, rtol=0, atol=1e-11)
+        assert received.log_marginal_likelihood == pytest.approx(expected.log_marginal_likelihood, rel=1e-12)
 
 
 def test_other_data_than_the_fits_is_refused_before_a_number_is_drawn():

@@ -185,6 +185,28 @@ def test_outputs_of_very_unlike_noise_keep_their_digits(noise, joint):
     assert gain == pytest.approx(float(expected), rel=1e-12, abs=0)
 
 
+def test_outputs_that_are_one_and_the_same_tell_as_one_and_no_number_is_lost_to_their_correlation():
+    # Uncertain are the weights of the hidden layer alone, which all three outputs read with the same weight.
+    model = BayesianModel(MLP(1, 1, 3), Gaussian(1e-9))
+    options = {"subset_of_weights": "subnetwork", "subnetwork_indices": [0, 1], "hessian_structure": "gp"}
+    la = Laplace(model, [0.3, 0.2, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0], **options).fit([[1.0]], [[0.0, 0.0, 0.0]])
+    v = la.glm_predictive_distribution([[3.0]])[1][0]
+    np.testing.assert_allclose(v, v[0, 0], rtol=1e-9)
+    of_one = np.log1p(v[0, 0] / 1e-18) / 2
+    gain = la.information_gain([[3.0]])[0]
+    assert of_one < gain < 3 * of_one  # rounding leaves of 1 - correlation^2 = 0 about 1e-16
+    assert la.information_gain([[3.0]], joint=True) == pytest.approx(of_one + np.log(3) / 2, rel=1e-9)
+
+
+@pytest.mark.parametrize("joint", [False, True])
+def test_what_a_label_tells_does_not_depend_on_how_the_caller_treats_underflow(joint):
+    # Two outputs whose covariance, times their scale, is below the smallest normal number.
+    la = Laplace(BayesianModel(MLP(1, 2), Gaussian(1e80), 1e150), np.zeros(4)).fit([[1.0]], [[0.0, 0.0]])
+    expected = la.information_gain([[0.5]], joint=joint)
+    with np.errstate(all="raise"):
+        np.testing.assert_array_equal(la.information_gain([[0.5]], joint=joint), expected)
+
+
 # --- classes
 
 
@@ -294,15 +316,16 @@ def test_inputs_are_read_by_slices_too(tmp_path):
     assert la.information_gain(stored, joint=True) == la.information_gain(rounded, joint=True)
 
 
+@pytest.mark.parametrize("rows", [10, 10_000])
 @each_structure
-def test_beside_the_result_it_takes_the_memory_of_some_batches(structure):
+def test_beside_the_result_it_takes_the_memory_of_some_batches(structure, rows):
     # The roots of all inputs would take 8 * 2 * 10,000 * 1842 = 295 MB. A batch has 2^22 floats, 34 MB.
     model, theta, X, y = random_problem("gaussian", (40, 40), "tanh", 2, n_samples=10, prior_precision=1.0)
     la = Laplace(model, theta, hessian_structure=structure).fit(X, y)
     points = np.random.default_rng(0).normal(size=(10_000, 2))
     la.functional_covariance(points[:2])
     tracemalloc.start()
-    V = la.functional_covariance(points, points[:10])
+    V = la.functional_covariance(points[:rows], points[: 100_000 // rows])
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak - V.nbytes < 3 * 8 * 2**22
@@ -312,23 +335,27 @@ def test_beside_the_result_it_takes_the_memory_of_some_batches(structure):
 
 
 def test_more_than_this_machine_has_is_refused_before_it_is_made(monkeypatch):
-    la, _ = fitted(Gaussian(0.3))
-    monkeypatch.setattr("minilaplace.validation.memory.physical_memory", lambda: 2.0**30)
-    X = np.zeros((20_000, 2))
-    message = r"^X: expected fewer inputs at a time, received 20000 inputs and 20000, .* takes 2.98 GiB; .* has 1 GiB$"
+    la, _ = fitted(Gaussian((0.2, 1.5)))  # two outputs, 22 parameters
+    there_is = [2.0**30]
+    monkeypatch.setattr("minilaplace.validation.memory.physical_memory", lambda: there_is[0])
+    X = np.zeros((10_000, 2))
+    message = r"^X: expected fewer inputs at a time, received 10000 inputs and 10000, .* takes 2.98 GiB; .* has 1 GiB$"
     with pytest.raises(ValueError, match=message):
         la.functional_covariance(X)
-    assert la.functional_covariance(X, X[:1]).shape == (20_000, 1, 1, 1)
-    monkeypatch.setattr("minilaplace.validation.memory.physical_memory", lambda: 2.0**20)
-    message = r"^X: expected fewer inputs at a time, received 20000 inputs, whose rows take .*; this machine has .*$"
+    assert la.functional_covariance(X, X[:1]).shape == (10_000, 2, 1, 2)
+    there_is[0] = 2.0**22  # its rows, and what their singular values take: 8 * 2 * 10,000 * 2 * 22 bytes
+    message = r"^X: expected fewer inputs at a time, received 10000 inputs, whose rows take 0.00656 GiB; this machine"
     with pytest.raises(ValueError, match=message):
         la.information_gain(X, joint=True)
-    assert la.information_gain(X).shape == (20_000,)
+    assert la.information_gain(X).shape == (10_000,)
 
 
+@pytest.mark.parametrize("batch_floats", [1, 2**22])
 @pytest.mark.parametrize("ask", ["functional_covariance", "information_gain", "joint"])
-def test_inputs_beyond_the_range_of_numbers_are_named(ask):
+def test_inputs_beyond_the_range_of_numbers_are_named(ask, batch_floats, monkeypatch):
+    monkeypatch.setattr("minilaplace.network.jacobian.BATCH_FLOATS", batch_floats)
     la = Laplace(LINEAR, [0.0, 0.0]).fit([[1.0]], [0.4])
+    la.posterior.room = 0
     X = [[1.0], [1e160]]  # the square, a variance, is out of range
     if ask == "joint":  # which needs no variance: 1/2 log(1 + (1e160)^2 / sigma^2) is a number
         assert la.information_gain(X, joint=True) > 160 * np.log(10)
@@ -356,10 +383,13 @@ def test_there_is_nothing_to_ask_before_a_fit(call):
     ],
     ids=["predict", "distribution", "covariance", "cross-covariance", "joint gain"],
 )
-def test_inputs_whose_jacobian_overflows_are_named(structure, ask):
+@pytest.mark.parametrize("batch_floats", [1, 2**22])
+def test_inputs_whose_jacobian_overflows_are_named(structure, ask, batch_floats, monkeypatch):
+    monkeypatch.setattr("minilaplace.network.jacobian.BATCH_FLOATS", batch_floats)
     network = MLP(1, 1, 1, activation="identity")
     la = Laplace(BayesianModel(network, Gaussian(0.5)), [1e200, 0, 1, 0], hessian_structure=structure, temperature=1e9)
     la.fit([[1e-200]], [0.4])
+    la.posterior.room = 0
     with pytest.raises(
         ValueError,
         match=r"^X(_other)?: expected inputs at which .* within the range .* at index 1: scale",

@@ -11,6 +11,7 @@ import pytest
 from problems import Known, OnlySlices, assert_close, random_problem
 
 import minilaplace.network.jacobian
+import minilaplace.predictive.left_out
 from minilaplace import (
     MLP,
     BayesianModel,
@@ -383,6 +384,15 @@ def test_a_sample_that_leaves_no_digits_to_the_others_is_refused(structure):
         la.leave_one_out(X, y)
 
 
+def test_the_sample_that_leaves_no_digits_to_the_others_is_named():
+    # The fourth sample alone has anything to say of the slope, under a prior that has nothing to say.
+    X, y = np.array([[0.0], [0.0], [0.0], [1.0], [0.0]]), np.arange(5.0)
+    model = BayesianModel(MLP(1, 1), Gaussian(0.2), 1e-13)
+    la = Laplace(model, [0.0, 1.0], hessian_structure="gp").fit(X, y)
+    with pytest.raises(ValueError, match=r"prior_precision: .* the sample at index 3 does, by all but"):
+        la.leave_one_out(X, y)
+
+
 def test_differences_of_logits_keep_their_digits_where_no_data_determines_the_sum():
     # The sum of the logits has the prior's variance, 1e9; the sample's share of it is exactly none.
     X, y = three_classes()
@@ -408,6 +418,47 @@ def test_it_takes_the_data_of_the_fit_alone():
             la.leave_one_out(*data)
     with pytest.raises(ValueError, match="expected a fit"):
         Laplace(la.model, la.theta).leave_one_out(X, y)
+
+
+def test_weights_of_any_size_are_those_of_the_fit_in_any_order():
+    # Sums of them in another order differ by more than one whole sample.
+    la, X, y = fitted("categorical")
+    weight = np.random.default_rng(0).uniform(1e17, 1e18, 14)
+    la = Laplace(la.model.under(1e18), la.theta).fit(X, y, sample_weight=weight)
+    orders = (np.random.default_rng(seed).permutation(14) for seed in range(100))
+    order = next(order for order in orders if abs(weight[order].sum() - weight.sum()) > 1)
+    minilaplace.predictive.left_out.check_seen(
+        la._linearised,
+        la.model.check_weighted(X[order], y[order], weight[order]),
+        la.model.likelihood,
+        la._fit.nll,
+        la._fit.n_data,
+    )
+
+
+def test_whether_data_is_the_fits_is_asked_of_all_of_it_and_of_no_more_than_a_batch_at_a_time(monkeypatch):
+    class Slices(OnlySlices):
+        def __getitem__(self, which):
+            read.append(which.stop - which.start)
+            return super().__getitem__(which)
+
+    read, rng = [], np.random.default_rng(0)
+    X, y = rng.normal(size=(200, 2)), rng.integers(0, 2, 200)
+    la = Laplace(BayesianModel(MLP(2, 1), Bernoulli()), np.ones(3)).fit(X, y)
+    monkeypatch.setattr(minilaplace.network.jacobian, "BATCH_FLOATS", 100)
+    other = y.copy()
+    other[-1] = 1 - other[-1]
+    for targets in (y, other):
+        data = la.model.check_weighted(Slices(X), targets, None, stored=True)
+        read.clear()
+        check = (la._linearised, data, la.model.likelihood, la._fit.nll, la._fit.n_data)
+        if targets is y:
+            minilaplace.predictive.left_out.check_seen(*check)
+        else:
+            with pytest.raises(ValueError, match="X: expected the data of the fit, whose summed"):
+                minilaplace.predictive.left_out.check_seen(*check)
+        assert sum(read) >= 200
+        assert max(read) < 50  # a sample takes three numbers and more
 
 
 def test_data_added_in_shards_is_the_data_of_the_fit():

@@ -35,7 +35,7 @@ class Check:
         return self.message
 
 
-def judge(name: str, off: Array, received: Array, expected: Array, error: Array, cause: str = "") -> Check:
+def judge(name: str, off: Array, received: Array, expected: Array, error: Array, cause: str) -> Check:
     """Return the verdict on the entry that is most tolerances off: above 1 it is wrong, at 1 unknown, below 1 right."""
     index = tuple(int(i) for i in np.unravel_index(np.argmax(off), off.shape))
     e, r, err = float(expected[index]), float(received[index]), float(error[index])
@@ -105,7 +105,7 @@ def which(answers: list[Array], wrong: dict[str, list[Array]], rtol: float) -> s
     return next((f"{text}?" for text, values in wrong.items() if agree(answers, values, rtol)), "")
 
 
-def wrong_shape(name: str, expected: tuple[int, ...], received: tuple[int, ...], cause: str = "") -> Check:
+def wrong_shape(name: str, expected: tuple[int, ...], received: tuple[int, ...], cause: str) -> Check:
     """Return the failed check of an array of another shape, even of one that would broadcast to the expected one."""
     cause = cause or ("transposed?" if received == expected[::-1] else "")
     hint = f"; {cause}" if cause else ""

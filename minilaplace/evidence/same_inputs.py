@@ -73,6 +73,6 @@ def at_same_inputs(
             return alone(under)
         at = LinearisedNetwork(model.network, theta, EigenPosterior(theta[subset.indices] @ Q, precisions), subset)
         outputs = RotatedOutputs(at, X, trace, NO_SAMPLES, rows)
-        return in_batches(lambda _: link(under.likelihood, outputs), X, 1)  # one batch, as N is at most KEPT
+        return in_batches(lambda _: link(under.likelihood, outputs), X, 1, room=len(X))  # which is one batch
 
     return predict

@@ -34,7 +34,7 @@ def covariance_between(at: LinearisedNetwork, X: Readable, X_other: Readable | N
     It is written block by block, so that no more than two batches' roots are held. Without X_other the blocks on and
     below the diagonal are computed, and the others are their transposes.
     """
-    other, name = (X, "X") if X_other is None else (X_other, "X_other")
+    other = X if X_other is None else X_other
     N, M, C = len(X), len(other), at.network.n_outputs
     received = f"{N} inputs and {M}, the covariance of whose outputs takes {gibibytes(N * C * M * C)}"
     check_memory("X", "fewer inputs at a time", received, N * C * M * C)
@@ -44,7 +44,7 @@ def covariance_between(at: LinearisedNetwork, X: Readable, X_other: Readable | N
             F = _stacked(finite(at(X[rows]).root(), start=rows.start))
             for columns in batches(rows.stop if X_other is None else M, floats, room=room):
                 block = V[rows.start * C : rows.stop * C, columns.start * C : columns.stop * C]
-                F_other = _stacked(finite(at(other[columns]).root(), name, columns.start))
+                F_other = _stacked(finite(at(other[columns]).root(), "X_other", columns.start))
                 np.matmul(F, F_other.T, out=block)
     return finite((V if X_other is not None else symmetrise(V)).reshape(N, C, M, C))
 

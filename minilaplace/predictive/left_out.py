@@ -129,7 +129,7 @@ class LeftOut(Outputs):
 
         The posterior without sample n is positive definite if D - R V R^T has as many negative eigenvalues as D.
         """
-        lost = np.abs(e).min(axis=1, initial=1.0) * 10.0**-DIGITS < rounding_of(1.0, len(self.at.subset))
+        lost = np.abs(e).min(axis=1) * 10.0**-DIGITS < rounding_of(1.0, len(self.at.subset))
         if lost.any():
             n = int(lost.argmax())
             expected = "one under which no sample determines an output all by itself (a larger one)"
