@@ -347,6 +347,14 @@ def test_steps_beyond_the_range_are_refused_by_name():
         fit_dropout(BayesianModel(MLP(1, 2, 2), HeteroscedasticGaussian()), X2, Y2, learning_rate=1e4, epochs=3, rng=0)
 
 
+def test_dropout_refuses_a_start_of_infinite_loss_too():
+    model = BayesianModel(MLP(1, 2, 2), HeteroscedasticGaussian())
+    theta0 = np.zeros(model.network.n_params)
+    theta0[-1] = -1e4  # a log variance whose precision is beyond float64
+    with pytest.raises(ValueError, match=r"^theta0: .* a loss of (inf|nan): scale X and y, or start nearer to 0$"):
+        fit_dropout(model, X2, Y2, theta0=theta0)
+
+
 def test_a_predicted_noise_beyond_the_range_is_refused_by_row():
     la = Laplace(HETERO, np.zeros(4)).fit(X2, Y2)
     with pytest.raises(ValueError, match=r"^X: expected inputs at which predictions .* at index 1"):

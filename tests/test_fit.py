@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from problems import random_problem
 
-from minilaplace import MLP, BayesianModel, Categorical, Laplace, marglik_training
+from minilaplace import MLP, BayesianModel, BradleyTerry, Categorical, Gaussian, Laplace, marglik_training
 from minilaplace.curvature import empirical_fisher, ggn, hessian
 from minilaplace.model import WeightedData
 from minilaplace.sklearn import LaplaceClassifier
-from minilaplace.structures.fit import KEPT, STRUCTURES
+from minilaplace.structures.fit import KEPT, STRUCTURES, Options
 from minilaplace.validation import memory
 
 each_structure = pytest.mark.parametrize("structure", STRUCTURES)
@@ -332,3 +332,53 @@ def test_a_machine_that_does_not_say_its_memory_refuses_nothing(answer, monkeypa
 
     monkeypatch.setattr("os.sysconf", sysconf, raising=False)
     assert memory.physical_memory() == np.inf
+
+
+# --- choices that do not go together
+
+REFUSED = [
+    ({"hessian_structure": "kron", "curvature": "hessian"},
+     "curvature: expected 'ggn' or 'empirical_fisher' with hessian_structure='kron', "
+     "received 'hessian', which is not a Kronecker product"),
+    ({"hessian_structure": "gp", "curvature": "hessian"},
+     "curvature: expected 'ggn' or 'empirical_fisher' with hessian_structure='gp', "
+     "received 'hessian', which is not a sum of squares"),
+    ({"hessian_structure": "kron", "subset_of_weights": "subnetwork"},
+     "subset_of_weights: expected 'all' or 'last_layer' with hessian_structure='kron', received 'subnetwork'"),
+    ({"temperature": 0.0}, "temperature: expected "),
+    ({"hessian_structure": "lowrank", "rank": 0}, "rank: expected a whole number of at least 1"),
+    ({"rank": 3}, "rank: expected None but for hessian_structure='lowrank', received 3"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("choices", "message"), REFUSED, ids=[message for _, message in REFUSED])
+def test_choices_that_do_not_go_together_are_refused_by_name(choices, message):
+    with pytest.raises(ValueError, match="expected") as refused:
+        Options(**choices)
+    assert str(refused.value).startswith(message)
+
+
+def test_a_difference_of_two_products_has_no_factors():
+    model = BayesianModel(MLP(2, 3, 1), BradleyTerry())
+    with pytest.raises(ValueError, match=r"^hessian_structure: expected another structure for pairs, received 'kron'"):
+        Laplace(model, np.zeros(model.network.n_params), hessian_structure="kron")
+
+
+def test_choices_are_kept_as_plain_numbers():
+    options = Options(temperature=np.float32(2), hessian_structure="lowrank", rank=np.int64(1))
+    assert (type(options.temperature), type(options.rank)) == (float, int)
+    assert (options.temperature, options.rank) == (2.0, 1)
+
+
+def test_every_batch_is_told_and_none_is_larger_than_asked():
+    model, theta, X, y = random_problem(n_samples=10)
+    told = []
+    Laplace(model, theta).fit(X, y, batch_size=4, callback=lambda *progress: told.append(progress))
+    assert told == [(4, 10), (8, 10), (10, 10)]
+
+
+def test_a_loss_beyond_the_range_is_refused_though_the_curvature_is_none():
+    # A Gaussian's curvature does not depend on the residual, whose square overflows.
+    model = BayesianModel(MLP(1, 1), Gaussian())
+    with pytest.raises(ValueError, match=r"^theta: expected parameters at which loss and curvature"):
+        Laplace(model, np.array([0.0, 1e200])).fit([[0.0]], [0.0])

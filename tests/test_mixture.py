@@ -49,7 +49,8 @@ def test_copies_of_one_are_that_one(name, link):
 def test_probabilities_are_averaged(name):
     laplaces, X = components(name)
     expected = sum(w * la.predict(X, "probit") for w, la in zip(W, laplaces, strict=True))
-    assert_close(mixture(laplaces, X, "probit", weights=7 * W), expected, rtol=1e-15)
+    for size in (7, 1e-200, 1e200):  # of any sum
+        assert_close(mixture(laplaces, X, "probit", weights=size * W), expected, rtol=1e-15)
 
 
 def test_mean_and_variance_are_those_of_samples_of_the_mixture():
@@ -144,6 +145,13 @@ def test_between_architectures_the_evidence_counts_mirror_images():
         mixture([laplaces[0], rotated], X)
 
 
+@pytest.mark.parametrize("options", [{}, {"n_samples": 1}], ids=["by default", "one"])
+def test_each_component_draws_as_many_samples_as_predict_does(options):
+    (la, *_), X = components("bernoulli")
+    received = mixture([la], X, "mc", rng=4, **options)
+    assert_close(received, la.predict(X, "mc", rng=np.random.default_rng(4).spawn(1)[0], **options), rtol=1e-15)
+
+
 def test_every_component_draws_from_a_stream_of_its_own():
     laplaces, X = components("bernoulli")
     received = mixture(laplaces, X, "mc", weights=W, n_samples=5, rng=4)
@@ -170,13 +178,18 @@ BAD = [
     ([ONE, fit(likelihood=Gaussian())], "uniform", "fits that share a likelihood, received Bernoulli and Gaussian"),
     ([fit(MLP(2, 3), Categorical()), fit(MLP(2, 2), Categorical())], "uniform", "fits that share a number of outputs"),
     ([ONE, fit(MLP(3, 3, 1), data=(np.ones((4, 3)), DATA[1]))], "uniform", "fits that share a shape of inputs, receiv"),
-    ([ONE, fit(subset_of_weights="last_layer")], "evidence", "fits that share their uncertain parameters for weights="),
+    (
+        [ONE, ONE, LAST],
+        "evidence",
+        "fits that share their uncertain parameters for weights='evidence' (or give weights), received those of the "
+        "first and others at index 2",
+    ),
     (
         [LAST, fit(MLP(2, 3, 1, activation="relu"), subset_of_weights="last_layer")],
         "evidence",
         "fits that share an architecture, as these are not all parameters, for weights='evidence' (or give weights)",
     ),
-    ([ONE, fit(temperature=2.0)], "evidence", "fits that share a temperature"),
+    ([ONE, fit(temperature=2.0)], "evidence", "fits that share a temperature for weights='evidence' (or give weights)"),
     ([ONE, Laplace(ONE.model, ONE.theta)], "uniform", "a list of fitted Laplace, received one without data"),
 ]
 
@@ -199,7 +212,15 @@ def test_inputs_on_a_disk_are_read_by_slices():
 def test_an_unknown_weighting_or_link_is_refused():
     with pytest.raises(ValueError, match=r"^weights: expected one of 'evidence', 'uniform', received 'mass'"):
         mixture([ONE], DATA[0], weights="mass")
+    rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match=r"^link_approx: expected one of"):
-        mixture([ONE], DATA[0], "bridge")
+        mixture([ONE], DATA[0], "bridge", rng=rng)
+    assert rng.bit_generator.seed_seq.n_children_spawned == 0
     with pytest.raises(ValueError, match=r"^weights: expected shape \(1,\)"):
         mixture([ONE], DATA[0], weights=[1, 2])
+
+
+@pytest.mark.parametrize("laplaces", [ONE, (), iter([ONE])], ids=["one", "none", "iterator"])
+def test_what_is_no_list_of_fits_is_refused(laplaces):
+    with pytest.raises(TypeError, match=r"^laplaces: expected a list of fitted Laplace, received "):
+        mixture(laplaces, DATA[0])

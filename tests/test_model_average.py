@@ -29,6 +29,7 @@ from minilaplace import (
     Gaussian,
     HeteroscedasticGaussian,
     Laplace,
+    Poisson,
     Prediction,
     average,
     deep_ensemble,
@@ -227,12 +228,32 @@ def test_members_short_of_a_mode_are_one_warning_wherever_they_are_trained(execu
     for pool in (None, executor):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            deep_ensemble(model, X, y, 3, rng=4, max_iterations=2, executor=pool)
+            first, *_ = deep_ensemble(model, X, y, 3, rng=4, max_iterations=2, executor=pool)
         (warning,) = caught
         assert warning.category is ConvergenceWarning
-        assert warning.filename == __file__
-        start = "3 of 3 members are not at a mode; of the first, fit_map stopped after 2 iterations"
-        assert str(warning.message).startswith(start)
+        start = "3 of 3 members are not at a mode; of the first, fit_map stopped after 2 iterations at loss "
+        assert str(warning.message).startswith(f"{start}{model.loss(first, X, y):.6g} ")
+
+
+def test_each_member_is_a_task_of_the_executor():
+    tasks = []
+
+    class Recorder(ThreadPoolExecutor):
+        def submit(self, *task, **how):
+            tasks.append(task)
+            return super().submit(*task, **how)
+
+    model, _, X, y = random_problem(hidden=(3,), n_samples=20, prior_precision=0.1)
+    with Recorder(1) as executor:
+        deep_ensemble(model, X, y, 3, rng=4, executor=executor)
+    assert len(tasks) == 3
+
+
+def test_members_short_of_a_mode_are_warned_of_at_the_callers_line():
+    model, _, X, y = random_problem(hidden=(3,), n_samples=20, prior_precision=0.1)
+    with pytest.warns(ConvergenceWarning) as caught:
+        deep_ensemble(model, X, y, 2, rng=4, max_iterations=2)
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 def test_a_larger_ensemble_starts_with_the_smaller_one():
@@ -573,6 +594,47 @@ def test_of_the_toy_regression_it_is_the_closed_form(n, prior_precision):
     joint = norm.logpdf(y, A @ mean, 0.3).sum() + norm.logpdf(mean, scale=prior_precision**-0.5).sum()
     evidence = joint + np.log(2 * np.pi) - 0.5 * np.linalg.slogdet(Lambda)[1]
     assert posterior.log_marginal_likelihood == pytest.approx(evidence, abs=1e-9)
+
+
+def test_weights_that_move_the_posterior_are_those_of_the_closed_form():
+    # Unweighted, the mean is at 0; under the weights it is a hundred deviations from there.
+    X, y, w = np.array([[-1.0], [1.0], [-1.0], [1.0]]), np.array([-1.0, -1.0, 1.0, 1.0]), np.array([1, 1, 1e4, 1e4])
+    A = np.column_stack([X, np.ones(4)])
+    Lambda = (A.T * w) @ A + 0.1 * np.eye(2)
+    mean, root = np.linalg.solve(Lambda, A.T @ (w * y)), np.linalg.cholesky(Lambda)
+    posterior = exact_posterior(BayesianModel(MLP(1, 1), Gaussian(), 0.1), X, y, w)
+    assert mean @ Lambda @ mean > 100**2
+    np.testing.assert_allclose(root.T @ (posterior.mean - mean), 0, rtol=0, atol=1e-9)  # in standard deviations
+    np.testing.assert_allclose(root.T @ posterior.covariance() @ root, np.eye(2), rtol=0, atol=2e-9)
+
+
+def test_where_rates_overflow_the_density_is_zero():
+    # At x = 0 the count 0 leaves the bias a density ~ exp(-b^2 / 2 s^2 - e^b), s = 300: e^b overflows within 3 s.
+    model = BayesianModel(MLP(1, 1), Poisson(), [1.0, 1 / 300**2])
+    posterior = exact_posterior(model, [[0.0]], [0])
+
+    def density(b):
+        return np.exp(-0.5 * (b / 300) ** 2 - np.exp(b)) / (300 * np.sqrt(2 * np.pi))
+
+    evidence = sum(quad(density, *ends, epsabs=1e-13)[0] for ends in [(-3000, -600), (-600, -20), (-20, 20)])
+    assert posterior.log_marginal_likelihood == pytest.approx(np.log(evidence), abs=1e-2)
+
+
+def test_probabilities_of_what_is_sure_are_within_0_and_1():
+    # Weights sharpen the posterior until sigmoid(f) is 0 or 1 at all of its points, where sums round to either side.
+    X = np.linspace(-2, 2, 40)[:, None]
+    y = (X[:, 0] > 0).astype(int)
+    y[[15, 24]] = 1 - y[[15, 24]]
+    model = BayesianModel(MLP(1, 1), Bernoulli(), 0.1)
+    points = np.array([[30.0], [1e3], [1e5]])
+    for weight in (80, 100):
+        posterior = exact_posterior(model, X, y, np.full(40, weight))
+        assert np.all(posterior.thetas @ [30.0, 1.0] > 37)
+        certain, impossible = posterior.predict(points), posterior.predict(-points)
+        np.testing.assert_allclose(certain, 1, rtol=0, atol=2e-6)
+        np.testing.assert_allclose(impossible, 0, rtol=0, atol=2e-6)
+        assert np.all(certain <= 1)
+        assert np.all(impossible >= 0)
 
 
 def test_preferences_are_integrated_over_pairs():

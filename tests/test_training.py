@@ -282,6 +282,8 @@ def test_arguments_are_only_read_and_the_result_is_a_new_array(method, options):
         ({"method": "adam", "max_iterations": 3}, "option of method 'adam'"),
         ({"method": "sgd"}, "method"),
         ({"max_iterations": 0}, "max_iterations"),
+        ({"tolerance": 0.0}, "tolerance"),
+        ({"theta0": [1.0, 2.0]}, "theta0"),
         ({"method": "adam", "epochs": 0}, "epochs"),
         ({"method": "adam", "batch_size": 0}, "batch_size"),
         ({"method": "adam", "learning_rate": -1.0}, "learning_rate"),

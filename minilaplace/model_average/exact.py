@@ -52,7 +52,7 @@ def exact_posterior(model: BayesianModel, X: Any, y: Any, sample_weight: Any = N
     """
     instance("model", model, BayesianModel, "a BayesianModel")
     P = model.network.n_params
-    if len(model.network.shapes) > 1 or P > 3:
+    if P > 3:  # a hidden layer has more
         expected = "a single layer with at most 3 parameters (a larger posterior can be sampled by `hmc`)"
         raise ValueError(refusal("model", expected, model.network))
     data = model.check_weighted(X, y, sample_weight)

@@ -74,9 +74,9 @@ class LBFGS:
         keep(self, max_iterations=whole_number("max_iterations", self.max_iterations, least=1))
         keep(self, tolerance=real_number("tolerance", self.tolerance, above=0.0))
 
-    def _options(self, steps: int) -> dict[str, float]:
-        """Return SciPy's options for the steps that are left."""
-        most = self.max_iterations - steps
+    def _options(self) -> dict[str, float]:
+        """Return SciPy's options; it is stopped by the callback where it is not the first to take steps."""
+        most = self.max_iterations
         return {"maxiter": most, "maxfun": 20 * most, "gtol": self.tolerance, "ftol": 0.0, "maxcor": 20}
 
     def minimise(
@@ -93,7 +93,7 @@ class LBFGS:
             before = np.inf
             while steps.go_on and not _has_small_gradient(model, theta, data):
                 unit = _own_units(model, theta, data) if scaled else np.ones_like(theta)
-                theta, loss = _descended(model, data, theta, unit, self._options(steps.taken), steps.report)
+                theta, loss = _descended(model, data, theta, unit, self._options(), steps.report)
                 if not loss < before:
                     break
                 before = loss
