@@ -30,6 +30,7 @@ TESTS = {
     "network/mlp": "network jacobian reference one_page",
     "network/second_order": "network curvature reference",
     "network/layer_pairs": "jacobian curvature posterior network",
+    "network/products": "products",
     "network/jacobian": "jacobian curvature network posterior subset",
     "network/pairs": "network jacobian curvature likelihood",
     "network/subset": "subset curvature",

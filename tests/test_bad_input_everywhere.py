@@ -58,6 +58,7 @@ INNER = {
     "network.jacobian",
     "structures.kronecker",
     "network.layer_pairs",
+    "network.products",
     "structures.low_rank",
     "predictive.distribution",
     "predictive.left_out",

@@ -170,9 +170,11 @@ def test_neither_parameters_nor_data_are_changed(typical, name):
 def test_blocks_cover_every_index_once_and_in_order(n, floats_each, size):
     cut = list(batches(n, floats_each, size))
     assert [i for block in cut for i in range(n)[block]] == list(range(n))
-    longest = size or max(1, BATCH_FLOATS // floats_each)
-    assert all(block.stop - block.start == longest for block in cut[:-1])
-    assert all(0 < block.stop - block.start <= longest for block in cut)
+    lengths, most = [block.stop - block.start for block in cut], max(1, BATCH_FLOATS // floats_each)
+    assert all(0 < length <= (size or most) for length in lengths)
+    assert size is None or all(length == size for length in lengths[:-1])
+    assert size is not None or len(cut) == -(-n // most)  # as few as fit,
+    assert size is not None or all(lengths[0] == length for length in lengths[:-1])  # and all but the last alike
     assert all(left.stop == right.start for left, right in pairwise(cut))
 
 

@@ -27,8 +27,8 @@ class WeightedData(NamedTuple):
 
 
 def weighed(values: Array, weight: Array | None) -> Array:
-    """Return values (N, ...), each times its sample's weight (N,), or as they are where there is none."""
+    """Return values (N, ...), each times its sample's weight (N,), or as they are where there is none, or each is 1."""
     if weight is None:
         return values
     check_shape("sample_weight", weight, (len(values),))
-    return values * np.reshape(weight, (-1, *(1,) * (values.ndim - 1)))
+    return values if np.all(weight == 1) else values * np.reshape(weight, (-1, *(1,) * (values.ndim - 1)))

@@ -54,8 +54,10 @@ def layer_views(vectors: NDArray[Any], shapes: Sequence[Shape]) -> list[tuple[ND
 
 
 def batches(n_samples: int, floats_each: int = 1, size: int | None = None, room: int = 0) -> Iterator[slice]:
-    """Yield slices of N samples, of `size` or of as many as fit into `BATCH_FLOATS` numbers, or `room` if more."""
-    size = size or max(1, max(BATCH_FLOATS, room) // floats_each)
+    """Yield slices of N samples, of `size`, or equal ones that fit into `BATCH_FLOATS` numbers, or `room` if more."""
+    if size is None:
+        most = max(1, max(BATCH_FLOATS, room) // floats_each)
+        size = max(1, -(-n_samples // max(1, -(-n_samples // most))))
     for start in range(0, n_samples, size):
         yield slice(start, min(start + size, n_samples))
 

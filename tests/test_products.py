@@ -1,0 +1,67 @@
+"""Products by SciPy's BLAS are NumPy's products, however the matrices lie in memory."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from problems import assert_close
+
+from minilaplace.network.products import product, rank_k_update
+
+LAYOUTS = {
+    "rows in one piece": np.ascontiguousarray,
+    "columns in one piece": np.asfortranarray,
+    "every second number": lambda A: np.repeat(A, 2, axis=1)[:, ::2],
+    "read-only": lambda A: np.broadcast_to(A, A.shape),
+}
+SIZES = st.tuples(*[st.integers(0, 5)] * 3)
+layouts = pytest.mark.parametrize("layout", LAYOUTS)
+
+
+def whole_numbers(shape):
+    """Draw a matrix whose products are exact, so that the order of a sum does not matter."""
+    return arrays.arrays(float, shape, elements=st.integers(-9, 9).map(float))
+
+
+@layouts
+@pytest.mark.parametrize("other", LAYOUTS)
+@given(data=st.data(), sizes=SIZES)
+def test_a_product_is_that_of_numpy(layout, other, data, sizes):
+    M, K, N = sizes
+    A, B = LAYOUTS[layout](data.draw(whole_numbers((M, K)))), LAYOUTS[other](data.draw(whole_numbers((K, N))))
+    before = A.copy(), B.copy()
+    received = product(A, B)
+    np.testing.assert_array_equal(received, A @ B)
+    assert received.shape == (M, N)
+    assert received.flags.c_contiguous
+    for matrix, copy in zip((A, B), before, strict=True):
+        np.testing.assert_array_equal(matrix, copy)
+
+
+@layouts
+@given(data=st.data(), sizes=SIZES.filter(all))
+def test_with_out_it_is_added_there(layout, data, sizes):
+    M, K, N = sizes
+    A, B, out = (data.draw(whole_numbers(shape)) for shape in ((M, K), (K, N), (M, N)))
+    expected = out + A @ B
+    product(LAYOUTS[layout](A), B, out=out)
+    np.testing.assert_array_equal(out, expected)
+
+
+@layouts
+@given(data=st.data(), sizes=SIZES.filter(all))
+def test_a_rank_k_update_adds_to_the_lower_triangle(layout, data, sizes):
+    K, P, _ = sizes
+    A, lower = data.draw(whole_numbers((K, P))), data.draw(whole_numbers((P, P)))
+    expected = np.tril(lower + A.T @ A)
+    rank_k_update(lower, LAYOUTS[layout](A))
+    np.testing.assert_array_equal(np.tril(lower), expected)
+
+
+def test_sums_of_many_numbers_agree_to_rounding():
+    rng = np.random.default_rng(0)
+    A, B, lower = rng.normal(size=(300, 1_000)), rng.normal(size=(1_000, 200)), np.zeros((300, 300))
+    assert_close(product(A, B), A @ B)
+    rank_k_update(lower, A.T)
+    assert_close(np.tril(lower), np.tril(A @ A.T))
