@@ -62,7 +62,7 @@ def measure(problem, H, delta):
     """Return log evidence, test log-likelihood and gamma of a network of H units under this prior."""
     (X, y, X_test, y_test), likelihood = problem
     model = BayesianModel(MLP(X.shape[1], H, 1), likelihood, prior_precision=delta)
-    la = Laplace(model, fit_map(model, X, y, rng=0)).fit(X, y)
+    la = Laplace(model, fit_map(model, X, y, rng=0, max_iterations=100_000)).fit(X, y)
     p = la.predict(X_test)
     nll = gaussian_nll(*p, y_test) if isinstance(likelihood, Gaussian) else negative_log_likelihood(p, y_test)
     return la.log_marginal_likelihood() + log_symmetries(model.network), -nll, effective(la)
