@@ -30,6 +30,8 @@ TESTS = {
     "network/mlp": "network jacobian reference one_page",
     "network/second_order": "network curvature reference",
     "network/layer_pairs": "jacobian curvature posterior network",
+    "network/layer_blocks": "jacobian curvature network",
+    "network/unit_pairs": "jacobian curvature posterior",
     "network/products": "products",
     "network/jacobian": "jacobian curvature network posterior subset",
     "network/pairs": "network jacobian curvature likelihood",

@@ -8,13 +8,12 @@ from hypothesis import strategies as st
 from minilaplace import MLP
 from minilaplace.curvature import add_gram as add_gram_cheaply
 from minilaplace.network.jacobian import FactoredRows, layer_views, n_parameters
+from minilaplace.network.layer_blocks import add_block, block, unit_views
 from minilaplace.network.layer_pairs import (
     PairQuadratic,
     _pair_sizes,
-    add_block,
     add_gram,
     add_symmetric_block,
-    block,
     diagonal_outer_sum,
     in_pairs,
     outer_sum,
@@ -23,6 +22,7 @@ from minilaplace.network.layer_pairs import (
     symmetrise,
 )
 from minilaplace.network.pairs import PairedRows
+from minilaplace.network.unit_pairs import add_unit_pairs, few_units, unit_quadratics
 
 SHAPES = [(4, 2), (3, 4), (2, 3)]  # of three layers 2-4-3-2
 
@@ -157,6 +157,39 @@ def test_a_symmetric_block_is_its_einsum_in_pieces_of_any_size(n_floats, monkeyp
     add_symmetric_block(added, shapes, 1, S, u)
     add_block(expected, shapes, 1, 1, np.einsum("nhg,ni,nj->higj", S, u, u))
     assert_close(np.tril(added), np.tril(expected))
+
+
+@pytest.mark.parametrize("signs", ["all", "positive", "negative", "none"])
+def test_the_block_of_few_units_is_its_einsum_for_weights_of_any_signs(signs):
+    rng = np.random.default_rng(0)
+    shapes, M, u = [(2, 3), (3, 4)], rng.normal(size=(7, 3, 3)), rng.normal(size=(7, 5))
+    M = {"all": M, "positive": abs(M), "negative": -abs(M), "none": 0 * M}[signs]
+    M, P = M + M.transpose(0, 2, 1), n_parameters(shapes)
+    added = rng.normal(size=(P, P))
+    expected = added.copy()
+    add_unit_pairs(*unit_views(added, shapes, 1), M, u)
+    add_block(expected, shapes, 1, 1, np.einsum("nhg,ni,nj->higj", M, u, u))
+    assert_close(np.tril(added), np.tril(expected))
+
+
+def test_quadratics_of_few_units_are_those_of_the_blocks_between_them():
+    rng = np.random.default_rng(0)
+    shapes, a, S = [(2, 3), (3, 4)], rng.normal(size=(7, 5)), rng.normal(size=(23, 23))
+    S = S + S.T
+    Q = np.einsum("ni,higj,nj->nhg", a, block(S, shapes, 1, 1), a)
+    assert_close(unit_quadratics(*unit_views(S, shapes, 1), a), Q[(slice(None), *np.tril_indices(3))])
+
+
+def test_rows_of_a_last_layer_with_few_units_give_the_same_sums():
+    shapes = [(2, 11)]
+    assert few_units(*shapes[0])
+    assert not few_units(2, 10)
+    rows = factored(shapes=shapes)
+    J, lower = written(rows), np.zeros((24, 24))
+    add_gram(lower, rows)
+    G = symmetrise(lower)
+    assert_close(G, np.einsum("nkp,nkq->pq", J, J))
+    assert_close(PairQuadratic(G, shapes)(rows), np.einsum("nkp,pq,nlq->nkl", J, G, J))
 
 
 @pytest.mark.parametrize("band", [1, 3, 128])

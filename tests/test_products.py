@@ -50,12 +50,12 @@ def test_with_out_it_is_added_there(layout, data, sizes):
 
 
 @layouts
-@given(data=st.data(), sizes=SIZES.filter(all))
-def test_a_rank_k_update_adds_to_the_lower_triangle(layout, data, sizes):
+@given(data=st.data(), sizes=SIZES.filter(all), factor=st.integers(-2, 2))
+def test_a_rank_k_update_adds_a_multiple_to_the_lower_triangle(layout, data, sizes, factor):
     K, P, _ = sizes
     A, lower = data.draw(whole_numbers((K, P))), data.draw(whole_numbers((P, P)))
-    expected = np.tril(lower + A.T @ A)
-    rank_k_update(lower, LAYOUTS[layout](A))
+    expected = np.tril(lower + factor * A.T @ A)
+    rank_k_update(lower, LAYOUTS[layout](A), factor)
     np.testing.assert_array_equal(np.tril(lower), expected)
 
 

@@ -8,7 +8,8 @@
 | `subset.py` | all parameters, the last layer, or a subnetwork |
 | `pairs.py` | the same network on pairs of inputs, for preferences |
 | `interchange.py`, `modules.py` | parameters from PyTorch and scikit-learn, and back; what PyTorch's modules are |
-| `second_order.py`, `layer_pairs.py`, `products.py` | the same numbers, faster; skip these at first |
+| `second_order.py`, `layer_pairs.py`, `unit_pairs.py` | the same numbers, faster; skip these at first |
+| `layer_blocks.py`, `products.py` | blocks of a matrix and products that these are made of |
 """
 
 from .activation import ACTIVATIONS, Activation

@@ -7,7 +7,8 @@ R_mk (x) a', and what a sample adds to the block between the two layers is
 
 The sum over samples is *one* matrix product, of all the vectorised R_l^T R_m (N, H_l H_m) with all the vectorised
 a a'^T (N, I_l I_m), whose cost does not depend on K. Within a layer both factors are symmetric, and a quarter of the
-products is enough. The same identity gives J Sigma J^T from the blocks of a covariance, without a Jacobian.
+products is enough; few units with many inputs are left to `unit_pairs`. The same identity gives J Sigma J^T from the
+blocks of a covariance, without a Jacobian.
 
 A bias is the weight of an input that is always 1: here inputs have a column of ones, and a layer's [W b] is (H, I + 1).
 
@@ -21,16 +22,16 @@ A bias is the weight of an input that is always 1: here inputs have a column of 
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..validation import Array
 from .jacobian import FactoredRows, Shape, n_parameters
+from .layer_blocks import add_block, block, tensors, unit_views
 from .products import product
+from .unit_pairs import add_unit_pairs, few_units, unit_quadratics
 
 Indices = NDArray[np.intp]
 PIECE_FLOATS = 2**21  # how many numbers of a product's factor are computed at a time, about 16 MB
@@ -92,26 +93,15 @@ class PairQuadratic:
     """
 
     def __init__(self, Sigma: Array, shapes: Sequence[Shape]) -> None:
-        self._tables: dict[tuple[int, int], Array] = {}  # (I_l I_m, H_l H_m); for l = m pairs i >= j and h >= g alone
-        for l, m in _pairs(shapes):
-            E = block(Sigma, shapes, l, m).transpose(1, 3, 0, 2)  # (I_l + 1, I_m + 1, H_l, H_m)
-            if l == m:
-                (i, j, _), (h, g, _) = _triangle(E.shape[0]), _triangle(E.shape[2])
-                E = E[:, :, h, g]
-                self._tables[l, m] = np.where((i == j)[:, None], E[i, j], E[i, j] + E[j, i])  # a_i a_j and a_j a_i
-            else:
-                self._tables[l, m] = E.reshape(E.shape[0] * E.shape[1], -1)
+        self._quadratics = {(l, m): _quadratics(Sigma, shapes, l, m) for l, m in _pairs(shapes)}
 
     def __call__(self, rows: FactoredRows, diagonal: bool = False) -> Array:
         """Return J Sigma J^T, (N, K, K), or its `diagonal` alone, (N, K)."""
         a, R = with_ones(rows.inputs), rows.deltas
         N, K, _ = R[0].shape
         V = np.zeros((N, K) if diagonal else (N, K, K))
-        for (l, m), table in self._tables.items():
-            Q = np.zeros((N, table.shape[1]))
-            for piece, outer in _outer_pieces(a[l], None if l == m else a[m]):
-                product(outer.T, table[piece], out=Q)
-            H_l, H_m = R[l].shape[2], R[m].shape[2]
+        for (l, m), quadratics in self._quadratics.items():
+            H_l, H_m, Q = R[l].shape[2], R[m].shape[2], quadratics(a[l], a[m])
             left = R[l] @ (Q[:, _triangle(H_l)[2]] if l == m else Q.reshape(N, H_l, H_m))  # (N, K, H_m)
             if diagonal:
                 V += (1 + (l != m)) * np.einsum("nkh,nkh->nk", left, R[m])
@@ -121,19 +111,26 @@ class PairQuadratic:
         return V
 
 
-def block(matrix: Array, shapes: Sequence[Shape], l: int, m: int) -> Array:
-    """Return a copy of the block between layers l and m, E (H_l, I_l + 1, H_m, I_m + 1)."""
-    (H_l, I_l), (H_m, I_m) = shapes[l], shapes[m]
-    E = np.empty((H_l, I_l + 1, H_m, I_m + 1))
-    for of_matrix, of_E in _views(matrix, E, shapes, l, m):
-        of_E[...] = of_matrix
-    return E
+def _quadratics(Sigma: Array, shapes: Sequence[Shape], l: int, m: int) -> Callable[[Array, Array], Array]:
+    """Return what makes Q, (N, H_l H_m), of the inputs of two layers; if they are one, of its pairs h >= g alone."""
+    if l == m and few_units(*shapes[l]):
+        views = unit_views(Sigma, shapes, l)
+        return lambda u, _: unit_quadratics(*views, u)
+    E = block(Sigma, shapes, l, m).transpose(1, 3, 0, 2)  # (I_l + 1, I_m + 1, H_l, H_m)
+    if l == m:
+        (i, j, _), (h, g, _) = _triangle(E.shape[0]), _triangle(E.shape[2])
+        E = E[:, :, h, g]
+        table = np.where((i == j)[:, None], E[i, j], E[i, j] + E[j, i])  # a_i a_j and a_j a_i
+    else:
+        table = E.reshape(E.shape[0] * E.shape[1], -1)
 
+    def combined(u: Array, v: Array) -> Array:
+        Q = np.zeros((len(u), table.shape[1]))
+        for piece, outer in _outer_pieces(u, None if l == m else v):
+            product(outer.T, table[piece], out=Q)
+        return Q
 
-def add_block(matrix: Array, shapes: Sequence[Shape], l: int, m: int, E: Array) -> None:
-    """Add E to the block between layers l and m, in place."""
-    for of_matrix, of_E in _views(matrix, E, shapes, l, m):
-        of_matrix += of_E
+    return combined
 
 
 def add_symmetric_block(matrix: Array, shapes: Sequence[Shape], l: int, M: Array, u: Array) -> None:
@@ -142,9 +139,12 @@ def add_symmetric_block(matrix: Array, shapes: Sequence[Shape], l: int, M: Array
     A quarter of the products is enough, those of h >= g and i >= j. The block itself is never written: for each unit,
     the entries below the diagonal are read from the table of products.
     """
+    if few_units(*shapes[l]):
+        add_unit_pairs(*unit_views(matrix, shapes, l), M, u)
+        return
     (h, g, units), (_, _, inputs), (H, I) = _triangle(M.shape[1]), _triangle(u.shape[1]), shapes[l]
     table = _products(M.reshape(len(M), -1).take(h * H + g, axis=1), u)
-    (W, _), (b, _) = _tensors(shapes, l)
+    (W, _), (b, _) = tensors(shapes, l)
     of_weights = matrix[W, W]
     for unit in range(H):
         first, last = units[unit, 0], units[unit, unit]  # the pairs of a unit and those before it stand together
@@ -182,23 +182,6 @@ def _pair_sizes(shapes: Sequence[Shape]) -> Iterator[tuple[int, int]]:
 def _pairs(shapes: Sequence[Shape]) -> Iterator[tuple[int, int]]:
     """Yield all (l, m) with l >= m."""
     return ((l, m) for l in range(len(shapes)) for m in range(l + 1))
-
-
-def _views(matrix: Array, E: Array, shapes: Sequence[Shape], l: int, m: int) -> Iterator[tuple[Array, Array]]:
-    """Yield for the W or b of layer l and the W or b of layer m their block as views of the matrix and of E.
-
-    Views by slices take half the time of copies by index arrays.
-    """
-    for (at_l, of_l), (at_m, of_m) in itertools.product(_tensors(shapes, l), _tensors(shapes, m)):
-        of_E = E[:, of_l, :, of_m]
-        yield matrix[at_l, at_m].reshape(of_E.shape), of_E
-
-
-def _tensors(shapes: Sequence[Shape], l: int) -> list[tuple[slice, slice]]:
-    """Return for a layer's W and b the slice of theta that it is, and the slice of the I + 1 columns of [W b]."""
-    start, (H, I) = n_parameters(shapes[:l]), shapes[l]
-    edges = [start, start + H * I, start + H * (I + 1)]
-    return [(slice(*edge), columns) for edge, columns in zip(pairwise(edges), (slice(I), slice(I, None)), strict=True)]
 
 
 def _products(M: Array, u: Array, v: Array | None = None) -> Array:

@@ -24,13 +24,13 @@ def product(A: Array, B: Array, out: Array | None = None) -> Array:
     return dgemm(1.0, b, a, trans_a=transposed_b, trans_b=transposed_a, **more).T
 
 
-def rank_k_update(lower: Array, A: Array) -> None:
-    """Add A^T A to the lower triangle of a contiguous (P, P) matrix, in place, for A (K, P).
+def rank_k_update(lower: Array, A: Array, factor: float = 1.0) -> None:
+    """Add `factor` A^T A to the lower triangle of a contiguous (P, P) matrix, in place, for A (K, P).
 
     It takes half the operations of a product. Entries above the diagonal have no meaning afterwards.
     """
     columns, transposed = _in_columns(A)
-    dsyrk(1.0, columns, 1.0, lower.T, trans=transposed, lower=0, overwrite_c=1)
+    dsyrk(factor, columns, 1.0, lower.T, trans=transposed, lower=0, overwrite_c=1)
 
 
 def _in_columns(A: Array) -> tuple[Array, int]:

@@ -23,7 +23,8 @@ import numpy as np
 
 from ..validation import Array
 from .jacobian import Shape, n_parameters
-from .layer_pairs import add_block, add_symmetric_block, diagonal_outer_sum, outer_sum, symmetrise, with_ones
+from .layer_blocks import add_block
+from .layer_pairs import add_symmetric_block, diagonal_outer_sum, outer_sum, symmetrise, with_ones
 
 Arrays: TypeAlias = Sequence[Array]  # one for each layer
 Between: TypeAlias = dict[tuple[int, int], Array]  # one for each pair of layers l > k

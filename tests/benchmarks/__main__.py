@@ -11,7 +11,7 @@ from minilaplace import MLP
 from minilaplace.curvature import ggn, hessian
 
 from . import __doc__ as said
-from .chosen import default_link, few_eigenvalues, function_space, one_blas, one_evidence, turned_rows
+from .chosen import default_link, few_eigenvalues, few_units, function_space, one_blas, one_evidence, turned_rows
 from .costs import HESSIANS, LARGE, curvature_seconds, evidence, imports, large
 from .estimators import estimator
 from .floors import floors, rates
@@ -52,7 +52,7 @@ def main():
         print("| " + " | ".join(row) + f" | {memory:.0f} |", flush=True)
 
     print("\n| work | ms | in place of | ms |\n|---|---|---|---|", flush=True)
-    for chosen in (one_blas, one_evidence, few_eigenvalues, function_space, turned_rows, default_link):
+    for chosen in (one_blas, few_units, one_evidence, few_eigenvalues, function_space, turned_rows, default_link):
         for work, mine, other, theirs in alone(chosen):
             print(f"| {work} | {1e3 * mine:.1f} | {other} | {1e3 * theirs:.1f} |", flush=True)
     if quick:

@@ -1,5 +1,6 @@
 """Ways that were chosen, beside those that they took the place of."""
 
+from functools import partial
 from itertools import product
 from unittest.mock import patch
 
@@ -39,6 +40,23 @@ def one_blas():
     with patch.object(mlp, "product", numpys), patch.object(layer_pairs, "product", numpys):
         theirs = seconds(lambda: Laplace(model, theta).fit(X, y).posterior)[0]
     return [(f"products and factor by one BLAS, P = {model.network.n_params}", mine, "by two", theirs)]
+
+
+def few_units():
+    """Return the times of a last layer's fit and prediction, one pair of units at a time and by products of inputs."""
+    rows = []
+    for sizes, N in (((64, 256, 10), 1_797), ((64, 128, 4), 10_000)):
+        model, theta, X, y, _ = problem(sizes, N)
+
+        la = Laplace(model, theta, subset_of_weights="last_layer")
+        works = {"fit": partial(la.fit, X, y), "first prediction": lambda la=la, X=X: la.under().predict(X, "probit")}
+        for name, work in works.items():
+            mine = seconds(work)[0]
+            with patch.object(layer_pairs, "few_units", lambda *_: False):
+                theirs = seconds(work)[0]
+            work = f"{name}, {'-'.join(map(str, sizes))}, last layer: pairs of units"
+            rows.append((work, mine, "by products of inputs", theirs))
+    return rows
 
 
 def few_eigenvalues():

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.linalg.blas import dgemm, dsyrk
 
-from minilaplace.network.layer_pairs import _pair_sizes
+from minilaplace.network.layer_pairs import _pair_sizes, _pairs
 
 from .work import seconds
 
@@ -23,13 +23,19 @@ def floors(sizes, N, n_points, structure, subset, rates):
     of_product, of_update, written = rates
     C, weights, passed = sizes[-1], sum(H * I for H, I in shapes), sum(H * I for H, I in shapes[1:])
     shapes = shapes if subset == "all" else shapes[-1:]
-    P, pairs = sum(H * (I + 1) for H, I in shapes), list(_pair_sizes(shapes))
+    P, pairs = (
+        sum(H * (I + 1) for H, I in shapes),
+        [
+            (units, inputs, min(units + inputs, units * (shapes[l][1] + 1)) if l == m else units + inputs)
+            for (l, m), (units, inputs) in zip(_pairs(shapes), _pair_sizes(shapes), strict=True)
+        ],
+    )
 
     def chain(n, K):  # forward, and K rows a sample backward, if any layer is behind the last
         return 2 * n * (weights + K * passed * (len(shapes) > 1)) / of_product
 
-    def by_pairs(n):  # products of `layer_pairs`, and their factors
-        return sum(2 * n * units * inputs / of_product + n * (units + inputs) / written for units, inputs in pairs)
+    def by_pairs(n):  # products of `layer_pairs`, and their factors, or within a layer those of `unit_pairs`
+        return sum(2 * n * units * inputs / of_product + n * least / written for units, inputs, least in pairs)
 
     fit, predict = chain(N, C - 1), chain(n_points, C)
     if structure == "full":
