@@ -27,7 +27,7 @@ from .products import product, rank_k_update
 def few_units(H: int, I: int) -> bool:
     """Return whether H units with I inputs are so few that pairs of units are quicker than products of inputs.
 
-    They write fewer numbers where H (H + 1) < I + 1. Half of that is asked, because BLAS is faster at one large product.
+    They write fewer numbers where H (H + 1) < I + 1. Half of that is asked, as BLAS is faster at one large product.
     """
     return 2 * H * (H + 1) <= I + 1
 
