@@ -1,13 +1,30 @@
-"""The least time in which this machine could do what a method cannot do without."""
+"""The least time in which this machine could do what a method cannot do without.
 
+That is a list of operations, which are priced twice: at the rates of one large product, this machine's best, and by
+what BLAS and LAPACK take for the same calls alone, each at its own sizes.
+"""
+
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
+from scipy.linalg import eigh
 from scipy.linalg.blas import dgemm, dsyrk
+from scipy.linalg.lapack import dpotrf, dpotri
 
 from minilaplace.network.layer_pairs import _pair_sizes, _pairs
 
 from .work import seconds
+
+PART = 2**21  # numbers of the largest matrix for which a call is timed; more takes as much longer
+WORK = {
+    "multiply": lambda m, k, n: 2 * m * k * n,
+    "update": lambda n, k: n**2 * k,
+    "factor": lambda n: n**3 / 3,
+    "inverse": lambda n: 2 * n**3 / 3,
+    "eigenvectors": lambda n: 10 * n**3 / 3,
+    "write": lambda count: count,
+}
 
 
 def rates():
@@ -18,35 +35,80 @@ def rates():
 
 
 def floors(sizes, N, n_points, structure, subset, rates):
-    """Return the seconds that a fit and a prediction by `probit` take at least at these rates."""
-    shapes = [(H, I) for I, H in pairwise(sizes)]
+    """Return for a fit and a prediction by `probit` the least seconds at these rates, and those of their calls."""
+    ways = zip(*operations(sizes, N, n_points, structure, subset), strict=True)
+    best = [min(some, key=lambda way: at_rates(way, rates)) for some in ways]
+    return [(at_rates(way, rates), of_calls(way, rates)) for way in best]
+
+
+def at_rates(way, rates):
+    """Return the seconds that operations take at the rates of one large product, update and array."""
     of_product, of_update, written = rates
-    C, weights, passed = sizes[-1], sum(H * I for H, I in shapes), sum(H * I for H, I in shapes[1:])
-    shapes = shapes if subset == "all" else shapes[-1:]
-    P, pairs = (
-        sum(H * (I + 1) for H, I in shapes),
-        [
-            (units, inputs, min(units + inputs, units * (shapes[l][1] + 1)) if l == m else units + inputs)
-            for (l, m), (units, inputs) in zip(_pairs(shapes), _pair_sizes(shapes), strict=True)
-        ],
-    )
+    rate = {"multiply": of_product, "write": written}
+    return sum(WORK[name](*sizes) / rate.get(name, of_update) for name, *sizes in way)
+
+
+def of_calls(way, rates):
+    """Return the seconds that operations take as calls of BLAS and LAPACK, one by one."""
+    return sum(sizes[0] / rates[2] if name == "write" else call(name, *sizes) for name, *sizes in way)
+
+
+@cache
+def call(name, *sizes):
+    """Return the seconds that BLAS or LAPACK takes for an operation of these sizes."""
+    rng = np.random.default_rng(0)
+    if name == "multiply":
+        (short, long), k = sorted(sizes[::2]), sizes[1]
+        part = min(long, max(1, PART // k))
+        A, B = rng.normal(size=(short, k)), rng.normal(size=(part, k))
+        return seconds(lambda: dgemm(1.0, A.T, B.T, trans_a=1), 0.05)[0] * long / part
+    if name == "update":
+        n, k = sizes
+        part = min(k, max(1, PART // n))
+        A = rng.normal(size=(part, n))
+        return seconds(lambda: dsyrk(1.0, A.T), 0.05)[0] * k / part
+    B = rng.normal(size=(sizes[0],) * 2)
+    A = np.asfortranarray(B @ B.T + len(B) * np.eye(len(B)))
+    of = {
+        "factor": lambda: dpotrf(A),
+        "inverse": lambda: dpotri(A),  # of whatever matrix this is the factor
+        "eigenvectors": lambda: eigh(A, driver="evd", check_finite=False),
+    }
+    return seconds(of[name], 0.05)[0]
+
+
+def operations(sizes, N, n_points, structure, subset):
+    """Yield a way to fit and a way to predict, two of each for a `full` curvature."""
+    shapes, C = [(H, I) for I, H in pairwise(sizes)], sizes[-1]
+    chosen = shapes if subset == "all" else shapes[-1:]
 
     def chain(n, K):  # forward, and K rows a sample backward, if any layer is behind the last
-        return 2 * n * (weights + K * passed * (len(shapes) > 1)) / of_product
-
-    def by_pairs(n):  # products of `layer_pairs`, and their factors, or within a layer those of `unit_pairs`
-        return sum(2 * n * units * inputs / of_product + n * least / written for units, inputs, least in pairs)
+        forward = [("multiply", n, I, H) for H, I in shapes]
+        return forward + [("multiply", n * K, H, I) for H, I in shapes[1:]] * (len(chosen) > 1)
 
     fit, predict = chain(N, C - 1), chain(n_points, C)
     if structure == "full":
-        rows = N * (C - 1) * P * (P / of_update + 1 / written)
-        fit += min(rows, by_pairs(N)) + P**3 / 3 / of_update + 2 * P**2 / written
-        solved = n_points * C * P * (P / of_update + 1 / written)
-        predict += min(solved, 2 / 3 * P**3 / of_update + P**2 / written + by_pairs(n_points))
-        return fit, predict
-    H, I = np.array(shapes).T
-    if structure == "kron":  # two factors a layer, which are decomposed, and turn inputs and rows
-        fit += (N * ((C - 1) * H**2 + I**2) + 10 / 3 * (H**3 + I**3)).sum() / of_update
-        predict += 2 * n_points * (C * H**2 + I**2).sum() / of_product
-    squares = 2 * (H * I).sum() / of_product
-    return fit + N * squares * (structure == "diag"), predict + n_points * squares
+        P = sum(H * (I + 1) for H, I in chosen)
+        factor = [("factor", P), ("write", 2 * P**2)]
+        rows = [("update", P, N * (C - 1)), ("write", N * (C - 1) * P)]
+        solved = [("update", P, n_points * C), ("write", n_points * C * P)]  # L^-1 J^T takes as many operations
+        yield fit + rows + factor, predict + solved
+        yield fit + by_pairs(chosen, N) + factor, predict + [("inverse", P), ("write", P**2)] + by_pairs(chosen, n_points)
+        return
+    for H, I in chosen:
+        if structure == "kron":  # two factors a layer, which are decomposed, and turn inputs and rows
+            fit += [("update", H, N * (C - 1)), ("update", I, N), ("eigenvectors", H), ("eigenvectors", I)]
+            predict += [("multiply", n_points * C, H, H), ("multiply", n_points, I, I)]
+        else:
+            fit += [("multiply", H, N, I)]
+        predict += [("multiply", n_points, I, H)]
+    yield fit, predict
+
+
+def by_pairs(shapes, n):
+    """Return the products of `layer_pairs`, and what is written for them: within a layer as little as `unit_pairs`."""
+    way = []
+    for (l, m), (units, inputs) in zip(_pairs(shapes), _pair_sizes(shapes), strict=True):
+        written = min(units + inputs, units * (shapes[l][1] + 1)) if l == m else units + inputs
+        way += [("multiply", units, n, inputs), ("write", n * written)]
+    return way

@@ -16,10 +16,10 @@ def alone(function, *arguments):
         return pool.submit(function, *arguments).result()
 
 
-def seconds(work):
-    """Return the best of at least three runs and half a second, and what the work returns."""
+def seconds(work, least=0.5):
+    """Return the best of at least three runs and half a second, or `least`, and what the work returns."""
     best, start, runs = np.inf, time.perf_counter(), 0
-    while time.perf_counter() - start < 0.5 or runs < 3:
+    while time.perf_counter() - start < least or runs < 3:
         runs += 1
         before = time.perf_counter()
         result = work()
