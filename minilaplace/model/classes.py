@@ -5,6 +5,7 @@ Their Hessian in the outputs does not depend on y, so it equals its expectation 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,7 +134,7 @@ class Categorical(Likelihood):
 
     def nll(self, f: Array, y: Any) -> Array:
         y = self._matched(f, y)
-        return -log_softmax(f, axis=1)[np.arange(len(f)), y]
+        return -_over_classes(log_softmax, f)[y, np.arange(len(f))]
 
     def gradient(self, f: Array, y: Any) -> Array:
         y = self._matched(f, y)
@@ -155,17 +156,18 @@ class Categorical(Likelihood):
 
         With s_c = sum_{j > c} p_j, row c is sqrt(p_c s_c / (p_c + s_c)) (e_c - sum_{j > c} p_j / s_c e_j).
         """
-        p, C = self.mean(f), f.shape[1]
-        s = np.cumsum(p[:, ::-1], axis=1)[:, ::-1]  # sum_{j >= c} p_j
+        p = _over_classes(softmax, f)  # (C, N)
+        s = np.cumsum(p[::-1], axis=0)[::-1]  # sum_{j >= c} p_j
         floor = np.maximum(s, np.finfo(float).tiny)  # where s is 0, so is what it divides
-        scale = np.sqrt(p[:, :-1] / floor[:, :-1] * s[:, 1:])  # (N, C - 1)
-        R = p[:, None, :] * (-scale / floor[:, 1:])[:, :, None]  # (N, C - 1, C)
-        R *= np.triu(np.ones((C - 1, C)), k=1)
-        np.einsum("ncc->nc", R[:, :, :-1])[...] = scale
-        return R
+        scale = np.sqrt(p[:-1] / floor[:-1] * s[1:])  # (C - 1, N)
+        R = np.zeros((len(scale), *p.shape))
+        for c, row in enumerate(R):
+            row[c] = scale[c]
+            np.multiply(p[c + 1 :], -scale[c] / floor[c + 1], out=row[c + 1 :])
+        return np.ascontiguousarray(R.transpose(2, 0, 1))
 
     def mean(self, f: Array) -> Array:
-        return softmax(f, axis=1)
+        return np.ascontiguousarray(_over_classes(softmax, f).T)
 
     def links_for(self, n_outputs: int) -> tuple[str, ...]:
         return tuple(link for link in self.links if n_outputs > 2 or link != "bridge")
@@ -179,6 +181,11 @@ class Categorical(Likelihood):
 
     def _matched(self, f: Array, y: Any) -> Any:
         return _labels(y, *f.shape)
+
+
+def _over_classes(function: Callable[..., Array], f: Array) -> Array:
+    """Return `function(f, axis=1)` for f (N, C) as columns, (C, N): NumPy takes long to add up many short rows."""
+    return function(np.ascontiguousarray(f.T), axis=0)
 
 
 def _labels(y: Any, n_samples: int, n_classes: int, *n_labels: int) -> NDArray[np.intp]:

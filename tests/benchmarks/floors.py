@@ -82,9 +82,11 @@ def operations(sizes, N, n_points, structure, subset):
     shapes, C = [(H, I) for I, H in pairwise(sizes)], sizes[-1]
     chosen = shapes if subset == "all" else shapes[-1:]
 
-    def chain(n, K):  # forward, and K rows a sample backward, if any layer is behind the last
+    def chain(n, K):  # forward, and K rows a sample backward through the chosen layers
         forward = [("multiply", n, I, H) for H, I in shapes]
-        return forward + [("multiply", n * K, H, I) for H, I in shapes[1:]] * (len(chosen) > 1)
+        backward = [("multiply", n * K, H, I) for H, I in chosen[1:]]
+        written = sum(H for H, _ in shapes) + K * sum(H for H, _ in chosen)
+        return [*forward, *backward, ("write", n * written)]
 
     fit, predict = chain(N, C - 1), chain(n_points, C)
     if structure == "full":
@@ -93,7 +95,8 @@ def operations(sizes, N, n_points, structure, subset):
         rows = [("update", P, N * (C - 1)), ("write", N * (C - 1) * P)]
         solved = [("update", P, n_points * C), ("write", n_points * C * P)]  # L^-1 J^T takes as many operations
         yield fit + rows + factor, predict + solved
-        yield fit + by_pairs(chosen, N) + factor, predict + [("inverse", P), ("write", P**2)] + by_pairs(chosen, n_points)
+        inverse = [("inverse", P), ("write", P**2)]
+        yield fit + by_pairs(chosen, N) + factor, predict + inverse + by_pairs(chosen, n_points)
         return
     for H, I in chosen:
         if structure == "kron":  # two factors a layer, which are decomposed, and turn inputs and rows
