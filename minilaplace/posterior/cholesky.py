@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import cholesky as scipy_cholesky
 from scipy.linalg import eigvalsh
-from scipy.linalg.lapack import dpocon
+from scipy.linalg.lapack import dpocon, dpotrf
 
 from ..validation import Array
 
@@ -30,14 +29,14 @@ def cholesky(curvature: Array, prior: Array | float = 0.0, scale: float = 1.0, o
     """
     Lambda = _sum(curvature, prior, scale)
     diagonal = np.diagonal(Lambda).copy()
-    try:
-        L = scipy_cholesky(Lambda.T, lower=False, overwrite_a=True).T  # LAPACK sees columns where NumPy has rows
-    except np.linalg.LinAlgError:
+    upper, failed = dpotrf(Lambda.T, lower=0, overwrite_a=1)  # LAPACK sees columns where NumPy has rows
+    if failed:
         Lambda = _sum(curvature, prior, scale)  # overwritten by now
         smallest, largest = (eigvalsh(Lambda, subset_by_index=[k, k])[0] for k in (0, len(Lambda) - 1))
         if smallest < -rounding_of(largest, len(Lambda)):
-            raise not_positive_definite(smallest) from None
-        raise not_resolved() from None
+            raise not_positive_definite(smallest)
+        raise not_resolved()
+    L = upper.T
     eps, least = np.finfo(float).eps, np.min(prior) if of_squares and np.ndim(prior) < 2 else 0.0
     if not resolved(eps * np.sqrt(len(L)) * diagonal.max(), least):
         one_over_norm, _ = dpocon(L.T / np.sqrt(diagonal), anorm=1.0)  # 1 / |inverse|_1, estimated
