@@ -6,13 +6,35 @@ from unittest.mock import patch
 
 import numpy as np
 from scipy.linalg import eigh, eigvalsh
+from scipy.linalg.blas import dgemm
+from scipy.special import softmax
 
-from minilaplace import Laplace
+from minilaplace import Categorical, Laplace
 from minilaplace.curvature import ggn
-from minilaplace.network import layer_pairs, mlp
+from minilaplace.network import layer_pairs, mlp, products
 from minilaplace.structures.low_rank import LowRankPosterior, _largest_of
 
 from .work import problem, seconds
+
+
+def by_columns():
+    """Return the time of a softmax by columns, and row by row."""
+    rows = []
+    for N, C in ((10_000, 2), (1_797, 10)):
+        likelihood, f = Categorical(), np.random.default_rng(0).normal(size=(N, C))
+        mine, theirs = seconds(partial(likelihood.mean, f))[0], seconds(partial(softmax, f, axis=1))[0]
+        rows.append((f"softmax of {N} samples, C = {C}, by columns", mine, "by rows", theirs))
+    return rows
+
+
+def unfilled():
+    """Return the time of products of few terms into memory as it is, and into zeros."""
+    rows = []
+    for M, K, N in ((16_173, 10, 32), (11_250, 10, 100)):
+        A, B = np.ones((M, K)), np.ones((K, N))
+        mine, theirs = seconds(partial(products.product, A, B))[0], seconds(partial(dgemm, 1.0, B.T, A.T))[0]
+        rows.append((f"product of {M} x {K} and {K} x {N}", mine, "into zeros", theirs))
+    return rows
 
 
 def one_evidence():
@@ -105,3 +127,16 @@ def default_link():
         of_all, of_each = seconds(lambda f=f: f.covariance(contrasts))[0], seconds(lambda f=f: f.variance())[0]
         rows.append((f"{structure}, {subset}: covariance of nine contrasts", of_all, "ten variances", of_each))
     return rows
+
+
+WAYS = (
+    one_blas,
+    unfilled,
+    by_columns,
+    few_units,
+    one_evidence,
+    few_eigenvalues,
+    function_space,
+    turned_rows,
+    default_link,
+)
