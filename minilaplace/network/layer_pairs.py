@@ -23,6 +23,7 @@ A bias is the weight of an input that is always 1: here inputs have a column of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +102,8 @@ class PairQuadratic:
         N, K, _ = R[0].shape
         V = np.zeros((N, K) if diagonal else (N, K, K))
         for (l, m), quadratics in self._quadratics.items():
-            H_l, H_m, Q = R[l].shape[2], R[m].shape[2], quadratics(a[l], a[m])
+            H_l, H_m = R[l].shape[2], R[m].shape[2]
+            Q = quadratics(a[l]) if l == m else quadratics(a[l], a[m])
             left = R[l] @ (Q[:, _triangle(H_l)[2]] if l == m else Q.reshape(N, H_l, H_m))  # (N, K, H_m)
             if diagonal:
                 V += (1 + (l != m)) * np.einsum("nkh,nkh->nk", left, R[m])
@@ -111,26 +113,24 @@ class PairQuadratic:
         return V
 
 
-def _quadratics(Sigma: Array, shapes: Sequence[Shape], l: int, m: int) -> Callable[[Array, Array], Array]:
-    """Return what makes Q, (N, H_l H_m), of the inputs of two layers; if they are one, of its pairs h >= g alone."""
+def _quadratics(Sigma: Array, shapes: Sequence[Shape], l: int, m: int) -> Callable[..., Array]:
+    """Return what makes Q, (N, H_l H_m), of the inputs of two layers, or of one, for its pairs h >= g alone."""
     if l == m and few_units(*shapes[l]):
-        views = unit_views(Sigma, shapes, l)
-        return lambda u, _: unit_quadratics(*views, u)
+        return partial(unit_quadratics, *unit_views(Sigma, shapes, l))
     E = block(Sigma, shapes, l, m).transpose(1, 3, 0, 2)  # (I_l + 1, I_m + 1, H_l, H_m)
-    if l == m:
-        (i, j, _), (h, g, _) = _triangle(E.shape[0]), _triangle(E.shape[2])
-        E = E[:, :, h, g]
-        table = np.where((i == j)[:, None], E[i, j], E[i, j] + E[j, i])  # a_i a_j and a_j a_i
-    else:
-        table = E.reshape(E.shape[0] * E.shape[1], -1)
+    if l != m:
+        return partial(_combined, E.reshape(E.shape[0] * E.shape[1], -1))
+    (i, j, _), (h, g, _) = _triangle(E.shape[0]), _triangle(E.shape[2])
+    E = E[:, :, h, g]
+    return partial(_combined, np.where((i == j)[:, None], E[i, j], E[i, j] + E[j, i]))  # a_i a_j and a_j a_i
 
-    def combined(u: Array, v: Array) -> Array:
-        Q = np.zeros((len(u), table.shape[1]))
-        for piece, outer in _outer_pieces(u, None if l == m else v):
-            product(outer.T, table[piece], out=Q)
-        return Q
 
-    return combined
+def _combined(table: Array, u: Array, v: Array | None = None) -> Array:
+    """Return sum_ij table_ijp u_ni v_nj over the pairs (i, j) of `_outer_pieces`, (N, p)."""
+    Q = np.zeros((len(u), table.shape[1]))
+    for piece, outer in _outer_pieces(u, v):
+        product(outer.T, table[piece], out=Q)
+    return Q
 
 
 def add_symmetric_block(matrix: Array, shapes: Sequence[Shape], l: int, M: Array, u: Array) -> None:
