@@ -61,12 +61,12 @@ def call(name, *sizes):
         (short, long), k = sorted(sizes[::2]), sizes[1]
         part = min(long, max(1, PART // k))
         A, B = rng.normal(size=(short, k)), rng.normal(size=(part, k))
-        return seconds(lambda: dgemm(1.0, A.T, B.T, trans_a=1), 0.05)[0] * long / part
+        return seconds(lambda: dgemm(1.0, A.T, B.T, trans_a=1), 0.1)[0] * long / part
     if name == "update":
         n, k = sizes
         part = min(k, max(1, PART // n))
         A = rng.normal(size=(part, n))
-        return seconds(lambda: dsyrk(1.0, A.T), 0.05)[0] * k / part
+        return seconds(lambda: dsyrk(1.0, A.T), 0.1)[0] * k / part
     B = rng.normal(size=(sizes[0],) * 2)
     A = np.asfortranarray(B @ B.T + len(B) * np.eye(len(B)))
     of = {
@@ -74,7 +74,7 @@ def call(name, *sizes):
         "inverse": lambda: dpotri(A),  # of whatever matrix this is the factor
         "eigenvectors": lambda: eigh(A, driver="evd", check_finite=False),
     }
-    return seconds(of[name], 0.05)[0]
+    return seconds(of[name], 0.1)[0]
 
 
 def operations(sizes, N, n_points, structure, subset):
