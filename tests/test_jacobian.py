@@ -11,13 +11,13 @@ from minilaplace.network.jacobian import FactoredRows, layer_views, n_parameters
 from minilaplace.network.layer_blocks import add_block, block, unit_views
 from minilaplace.network.layer_pairs import (
     PairQuadratic,
-    _pair_sizes,
     add_gram,
     add_symmetric_block,
     diagonal_outer_sum,
     in_pairs,
     outer_sum,
     pair_floats,
+    pair_sizes,
     pairs_are_cheaper,
     symmetrise,
 )
@@ -159,6 +159,13 @@ def test_a_symmetric_block_is_its_einsum_in_pieces_of_any_size(n_floats, monkeyp
     assert_close(np.tril(added), np.tril(expected))
 
 
+def test_a_weight_that_is_nan_is_seen_in_the_block_of_few_units():
+    M, u, block_of = np.ones((7, 2, 2)), np.ones((7, 4)), np.zeros((8, 8))
+    M[1] = np.nan
+    add_unit_pairs(*unit_views(block_of, [(2, 3)], 0), M, u)
+    assert np.isnan(block_of[np.tril_indices(8)]).all()
+
+
 @pytest.mark.parametrize("signs", ["all", "positive", "negative", "none"])
 def test_the_block_of_few_units_is_its_einsum_for_weights_of_any_signs(signs):
     rng = np.random.default_rng(0)
@@ -225,10 +232,14 @@ def test_theta_is_ordered_w_row_by_row_then_b():
 def test_the_cost_rule_counts_what_it_says_it_counts(h):
     # Of a network 3-h-2: triangles of units and of inputs, with the bias', within a layer, and all pairs across.
     shapes, P = MLP(3, h, 2).shapes, 4 * h + 2 * (h + 1)
-    factors = [(h * (h + 1) / 2, 4 * 5 / 2), (2 * h, 4 * (h + 1)), (3, (h + 1) * (h + 2) / 2)]
-    assert sorted(_pair_sizes(shapes)) == sorted(factors)
-    assert pair_floats(shapes) == 2 * max(units for units, _ in factors)
-    pairs = sum(2 * units * inputs + 30 * (2 * units + inputs) for units, inputs in factors)
+    inputs = (h + 1) * (h + 2) / 2
+    last = 3 * (h + 1) if h >= 11 else 3 + inputs  # two units with 11 inputs go by pairs of units
+    units = h * (h + 1) / 2
+    first = 4 if h == 1 else units + 10  # and so does one unit with three
+    factors = [(units, 10, first), (2 * h, 4 * (h + 1), 2 * h + 4 * (h + 1)), (3, inputs, last)]
+    assert sorted(pair_sizes(shapes)) == sorted(factors)
+    assert pair_floats(shapes) == 2 * max(units for units, _, _ in factors)
+    pairs = sum(2 * units * inputs + 30 * (units + written) for units, inputs, written in factors)
     for K in range(1, 30):
         assert pairs_are_cheaper(shapes, K) == (pairs < K * P**2 + 30 * K * P)
 

@@ -9,7 +9,7 @@ from scipy.linalg.lapack import dpocon, dpotri
 
 from minilaplace import MLP
 from minilaplace.network.subset import select
-from minilaplace.posterior.cholesky import DIGITS
+from minilaplace.posterior.cholesky import DIGITS, cholesky
 from minilaplace.posterior.gaussian import BlockPosterior, FullPosterior
 
 CONDITION = 1e3  # of the random precisions: `inv` loses a factor of it to rounding, and 1e-10 is far above 1e3 eps
@@ -166,3 +166,9 @@ def test_the_condition_is_estimated_where_the_prior_does_not_bound_it(mean, prec
         calls.clear()
         FullPosterior(mean, precision, prior, of_squares=of_squares)
         assert len(calls) == 1
+
+
+@pytest.mark.parametrize("curvature", [[[1e308, 0], [0, 1]], [[1, 0], [np.inf, 1]], [[np.inf, 0], [0, 1]]])
+def test_a_precision_that_overflows_is_refused_without_a_warning(curvature):
+    with pytest.raises(np.linalg.LinAlgError, match="has not 4 digits"), np.errstate(all="raise"):
+        cholesky(np.array(curvature, dtype=float), 1e308)

@@ -154,7 +154,7 @@ class Categorical(Likelihood):
     def factor(self, f: Array) -> Array:
         """Return the rows of the Cholesky factor of Lambda, of which the last is 0 and left out, (N, C - 1, C).
 
-        With s_c = sum_{j > c} p_j, row c is sqrt(p_c s_c / (p_c + s_c)) (e_c - sum_{j > c} p_j / s_c e_j).
+        With s_c = sum_{j >= c} p_j, row c is sqrt(p_c s_{c+1} / s_c) (e_c - sum_{j > c} p_j / s_{c+1} e_j).
         """
         p = _over_classes(softmax, f)  # (C, N)
         s = np.cumsum(p[::-1], axis=0)[::-1]  # sum_{j >= c} p_j
@@ -162,8 +162,7 @@ class Categorical(Likelihood):
         scale = np.sqrt(p[:-1] / floor[:-1] * s[1:])  # (C - 1, N)
         R = np.zeros((len(scale), *p.shape))
         for c, row in enumerate(R):
-            row[c] = scale[c]
-            np.multiply(p[c + 1 :], -scale[c] / floor[c + 1], out=row[c + 1 :])
+            row[c], row[c + 1 :] = scale[c], p[c + 1 :] * (-scale[c] / floor[c + 1])
         return np.ascontiguousarray(R.transpose(2, 0, 1))
 
     def mean(self, f: Array) -> Array:
@@ -184,8 +183,8 @@ class Categorical(Likelihood):
 
 
 def _over_classes(function: Callable[..., Array], f: Array) -> Array:
-    """Return `function(f, axis=1)` for f (N, C) as columns, (C, N): NumPy takes long to add up many short rows."""
-    return function(np.ascontiguousarray(f.T), axis=0)
+    """Return `function(f, axis=1)` transposed, (C, N), for f (N, C): NumPy takes long to add up many short rows."""
+    return function(np.ascontiguousarray(np.transpose(f)), axis=0)
 
 
 def _labels(y: Any, n_samples: int, n_classes: int, *n_labels: int) -> NDArray[np.intp]:

@@ -9,7 +9,7 @@
 | `pairs.py` | the same network on pairs of inputs, for preferences |
 | `interchange.py`, `modules.py` | parameters from PyTorch and scikit-learn, and back; what PyTorch's modules are |
 | `second_order.py`, `layer_pairs.py`, `unit_pairs.py` | the same numbers, faster; skip these at first |
-| `layer_blocks.py`, `products.py` | blocks of a matrix and products that these are made of |
+| `layer_blocks.py`, `products.py` | where a layer's blocks stand, and products of large matrices |
 """
 
 from .activation import ACTIVATIONS, Activation

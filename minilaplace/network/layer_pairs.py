@@ -7,14 +7,14 @@ R_mk (x) a', and what a sample adds to the block between the two layers is
 
 The sum over samples is *one* matrix product, of all the vectorised R_l^T R_m (N, H_l H_m) with all the vectorised
 a a'^T (N, I_l I_m), whose cost does not depend on K. Within a layer both factors are symmetric, and a quarter of the
-products is enough; few units with many inputs are left to `unit_pairs`. The same identity gives J Sigma J^T from the
-blocks of a covariance, without a Jacobian.
+products is enough; a layer of few units with many inputs is left to `unit_pairs`. The same identity gives
+J Sigma J^T from the blocks of a covariance, without a Jacobian.
 
 A bias is the weight of an input that is always 1: here inputs have a column of ones, and a layer's [W b] is (H, I + 1).
 
 | symbol | shape | meaning |
 |---|---|---|
-| a | (N, I) | inputs of a layer |
+| a | (N, I + 1) | inputs of a layer, of which the last is 1 |
 | R | (N, K, H) | back-propagated rows, K a sample |
 | M | (N, H_l, H_m) | for each sample a matrix between the units of two layers |
 | E | (H_l, I_l + 1, H_m, I_m + 1) | the block of a matrix over parameters between two layers |
@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from ..validation import Array
 from .jacobian import FactoredRows, Shape, n_parameters
-from .layer_blocks import add_block, block, tensors, unit_views
+from .layer_blocks import add_block, block, unit_views
 from .products import product
 from .unit_pairs import add_unit_pairs, few_units, unit_quadratics
 
@@ -89,21 +89,21 @@ class PairQuadratic:
     """J_n Sigma J_n^T for every sample, from the blocks of Sigma (P, P).
 
     For units h and g of layers l and m let Q_n[h, g] = a_n^T Sigma_hg a'_n, where Sigma_hg (I_l + 1, I_m + 1) is the
-    covariance of their weights. All Q_n are one matrix product. The pair of layers adds R_l Q R_m^T, and for m < l its
-    transpose.
+    covariance of their weights. For a pair of layers all Q_n are one matrix product, within a layer of few units one
+    for each pair of these. The pair of layers adds R_l Q R_m^T, and for m < l its transpose.
     """
 
     def __init__(self, Sigma: Array, shapes: Sequence[Shape]) -> None:
-        self._quadratics = {(l, m): _quadratics(Sigma, shapes, l, m) for l, m in _pairs(shapes)}
+        self._quadratics = {(l, m): _quadratic_of(Sigma, shapes, l, m) for l, m in _pairs(shapes)}
 
     def __call__(self, rows: FactoredRows, diagonal: bool = False) -> Array:
         """Return J Sigma J^T, (N, K, K), or its `diagonal` alone, (N, K)."""
         a, R = with_ones(rows.inputs), rows.deltas
         N, K, _ = R[0].shape
         V = np.zeros((N, K) if diagonal else (N, K, K))
-        for (l, m), quadratics in self._quadratics.items():
+        for (l, m), quadratic in self._quadratics.items():
             H_l, H_m = R[l].shape[2], R[m].shape[2]
-            Q = quadratics(a[l]) if l == m else quadratics(a[l], a[m])
+            Q = quadratic(a[l]) if l == m else quadratic(a[l], a[m])
             left = R[l] @ (Q[:, _triangle(H_l)[2]] if l == m else Q.reshape(N, H_l, H_m))  # (N, K, H_m)
             if diagonal:
                 V += (1 + (l != m)) * np.einsum("nkh,nkh->nk", left, R[m])
@@ -113,20 +113,20 @@ class PairQuadratic:
         return V
 
 
-def _quadratics(Sigma: Array, shapes: Sequence[Shape], l: int, m: int) -> Callable[..., Array]:
-    """Return what makes Q, (N, H_l H_m), of the inputs of two layers, or of one, for its pairs h >= g alone."""
+def _quadratic_of(Sigma: Array, shapes: Sequence[Shape], l: int, m: int) -> Callable[..., Array]:
+    """Return the function that computes Q of the inputs of two layers, (N, H_l H_m), or of one, for h >= g alone."""
     if l == m and few_units(*shapes[l]):
         return partial(unit_quadratics, *unit_views(Sigma, shapes, l))
     E = block(Sigma, shapes, l, m).transpose(1, 3, 0, 2)  # (I_l + 1, I_m + 1, H_l, H_m)
     if l != m:
-        return partial(_combined, E.reshape(E.shape[0] * E.shape[1], -1))
+        return partial(_weighted_products, E.reshape(E.shape[0] * E.shape[1], -1))
     (i, j, _), (h, g, _) = _triangle(E.shape[0]), _triangle(E.shape[2])
     E = E[:, :, h, g]
-    return partial(_combined, np.where((i == j)[:, None], E[i, j], E[i, j] + E[j, i]))  # a_i a_j and a_j a_i
+    return partial(_weighted_products, np.where((i == j)[:, None], E[i, j], E[i, j] + E[j, i]))  # a_i a_j and a_j a_i
 
 
-def _combined(table: Array, u: Array, v: Array | None = None) -> Array:
-    """Return sum_ij table_ijp u_ni v_nj over the pairs (i, j) of `_outer_pieces`, (N, p)."""
+def _weighted_products(table: Array, u: Array, v: Array | None = None) -> Array:
+    """Return sum_ij table_ijp u_ni v_nj over the pairs (i, j) of `_outer_pieces`, for each column p, (N, columns)."""
     Q = np.zeros((len(u), table.shape[1]))
     for piece, outer in _outer_pieces(u, v):
         product(outer.T, table[piece], out=Q)
@@ -137,23 +137,21 @@ def add_symmetric_block(matrix: Array, shapes: Sequence[Shape], l: int, M: Array
     """Add `outer_sum(M, u, u)` for symmetric M_n to the lower triangle of the block of layer l, in place.
 
     A quarter of the products is enough, those of h >= g and i >= j. The block itself is never written: for each unit,
-    the entries below the diagonal are read from the table of products.
+    the entries below the diagonal are read from the table of products. A layer of few units is left to
+    `add_unit_pairs`.
     """
+    of_W, of_bW, of_b = unit_views(matrix, shapes, l)
     if few_units(*shapes[l]):
-        add_unit_pairs(*unit_views(matrix, shapes, l), M, u)
+        add_unit_pairs(of_W, of_bW, of_b, M, u)
         return
-    (h, g, units), (_, _, inputs), (H, I) = _triangle(M.shape[1]), _triangle(u.shape[1]), shapes[l]
-    table = _products(M.reshape(len(M), -1).take(h * H + g, axis=1), u)
-    (W, _), (b, _) = tensors(shapes, l)
-    of_weights = matrix[W, W]
-    for unit in range(H):
-        first, last = units[unit, 0], units[unit, unit]  # the pairs of a unit and those before it stand together
-        E = table[first : last + 1].take(inputs[:-1, :-1], axis=1)  # (unit + 1, I, I)
-        rows, columns = slice(unit * I, (unit + 1) * I), slice((unit + 1) * I)
-        of_weights[rows, columns].reshape(I, unit + 1, I)[...] += E.transpose(1, 0, 2)
+    (h, g, units), (_, _, inputs) = _triangle(M.shape[1]), _triangle(u.shape[1])
+    table = _products(M.reshape(len(M), -1).take(h * len(of_b) + g, axis=1), u)
+    for unit, first in enumerate(units[:, 0]):  # the pairs of a unit and those before it stand together
+        E = table[first : first + unit + 1].take(inputs[:-1, :-1], axis=1)  # (unit + 1, I, I)
+        of_W[unit, :, : unit + 1] += E.transpose(1, 0, 2)
     of_bias = table[:, inputs[-1]][units]  # (H, H, I + 1)
-    matrix[b, W] += of_bias[:, :, :-1].reshape(H, -1)
-    matrix[b, b] += of_bias[:, :, -1]
+    of_bW += of_bias[:, :, :-1]
+    of_b += of_bias[:, :, -1]
 
 
 def pairs_are_cheaper(shapes: Sequence[Shape], n_each: int) -> bool:
@@ -163,20 +161,24 @@ def pairs_are_cheaper(shapes: Sequence[Shape], n_each: int) -> bool:
     """
     P = n_parameters(shapes)
     rows = n_each * P * P + WRITTEN * n_each * P
-    pairs = sum(2 * units * inputs + WRITTEN * (2 * units + inputs) for units, inputs in _pair_sizes(shapes))
+    pairs = sum(2 * units * inputs + WRITTEN * (units + written) for units, inputs, written in pair_sizes(shapes))
     return pairs < rows
 
 
 def pair_floats(shapes: Sequence[Shape]) -> int:
     """Return how many numbers the largest pair of layers needs for each sample."""
-    return max(2 * units for units, _ in _pair_sizes(shapes))
+    return max(2 * units for units, _, _ in pair_sizes(shapes))
 
 
-def _pair_sizes(shapes: Sequence[Shape]) -> Iterator[tuple[int, int]]:
-    """Yield for every pair of layers the sizes of its two factors."""
+def pair_sizes(shapes: Sequence[Shape]) -> Iterator[tuple[int, int, int]]:
+    """Yield for every pair of layers the sizes of its two factors, and how many numbers a sample writes for both."""
     for l, m in _pairs(shapes):
         (H_l, I_l), (H_m, I_m) = shapes[l], shapes[m]
-        yield (H_l * H_m, (I_l + 1) * (I_m + 1)) if l != m else (H_l * (H_l + 1) // 2, (I_l + 1) * (I_l + 2) // 2)
+        if l != m:
+            units, inputs = H_l * H_m, (I_l + 1) * (I_m + 1)
+        else:
+            units, inputs = H_l * (H_l + 1) // 2, (I_l + 1) * (I_l + 2) // 2
+        yield units, inputs, units * (I_l + 1) if l == m and few_units(H_l, I_l) else units + inputs
 
 
 def _pairs(shapes: Sequence[Shape]) -> Iterator[tuple[int, int]]:

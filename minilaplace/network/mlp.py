@@ -223,10 +223,9 @@ class Trace:
         L = len(self.weights)
         first = 0 if n_layers is None else L - n_layers
         for l in reversed(range(first, L - 1)):
-            n, K, H = rows[0].shape
-            back = product(rows[0].reshape(n * K, H), self.weights[l + 1]).reshape(n, K, -1)
-            back *= self.slope(l)[:, None, :]
-            rows.insert(0, back)
+            (n, K, H), W = rows[0].shape, self.weights[l + 1]
+            back = product(rows[0].reshape(n * K, H), W).reshape(n, K, -1) if R is not None or l < L - 2 else W
+            rows.insert(0, back * self.slope(l)[:, None, :])
         return FactoredRows(self.inputs[first:], rows, columns)
 
     def second_order(self, G: Array, n_layers: int | None = None, top: Array | None = None) -> Array:

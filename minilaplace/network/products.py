@@ -2,7 +2,7 @@
 
 NumPy and SciPy each bring a BLAS of their own, and each BLAS has threads that wait for more work by spinning for some
 hundredths of a second. Whoever multiplies with one and factorises with the other computes on half of the cores. So
-what is large enough for threads is multiplied here; `@` stays for stacks of small matrices and for vectors.
+the large products of fits and predictions are made here; `@` stays for small matrices, stacks of them, and vectors.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ..validation import Array
 def product(A: Array, B: Array, out: Array | None = None) -> Array:
     """Return A @ B for A (M, K) and B (K, N); with `out` (M, N), contiguous, add it there, in place.
 
-    BLAS sees columns where NumPy has rows, so it is asked for B^T A^T. It writes into memory that is not filled with
-    zeros first, as SciPy would: that takes nearly as long as a product of few terms.
+    BLAS sees columns where NumPy has rows, so it is asked for B^T A^T. Memory for the result is not filled with zeros
+    first, as it would be by SciPy: that takes nearly as long as a product of few terms.
     """
     if 0 in (*A.shape, *B.shape):  # SciPy refuses to write where there is no room for a number
         return A @ B if out is None else out
@@ -36,5 +36,8 @@ def rank_k_update(lower: Array, A: Array, factor: float = 1.0) -> None:
 
 
 def _in_columns(A: Array) -> tuple[Array, int]:
-    """Return A^T as BLAS reads it without a copy: columns in one piece, and whether they are those of A instead."""
+    """Return A^T and 0, or, where A's columns lie in one piece, A and 1: what BLAS reads, and whether it transposes it.
+
+    Where neither rows nor columns do, SciPy makes a copy.
+    """
     return (A, 1) if A.flags.f_contiguous and not A.flags.c_contiguous else (A.T, 0)

@@ -17,6 +17,7 @@ from ..validation import Array
 DIGITS = 4  # how many digits of variances survive rounding, or the posterior is refused
 
 
+@np.errstate(all="ignore")
 def cholesky(curvature: Array, prior: Array | float = 0.0, scale: float = 1.0, of_squares: bool = False) -> Array:
     """Return L of Lambda = scale * curvature + prior, or an error that says what is wrong with it and what to do.
 
@@ -32,9 +33,9 @@ def cholesky(curvature: Array, prior: Array | float = 0.0, scale: float = 1.0, o
     upper, failed = dpotrf(Lambda.T, lower=0, overwrite_a=1)  # LAPACK sees columns where NumPy has rows
     if failed:
         Lambda = _sum(curvature, prior, scale)  # overwritten by now
-        smallest, largest = (eigvalsh(Lambda, subset_by_index=[k, k])[0] for k in (0, len(Lambda) - 1))
-        if smallest < -rounding_of(largest, len(Lambda)):
-            raise not_positive_definite(smallest)
+        eigenvalues = eigvalsh(Lambda) if np.isfinite(Lambda).all() else np.zeros(1)
+        if eigenvalues[0] < -rounding_of(eigenvalues[-1], len(Lambda)):
+            raise not_positive_definite(eigenvalues[0])
         raise not_resolved()
     L = upper.T
     eps, least = np.finfo(float).eps, np.min(prior) if of_squares and np.ndim(prior) < 2 else 0.0

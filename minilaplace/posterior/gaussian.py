@@ -139,15 +139,11 @@ class FullPosterior(Posterior):
         """Return |L^T d|^2, (S,)."""
         return ((deviations @ self._factor) ** 2).sum(axis=1)
 
-    def functional_covariance(self, rows: FactoredRows) -> Array:
-        """Return J_n Sigma J_n^T, (N, K, K)."""
-        return self._functional(rows, diagonal=False)
-
     def functional_variance(self, rows: FactoredRows) -> Array:
         """Return the diagonals of J_n Sigma J_n^T, (N, K)."""
-        return self._functional(rows, diagonal=True)
+        return self.functional_covariance(rows, diagonal=True)
 
-    def _functional(self, rows: FactoredRows, diagonal: bool) -> Array:
+    def functional_covariance(self, rows: FactoredRows, diagonal: bool = False) -> Array:
         """Return J Sigma J^T or its diagonals: from V = L^-1 J^T, from Sigma J^T, or from Sigma by pairs of layers."""
         # To solve with L takes P^2 operations a row; to compute Sigma takes 2/3 P^3, once.
         few = 3 * len(rows.deltas[0]) * rows.n_each < 2 * len(self.mean)

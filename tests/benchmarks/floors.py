@@ -1,7 +1,7 @@
 """The least time in which this machine could do what a method cannot do without.
 
 That is a list of operations, which are priced twice: at the rates of one large product, this machine's best, and by
-what BLAS and LAPACK take for the same calls alone, each at its own sizes.
+what calls of BLAS and LAPACK of the same sizes take alone.
 """
 
 from functools import cache
@@ -12,7 +12,8 @@ from scipy.linalg import eigh
 from scipy.linalg.blas import dgemm, dsyrk
 from scipy.linalg.lapack import dpotrf, dpotri
 
-from minilaplace.network.layer_pairs import _pair_sizes, _pairs
+from minilaplace.network.layer_pairs import _pairs, pair_sizes
+from minilaplace.network.unit_pairs import few_units
 
 from .work import seconds
 
@@ -35,10 +36,9 @@ def rates():
 
 
 def floors(sizes, N, n_points, structure, subset, rates):
-    """Return for a fit and a prediction by `probit` the least seconds at these rates, and those of their calls."""
+    """Return for a fit and a prediction by `probit` the least seconds at these rates, and those of calls."""
     ways = zip(*operations(sizes, N, n_points, structure, subset), strict=True)
-    best = [min(some, key=lambda way: at_rates(way, rates)) for some in ways]
-    return [(at_rates(way, rates), of_calls(way, rates)) for way in best]
+    return [tuple(min(price(way, rates) for way in some) for price in (at_rates, of_calls)) for some in ways]
 
 
 def at_rates(way, rates):
@@ -60,58 +60,63 @@ def call(name, *sizes):
     if name == "multiply":
         (short, long), k = sorted(sizes[::2]), sizes[1]
         part = min(long, max(1, PART // k))
-        A, B = rng.normal(size=(short, k)), rng.normal(size=(part, k))
-        return seconds(lambda: dgemm(1.0, A.T, B.T, trans_a=1), 0.1)[0] * long / part
+        A, B, C = rng.normal(size=(k, short)), rng.normal(size=(part, k)), np.empty((part, short))
+        return seconds(lambda: dgemm(1.0, A.T, B.T, 0.0, C.T, overwrite_c=1), 0.1)[0] * long / part
     if name == "update":
         n, k = sizes
         part = min(k, max(1, PART // n))
-        A = rng.normal(size=(part, n))
-        return seconds(lambda: dsyrk(1.0, A.T), 0.1)[0] * k / part
+        A, C = rng.normal(size=(part, n)), np.zeros((n, n))
+        return seconds(lambda: dsyrk(1.0, A.T, 1.0, C.T, overwrite_c=1), 0.1)[0] * k / part
     B = rng.normal(size=(sizes[0],) * 2)
     A = np.asfortranarray(B @ B.T + len(B) * np.eye(len(B)))
     of = {
         "factor": lambda: dpotrf(A),
-        "inverse": lambda: dpotri(A),  # of whatever matrix this is the factor
+        "inverse": lambda: dpotri(A),  # A is taken for a factor: the time is the same
         "eigenvectors": lambda: eigh(A, driver="evd", check_finite=False),
     }
     return seconds(of[name], 0.1)[0]
 
 
 def operations(sizes, N, n_points, structure, subset):
-    """Yield a way to fit and a way to predict, two of each for a `full` curvature."""
+    """Yield ways, each a list of operations to fit and one to predict: two for `full`, one for others."""
     shapes, C = [(H, I) for I, H in pairwise(sizes)], sizes[-1]
     chosen = shapes if subset == "all" else shapes[-1:]
 
-    def chain(n, K):  # forward, and K rows a sample backward through the chosen layers
+    def chain(n, K, start):  # forward, and K rows a sample backward from the layer `start` of the chosen ones
         forward = [("multiply", n, I, H) for H, I in shapes]
-        backward = [("multiply", n * K, H, I) for H, I in chosen[1:]]
-        written = sum(H for H, _ in shapes) + K * sum(H for H, _ in chosen)
+        backward = [("multiply", n * K, H, I) for H, I in chosen[1:start]]
+        written = sum(H for H, _ in shapes) + K * sum(H for H, _ in chosen[:start])
         return [*forward, *backward, ("write", n * written)]
 
-    fit, predict = chain(N, C - 1), chain(n_points, C)
+    fit = chain(N, C - 1, len(chosen))
+    predict = chain(n_points, C, len(chosen) - 1)  # the rows of the last layer are the identity
     if structure == "full":
         P = sum(H * (I + 1) for H, I in chosen)
         factor = [("factor", P), ("write", 2 * P**2)]
         rows = [("update", P, N * (C - 1)), ("write", N * (C - 1) * P)]
         solved = [("update", P, n_points * C), ("write", n_points * C * P)]  # L^-1 J^T takes as many operations
-        yield fit + rows + factor, predict + solved
         inverse = [("inverse", P), ("write", P**2)]
-        yield fit + by_pairs(chosen, N) + factor, predict + inverse + by_pairs(chosen, n_points)
+        yield fit + rows + factor, predict + solved
+        yield fit + by_pairs(chosen, N) + factor, predict + inverse + by_pairs(chosen, n_points, predicted=True)
         return
-    for H, I in chosen:
+    for l, (H, I) in enumerate(chosen, start=1):
         if structure == "kron":  # two factors a layer, which are decomposed, and turn inputs and rows
             fit += [("update", H, N * (C - 1)), ("update", I, N), ("eigenvectors", H), ("eigenvectors", I)]
-            predict += [("multiply", n_points * C, H, H), ("multiply", n_points, I, I)]
+            turned = [("multiply", n_points * C, H, H)] * (l < len(chosen))
+            predict += [*turned, ("multiply", n_points, I, I)]
         else:
             fit += [("multiply", H, N, I)]
         predict += [("multiply", n_points, I, H)]
     yield fit, predict
 
 
-def by_pairs(shapes, n):
-    """Return the products of `layer_pairs`, and what is written for them: within a layer as little as `unit_pairs`."""
+def by_pairs(shapes, n, *, predicted=False):
+    """Return the products of `layer_pairs`, or of `unit_pairs` within a layer of few units, to fit or to predict."""
     way = []
-    for (l, m), (units, inputs) in zip(_pairs(shapes), _pair_sizes(shapes), strict=True):
-        written = min(units + inputs, units * (shapes[l][1] + 1)) if l == m else units + inputs
-        way += [("multiply", units, n, inputs), ("write", n * written)]
+    for (l, m), (units, inputs, written) in zip(_pairs(shapes), pair_sizes(shapes), strict=True):
+        way += [("write", n * written)]
+        if l == m and few_units(*shapes[l]):
+            way += [("update", shapes[l][1] + 1, n)] * units  # a triangular product takes as many operations
+        else:
+            way += [("multiply", n, inputs, units) if predicted else ("multiply", units, n, inputs)]
     return way
