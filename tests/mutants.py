@@ -82,7 +82,7 @@ TESTS = {
     "model_average/warm_up": "hmc",
     "model_average/chains": "hmc",
     "checks/derivatives": "checks answers",
-    "checks/differences": "checks",
+    "checks/differences": "differences checks",
     "checks/verdict": "checks answers",
     "checks/answers": "answers",
     "laplace": "laplace predictive",
