@@ -1,4 +1,4 @@
-"""The differences behind the checks: what is evaluated, what an entry is measured by, and how its error is estimated."""
+"""The differences behind the checks: where a function is evaluated, what is small, and how an error is estimated."""
 
 import numpy as np
 import pytest

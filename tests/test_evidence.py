@@ -13,6 +13,7 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import multivariate_normal, norm
 from sklearn.datasets import load_wine
 
+import minilaplace.evidence.by_predictions
 import minilaplace.evidence.same_inputs
 import minilaplace.evidence.tuning
 import minilaplace.network.jacobian
@@ -367,6 +368,50 @@ def test_the_best_prior_is_found_between_any_two_of_the_grid(k, share):
 def test_a_prior_that_is_best_on_the_grid_alone_is_taken():
     chosen = tune_on_held_out(peaked(GRID[7], 1e-3)).prior_precision
     assert np.log(chosen) == pytest.approx(GRID[7], rel=1e-12)
+
+
+def tried_by(loss, tune):
+    """Return the log precisions at which a loss is asked for, and the one that is chosen."""
+    tried, model = [], BayesianModel(MLP(1, 1), Bernoulli())
+    score = PriorScore(model, None, np.array([1]))
+
+    def recorded(x):
+        tried.append(x)
+        return loss(x)
+
+    score.loss = recorded
+    chosen = tune(score)
+    return np.array(tried), np.log(chosen.prior_precision)
+
+
+@pytest.mark.parametrize("slope", [1.0, -1.0])
+def test_a_search_goes_on_between_the_neighbours_of_the_best_of_the_grid(slope):
+    # Outside the grid the loss falls towards one side, so that the search ends at its bound.
+    tried, chosen = tried_by(lambda x: -99.0 if x == GRID[9] else slope * x, tune_on_held_out)
+    assert chosen == pytest.approx(GRID[9], rel=1e-12)
+    bounds = tried[33:].min(), tried[33:].max()
+    end = 0 if slope > 0 else 1
+    assert bounds[end] == pytest.approx(GRID[[8, 10]][end], abs=1e-3)
+    assert GRID[8] < bounds[0] < bounds[1] < GRID[10]
+
+
+def test_a_search_on_held_out_data_takes_what_a_golden_section_takes_to_a_ten_thousandth():
+    tried, chosen = tried_by(lambda x: abs(x - 1.2), tune_on_held_out)
+    sections = np.log((GRID[2] - GRID[0]) / 1e-4) / np.log((1 + np.sqrt(5)) / 2)
+    assert len(tried) < len(GRID) + sections + 3
+    assert chosen == pytest.approx(1.2, abs=1e-4)
+
+
+def test_steps_beside_a_prior_that_rounding_forbids_double(monkeypatch):
+    # The root that is found is forbidden, and so is what is less than 14 steps above it: 1 + 2 + 4 + 8 are enough.
+    monkeypatch.setattr(minilaplace.evidence.by_predictions, "brentq", lambda f, low, high, xtol: low + 0.5)
+    root = GRID[9] + 0.5
+    tried, chosen = tried_by(
+        lambda x: 0.0 if x >= root + 13.5e-4 else FORBIDDING,
+        lambda score: tune_to_budget(score, np.array([1.0]), 0.01),
+    )
+    assert chosen == pytest.approx(root + 15e-4, abs=1e-9)
+    np.testing.assert_allclose(tried[-5:], root + 1e-4 * np.array([0, 1, 3, 7, 15]), atol=1e-9)
 
 
 @pytest.mark.parametrize("k", [0, 1, 20, 31])
