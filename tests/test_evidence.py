@@ -921,6 +921,51 @@ def test_too_few_rounds_are_a_warning():
         marglik_training(model, X, y, rng=0, max_rounds=1)
 
 
+def test_rounds_of_few_iterations_come_first_and_end_at_the_mode_of_the_prior_that_settled():
+    X, y = toy_data_regression(60, rng=0)
+    start, rounds = BayesianModel(MLP(1, 4, 1), Gaussian(0.4)), []
+    few = {"max_iterations": 5, "rng": 0, "callback": lambda *call: rounds.append(call)}
+    messages, (model, theta) = recorded(lambda: marglik_training(start, X, y, **few))
+    assert messages == []  # of a training that was to stop early nothing is said
+    models = [each for _, each, _ in rounds]
+    _, first = recorded(lambda: fit_map(start, X, y, rng=0, max_iterations=5))
+    np.testing.assert_array_equal(rounds[0][2], first)
+    assert not is_mode(start, first, X, y)
+    assert is_mode(model, theta, X, y)
+    # Where the numbers have settled the same model is trained on, to its mode, and every later round ends at one.
+    settled = [k for k in range(len(models) - 1) if models[k] is models[k + 1]]
+    assert len(settled) == 1
+    assert all(is_mode(each, at, X, y) for _, each, at in rounds[settled[0] + 1 :])
+    assert (model, theta) == (models[-1], rounds[-1][2])
+
+
+def test_rounds_of_few_iterations_that_do_not_settle_end_at_a_mode_too():
+    X, y = toy_data_regression(60, rng=0)
+    start = BayesianModel(MLP(1, 4, 1), Gaussian(0.4), prior_precision=50.0)
+    (message,), (model, theta) = recorded(
+        lambda: marglik_training(start, X, y, max_iterations=2, max_rounds=2, rng=0, optimize_noise=True)
+    )
+    assert "still move by" in message
+    assert "after 2 rounds; raise tol or max_rounds, or take a smaller network" in message
+    assert is_mode(model, theta, X, y)
+
+
+def test_training_by_the_evidence_starts_where_it_is_told_and_keeps_its_curvature():
+    X, y = toy_data_non_linear(60, rng=0)
+    model, calls = BayesianModel(MLP(2, 3, 1), Bernoulli()), []
+    theta0 = model.network.init(rng=5)
+    how = {"hessian_structure": "diag", "curvature": "empirical_fisher", "subset_of_weights": "last_layer"}
+    recorded(
+        lambda: marglik_training(model, X, y, theta0=theta0, max_rounds=2, callback=lambda *c: calls.append(c), **how)
+    )
+    (_, first, theta), (_, second, _) = calls
+    assert first is model
+    np.testing.assert_array_equal(theta, fit_map(model, X, y, theta0=theta0))
+    evidence = evidence_function(Laplace(model, theta, **how).fit(X, y)._fit, model, theta, "scalar", False)
+    expected = evidence.model_at(evidence.mackay(evidence.start)).prior_precision
+    np.testing.assert_allclose(second.prior_precision, expected, rtol=1e-12)
+
+
 def recorded(call):
     """Return the texts of all warnings of a call, and what it returns."""
     with warnings.catch_warnings(record=True) as caught:
