@@ -329,6 +329,17 @@ def test_a_step_of_mackays_iteration_is_halved_as_often_as_it_takes():
     assert iterate(mackay) == -0.3
 
 
+@pytest.mark.parametrize("start", [-10.0, 10.0])
+def test_a_climb_from_far_away_goes_up_by_boxes_of_e_to_the_third(start):
+    # The gradient of -x^4 is so large there that each search but the last ends at the side of its box.
+    evidence, tried = SimpleNamespace(value_and_gradient=lambda x: (-float(x[0] ** 4), -4 * x**3)), []
+    found = minilaplace.evidence.tuning._climb(evidence, np.array([start]), lambda x: tried.append(x[0]))
+    assert found == pytest.approx(0.0, abs=1e-2)  # where the gradient is below 1e-5
+    ends = np.sign(start) * np.array([10.0, 7.0, 4.0, 1.0])
+    first = [int(np.flatnonzero(np.abs(tried - end) < 1e-12)[0]) for end in ends]
+    assert first == sorted(first)
+
+
 def test_an_iteration_that_does_not_settle_says_so():
     tried = []
     with pytest.warns(ConvergenceWarning, match=r"^MacKay's iteration has not settled in 10,000 steps; method='margl"):
