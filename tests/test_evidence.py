@@ -918,6 +918,25 @@ def test_training_by_the_evidence_ends_where_map_and_prior_agree(options):
     assert moves(la.model, fit_map(la.model, X, y, theta0=once)) > 1e-2
 
 
+def test_rounds_go_on_until_nothing_moves_by_more_than_a_thousandth():
+    X, y = toy_data_regression(80, rng=0)
+    start, rounds = BayesianModel(MLP(1, 6, 1), Gaussian(0.5), prior_precision=1.0), []
+    model, theta = marglik_training(start, X, y, rng=0, callback=lambda *call: rounds.append(call))
+    logs = [np.log(each.prior_precision) for _, each, _ in rounds]
+    evidence = evidence_function(Laplace(model, theta).fit(X, y)._fit, model, theta, "scalar", False)
+    moves = np.abs(np.diff([*logs, *evidence.mackay(evidence.start)]))
+    assert moves[-1] <= 1e-3 < moves[:-1].min()
+    assert model.likelihood == start.likelihood  # its noise is not tuned unless one asks
+
+
+def test_targets_that_tell_nothing_are_said_to_ask_for_the_strongest_prior():
+    X, Y = linear_data()
+    with pytest.warns(ConvergenceWarning, match=r"^the evidence still rises at the edge of 1e-8 to 1e8 for 1 of 1 tu"):
+        model, theta = marglik_training(BayesianModel(MLP(3, 1), Gaussian(0.5)), X, 0 * Y, rng=0, max_iterations=1)
+    assert model.prior_precision == pytest.approx(1e8)
+    np.testing.assert_allclose(theta, 0, atol=1e-6)
+
+
 def test_training_by_the_evidence_finds_the_noise():
     # The standard error of a standard deviation from 400 residuals is 0.3 / sqrt(800); three of them are allowed.
     X, Y = linear_data(N=400, sigma=0.3)
@@ -994,6 +1013,7 @@ def test_what_every_round_of_training_would_warn_of_is_said_once():
     assert rounds == [1, 2, 3]
     assert message.count("fit_map stopped") == 1
     assert message.startswith("prior and MAP still move by")
+    assert "a smaller network; and fit_map stopped" in message
     assert f"at loss {model.loss(theta, X, y):.6g}" in message  # of the theta that is returned
 
 
