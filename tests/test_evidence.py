@@ -821,6 +821,9 @@ def test_training_with_the_evidence_keeps_a_noise_that_one_target_cannot_show():
         found, theta = marglik_training(model, [[0.3]], [[2.0]], optimize_noise=True, rng=0)
     assert found.likelihood.sigma_noise == 0.5
     assert is_mode(found, theta, np.array([[0.3]]), np.array([[2.0]]))
+    alone, at = marglik_training(model, [[0.3]], [[2.0]], rng=0)
+    np.testing.assert_array_equal(theta, at)
+    assert found.prior_precision == alone.prior_precision
 
 
 def test_the_noise_is_determined_by_the_targets_beyond_gamma():
