@@ -23,6 +23,7 @@ FUNCTIONS = {
     "float32": lambda t: np.sin(np.asarray(t / SCALE, np.float32)).sum(),
     "float16": lambda t: np.float16(np.exp(t / SCALE).sum()),
     "rounded_to_8_digits": lambda t: np.round(np.sin(t / SCALE).sum(), 8),
+    "too_coarse_for_rounding": lambda t: np.floor(10 * np.sin(t / SCALE).sum()) / 10,
     "kink": lambda t: np.abs(t - THETA).sum(),
     "pole": lambda t: (1 / (t - THETA - 2.0**-9)).sum(),
     "root": lambda t: np.sqrt(t - THETA + 2.0**-9).sum(),
@@ -115,13 +116,17 @@ def test_a_quadratics_curvature_is_measured_by_the_largest_over_both_parameters_
     np.testing.assert_allclose(size, (H * units).max() / units, rtol=1e-6)
 
 
-def test_a_linear_functions_curvature_is_measured_by_how_much_it_changes():
+@pytest.mark.parametrize("theta", [[1200.3, 0.7], [1200.3, 1500.7], [3e6, 2e6]])
+def test_a_linear_functions_curvature_is_measured_by_how_much_it_changes(theta):
     # All of its curvature is rounding: 0 in units of what it changes, at a parameter of any size.
-    theta = np.array([1200.3, 0.7])
-    curvature, _, size = reference(scalar(lambda t: 0.1 * t[0] + 0.3 * t[1]), theta, True)
-    np.testing.assert_allclose(size * np.outer([2048, 1], [2048, 1]), 204.8, rtol=1e-9)
+    def fun(t):
+        return 0.1 * t[0] + 0.3 * t[1]
+
+    scale = 2.0 ** np.maximum(np.ceil(np.log2(theta)), 0)
+    curvature, _, size = reference(scalar(fun), np.array(theta), True)
     assert (curvature != 0).any()
-    assert check_hessian(lambda t: 0.1 * t[0] + 0.3 * t[1], lambda t: np.zeros((2, 2)), theta)
+    np.testing.assert_allclose(size * np.outer(scale, scale), max([0.1, 0.3] * scale), rtol=1e-9)
+    assert check_hessian(fun, lambda t: np.zeros((2, 2)), theta)
 
 
 # --- errors
