@@ -355,6 +355,11 @@ def test_what_a_function_returns_beside_theta_is_one_number_or_none(check: Calla
         check(lambda t: t[0] if t[0] == 1 else None, one, [1.0])
 
 
+def test_a_mistake_beyond_the_range_of_numbers_is_wrong_without_a_warning() -> None:
+    check = check_gradient(lambda t: -8e307 * t[0], lambda t: np.array([1.7e308]), [0.5])
+    assert "gradient is wrong at (0,): expected -8e+307, received 1.7e+308" in str(check)
+
+
 def test_rtol_is_the_relative_error_that_is_let_through() -> None:
     def grad(t: Any) -> Any:
         return np.cos(t) * (1 + 1e-4)
