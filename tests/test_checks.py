@@ -205,7 +205,7 @@ def test_an_entry_that_is_not_finite_fails_even_beside_a_larger_mistake(bad: flo
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_function_that_is_not_finite_never_passes(value: float) -> None:
-    for grad in (lambda t: 0 * t, lambda t: t + np.nan):
+    for grad in (lambda t: 0 * t, lambda t: t + np.nan, lambda t: t + np.inf):
         assert not check_gradient(lambda t: value, grad, np.ones(2))
     assert not check_hessian(lambda t: value, lambda t: np.zeros((2, 2)), np.ones(2))
 
@@ -313,6 +313,51 @@ def test_views_of_a_buffer_that_is_reused_do_not_hide_a_mistake() -> None:
     theta = np.array([1.0, 2.0, 3.0])
     assert check_jacobian(fun, jac, theta)
     assert not check_jacobian(fun, lambda t: 2 * jac(t), theta)
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])
+def test_the_units_of_a_function_do_not_change_what_is_checked(unit: float) -> None:
+    # An entry of 1e-9 beside one of 1 is compared as one of 1e-6, which differences show; one of 1e-3 is resolved.
+    for small, seen in [(1e-9, False), (1e-3, True)]:
+        weights = unit * np.array([1.0, small])
+        theta = np.array([0.4, 1.1])
+        right = weights * np.cos(theta)
+        assert check_gradient(lambda t, w=weights: w @ np.sin(t), lambda t, g=right: g, theta)
+        wrong = right * [1.0, 1 + 1e-4]
+        check = check_gradient(lambda t, w=weights: w @ np.sin(t), lambda t, g=wrong: g, theta)
+        assert check.index == (1,)
+        assert bool(check) is False
+        assert ("is wrong" in str(check)) is seen or not seen
+
+
+@pytest.mark.parametrize(("factor", "finding"), [(0.9, "cannot be checked"), (1.1, "is wrong"), (1.9, "is wrong")])
+def test_what_is_off_by_ten_errors_is_wrong_also_where_no_right_answer_could_be_told(
+    factor: float, finding: str
+) -> None:
+    def fun(t: Any) -> Any:
+        return np.sin(half(t[0]))
+
+    first = check_gradient(fun, np.cos, [0.3])
+    assert "cannot be checked" in str(first)
+    tolerance = 1e-7 * abs(first.expected) + 10 * first.error
+    for sign in (-1, 1):
+        answer = np.array([first.expected + sign * factor * tolerance])
+        assert f"gradient {finding}" in str(check_gradient(fun, lambda t, g=answer: g, [0.3]))
+
+
+@pytest.mark.parametrize("check", [check_gradient, check_hessian])
+def test_what_a_function_returns_beside_theta_is_one_number_or_none(check: Callable[..., Check]) -> None:
+    def one(t: Any) -> Any:
+        return np.ones(t.shape if check is check_gradient else 2 * t.shape)
+
+    assert "cannot be checked" in str(check(lambda t: t[0] if t[0] == 1 else t, one, [1.0]))
+    with pytest.raises(TypeError, match=r"^fun\(theta\): expected real numbers, one number, received None"):
+        check(lambda t: t[0] if t[0] == 1 else None, one, [1.0])
+
+
+def test_a_mistake_beyond_the_range_of_numbers_is_wrong_without_a_warning() -> None:
+    check = check_gradient(lambda t: -8e307 * t[0], lambda t: np.array([1.7e308]), [0.5])
+    assert "gradient is wrong at (0,): expected -8e+307, received 1.7e+308" in str(check)
 
 
 def test_rtol_is_the_relative_error_that_is_let_through() -> None:

@@ -13,6 +13,7 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import multivariate_normal, norm
 from sklearn.datasets import load_wine
 
+import minilaplace.evidence.by_predictions
 import minilaplace.evidence.same_inputs
 import minilaplace.evidence.tuning
 import minilaplace.network.jacobian
@@ -328,6 +329,17 @@ def test_a_step_of_mackays_iteration_is_halved_as_often_as_it_takes():
     assert iterate(mackay) == -0.3
 
 
+@pytest.mark.parametrize("start", [-10.0, 10.0])
+def test_a_climb_from_far_away_goes_up_by_boxes_of_e_to_the_third(start):
+    # The gradient of -x^4 is so large there that each search but the last ends at the side of its box.
+    evidence, tried = SimpleNamespace(value_and_gradient=lambda x: (-float(x[0] ** 4), -4 * x**3)), []
+    found = minilaplace.evidence.tuning._climb(evidence, np.array([start]), lambda x: tried.append(x[0]))
+    assert found == pytest.approx(0.0, abs=1e-2)  # where the gradient is below 1e-5
+    ends = np.sign(start) * np.array([10.0, 7.0, 4.0, 1.0])
+    first = [int(np.flatnonzero(np.abs(tried - end) < 1e-12)[0]) for end in ends]
+    assert first == sorted(first)
+
+
 def test_an_iteration_that_does_not_settle_says_so():
     tried = []
     with pytest.warns(ConvergenceWarning, match=r"^MacKay's iteration has not settled in 10,000 steps; method='margl"):
@@ -367,6 +379,50 @@ def test_the_best_prior_is_found_between_any_two_of_the_grid(k, share):
 def test_a_prior_that_is_best_on_the_grid_alone_is_taken():
     chosen = tune_on_held_out(peaked(GRID[7], 1e-3)).prior_precision
     assert np.log(chosen) == pytest.approx(GRID[7], rel=1e-12)
+
+
+def tried_by(loss, tune):
+    """Return the log precisions at which a loss is asked for, and the one that is chosen."""
+    tried, model = [], BayesianModel(MLP(1, 1), Bernoulli())
+    score = PriorScore(model, None, np.array([1]))
+
+    def recorded(x):
+        tried.append(x)
+        return loss(x)
+
+    score.loss = recorded
+    chosen = tune(score)
+    return np.array(tried), np.log(chosen.prior_precision)
+
+
+@pytest.mark.parametrize("slope", [1.0, -1.0])
+def test_a_search_goes_on_between_the_neighbours_of_the_best_of_the_grid(slope):
+    # Outside the grid the loss falls towards one side, so that the search ends at its bound.
+    tried, chosen = tried_by(lambda x: -99.0 if x == GRID[9] else slope * x, tune_on_held_out)
+    assert chosen == pytest.approx(GRID[9], rel=1e-12)
+    bounds = tried[33:].min(), tried[33:].max()
+    end = 0 if slope > 0 else 1
+    assert bounds[end] == pytest.approx(GRID[[8, 10]][end], abs=1e-3)
+    assert GRID[8] < bounds[0] < bounds[1] < GRID[10]
+
+
+def test_a_search_on_held_out_data_takes_what_a_golden_section_takes_to_a_ten_thousandth():
+    tried, chosen = tried_by(lambda x: max(3 * (x - 0.3), 0.3 - x), tune_on_held_out)  # no parabola fits this
+    sections = np.log((GRID[2] - GRID[0]) / 1e-4) / np.log((1 + np.sqrt(5)) / 2)
+    assert len(tried) < len(GRID) + sections + 3
+    assert chosen == pytest.approx(0.3, abs=1e-4)
+
+
+def test_steps_beside_a_prior_that_rounding_forbids_double(monkeypatch):
+    # The root that is found is forbidden, and so is what is less than 14 steps above it: 1 + 2 + 4 + 8 are enough.
+    monkeypatch.setattr(minilaplace.evidence.by_predictions, "brentq", lambda f, low, high, xtol: low + 0.5)
+    root = GRID[9] + 0.5
+    tried, chosen = tried_by(
+        lambda x: 0.0 if x >= root + 13.5e-4 else FORBIDDING,
+        lambda score: tune_to_budget(score, np.array([1.0]), 0.01),
+    )
+    assert chosen == pytest.approx(root + 15e-4, abs=1e-9)
+    np.testing.assert_allclose(tried[-5:], root + 1e-4 * np.array([0, 1, 3, 7, 15]), atol=1e-9)
 
 
 @pytest.mark.parametrize("k", [0, 1, 20, 31])
@@ -765,6 +821,9 @@ def test_training_with_the_evidence_keeps_a_noise_that_one_target_cannot_show():
         found, theta = marglik_training(model, [[0.3]], [[2.0]], optimize_noise=True, rng=0)
     assert found.likelihood.sigma_noise == 0.5
     assert is_mode(found, theta, np.array([[0.3]]), np.array([[2.0]]))
+    alone, at = marglik_training(model, [[0.3]], [[2.0]], rng=0)
+    np.testing.assert_array_equal(theta, at)
+    assert found.prior_precision == alone.prior_precision
 
 
 def test_the_noise_is_determined_by_the_targets_beyond_gamma():
@@ -862,6 +921,25 @@ def test_training_by_the_evidence_ends_where_map_and_prior_agree(options):
     assert moves(la.model, fit_map(la.model, X, y, theta0=once)) > 1e-2
 
 
+def test_rounds_go_on_until_nothing_moves_by_more_than_a_thousandth():
+    X, y = toy_data_regression(80, rng=0)
+    start, rounds = BayesianModel(MLP(1, 6, 1), Gaussian(0.5), prior_precision=1.0), []
+    model, theta = marglik_training(start, X, y, rng=0, callback=lambda *call: rounds.append(call))
+    logs = [np.log(each.prior_precision) for _, each, _ in rounds]
+    evidence = evidence_function(Laplace(model, theta).fit(X, y)._fit, model, theta, "scalar", False)
+    moves = np.abs(np.diff([*logs, *evidence.mackay(evidence.start)]))
+    assert moves[-1] <= 1e-3 < moves[:-1].min()
+    assert model.likelihood == start.likelihood  # its noise is not tuned unless one asks
+
+
+def test_targets_that_tell_nothing_are_said_to_ask_for_the_strongest_prior():
+    X, Y = linear_data()
+    with pytest.warns(ConvergenceWarning, match=r"^the evidence still rises at the edge of 1e-8 to 1e8 for 1 of 1 tu"):
+        model, theta = marglik_training(BayesianModel(MLP(3, 1), Gaussian(0.5)), X, 0 * Y, rng=0, max_iterations=1)
+    assert model.prior_precision == pytest.approx(1e8)
+    np.testing.assert_allclose(theta, 0, atol=1e-6)
+
+
 def test_training_by_the_evidence_finds_the_noise():
     # The standard error of a standard deviation from 400 residuals is 0.3 / sqrt(800); three of them are allowed.
     X, Y = linear_data(N=400, sigma=0.3)
@@ -874,6 +952,51 @@ def test_too_few_rounds_are_a_warning():
     model = BayesianModel(MLP(2, 4, 1), Bernoulli(), prior_precision=10.0)
     with pytest.warns(ConvergenceWarning, match="still move by .* after 1 rounds"):
         marglik_training(model, X, y, rng=0, max_rounds=1)
+
+
+def test_rounds_of_few_iterations_come_first_and_end_at_the_mode_of_the_prior_that_settled():
+    X, y = toy_data_regression(60, rng=0)
+    start, rounds = BayesianModel(MLP(1, 4, 1), Gaussian(0.4)), []
+    few = {"max_iterations": 5, "rng": 0, "callback": lambda *call: rounds.append(call)}
+    messages, (model, theta) = recorded(lambda: marglik_training(start, X, y, **few))
+    assert messages == []  # of a training that was to stop early nothing is said
+    models = [each for _, each, _ in rounds]
+    _, first = recorded(lambda: fit_map(start, X, y, rng=0, max_iterations=5))
+    np.testing.assert_array_equal(rounds[0][2], first)
+    assert not is_mode(start, first, X, y)
+    assert is_mode(model, theta, X, y)
+    # Where the numbers have settled the same model is trained on, to its mode, and every later round ends at one.
+    settled = [k for k in range(len(models) - 1) if models[k] is models[k + 1]]
+    assert len(settled) == 1
+    assert all(is_mode(each, at, X, y) for _, each, at in rounds[settled[0] + 1 :])
+    assert (model, theta) == (models[-1], rounds[-1][2])
+
+
+def test_rounds_of_few_iterations_that_do_not_settle_end_at_a_mode_too():
+    X, y = toy_data_regression(60, rng=0)
+    start = BayesianModel(MLP(1, 4, 1), Gaussian(0.4), prior_precision=50.0)
+    (message,), (model, theta) = recorded(
+        lambda: marglik_training(start, X, y, max_iterations=2, max_rounds=2, rng=0, optimize_noise=True)
+    )
+    assert "still move by" in message
+    assert "after 2 rounds; raise tol or max_rounds, or take a smaller network" in message
+    assert is_mode(model, theta, X, y)
+
+
+def test_training_by_the_evidence_starts_where_it_is_told_and_keeps_its_curvature():
+    X, y = toy_data_non_linear(60, rng=0)
+    model, calls = BayesianModel(MLP(2, 3, 1), Bernoulli()), []
+    theta0 = model.network.init(rng=5)
+    how = {"hessian_structure": "diag", "curvature": "empirical_fisher", "subset_of_weights": "last_layer"}
+    recorded(
+        lambda: marglik_training(model, X, y, theta0=theta0, max_rounds=2, callback=lambda *c: calls.append(c), **how)
+    )
+    (_, first, theta), (_, second, _) = calls
+    assert first is model
+    np.testing.assert_array_equal(theta, fit_map(model, X, y, theta0=theta0))
+    evidence = evidence_function(Laplace(model, theta, **how).fit(X, y)._fit, model, theta, "scalar", False)
+    expected = evidence.model_at(evidence.mackay(evidence.start)).prior_precision
+    np.testing.assert_allclose(second.prior_precision, expected, rtol=1e-12)
 
 
 def recorded(call):
@@ -893,6 +1016,7 @@ def test_what_every_round_of_training_would_warn_of_is_said_once():
     assert rounds == [1, 2, 3]
     assert message.count("fit_map stopped") == 1
     assert message.startswith("prior and MAP still move by")
+    assert "a smaller network; and fit_map stopped" in message
     assert f"at loss {model.loss(theta, X, y):.6g}" in message  # of the theta that is returned
 
 

@@ -217,6 +217,29 @@ def test_a_label_of_classes_tells_the_epistemic_part_of_its_uncertainty(likeliho
     np.testing.assert_array_equal(la.information_gain(X, n_samples=300, rng=4), expected)
 
 
+@pytest.mark.parametrize(("ask", "n_samples"), [
+    (lambda la, X, **how: la.uncertainty(X, rng=0, **how), 1000),
+    (lambda la, X, **how: la.information_gain(X, rng=0, **how), 1000),
+    (lambda la, X, **how: la.predict(X, "mc", rng=0, **how), 100),
+])  # fmt: skip
+def test_a_question_draws_as_many_samples_as_it_is_told_and_else_as_many_as_its_signature_says(ask, n_samples):
+    la, X = fitted(Categorical())
+    np.testing.assert_array_equal(ask(la, X), ask(la, X, n_samples=n_samples))
+    assert np.abs(np.subtract(ask(la, X), ask(la, X, n_samples=n_samples + 1))).max() > 0
+
+
+def test_functions_that_are_drawn_lie_one_after_the_other_in_memory_and_are_joint_over_batches(monkeypatch):
+    la, X = fitted(Categorical())
+    samples = la.functional_samples(X, 50, rng=3)
+    assert samples.shape == (50, 6, 3)
+    assert samples.flags.c_contiguous
+    J = la.model.network.jacobian(la.theta, X)
+    expected = la.model.network.forward(la.theta, X) + np.einsum("ncp,sp->snc", J, la.sample(50, rng=3) - la.theta)
+    np.testing.assert_allclose(samples, expected, rtol=1e-12, atol=1e-12)
+    monkeypatch.setattr("minilaplace.network.jacobian.BATCH_FLOATS", 1)
+    np.testing.assert_allclose(la.functional_samples(X, 50, rng=3), expected, rtol=1e-12, atol=1e-12)
+
+
 def test_several_labels_a_sample_tell_each_by_itself_and_together_what_independent_models_do():
     # Of a single layer the labels share no parameter, so that their information adds up.
     rng = np.random.default_rng(0)

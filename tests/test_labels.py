@@ -108,6 +108,15 @@ def test_a_labels_entropy_is_its_own():
     assert received.epistemic.min() > 0
 
 
+def test_entropies_of_several_labels_of_k_classes_are_those_of_each_label():
+    p = RNG.dirichlet(np.ones(4), size=(50, 6, C))  # (S, N, C, K)
+    for c in range(C):
+        for received, expected in zip(entropies(p), entropies(p[:, :, c]), strict=True):
+            np.testing.assert_allclose(received[:, c], expected, rtol=1e-13)
+    total = stats.entropy(p.mean(axis=0), axis=-1)  # (N, C)
+    np.testing.assert_allclose(entropies(p).total, total, rtol=1e-13)
+
+
 def test_the_log_score_is_the_sum_over_labels():
     p, y = RNG.uniform(size=(30, C)), RNG.integers(0, 2, size=(30, C))
     np.testing.assert_allclose(Bernoulli().log_score(p, y), stats.bernoulli.logpmf(y, p).sum(axis=1), rtol=1e-14)

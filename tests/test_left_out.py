@@ -304,6 +304,8 @@ def test_samples_are_those_of_the_seed_whatever_the_batches(monkeypatch):
     whole = la.leave_one_out(X, y, "mc", n_samples=20, rng=3)
     np.testing.assert_array_equal(la.leave_one_out(X, y, "mc", n_samples=20, rng=np.random.default_rng(3)), whole)
     assert np.abs(la.leave_one_out(X, y, "mc", n_samples=20, rng=4) - whole).max() > 1e-3
+    hundred = la.leave_one_out(X, y, "mc", n_samples=100, rng=3)  # by default
+    np.testing.assert_array_equal(la.leave_one_out(X, y, "mc", rng=3), hundred)
     monkeypatch.setattr(minilaplace.network.jacobian, "BATCH_FLOATS", 3000)
     la.posterior.room = 0
     assert_close(la.leave_one_out(X, y, "mc", n_samples=20, rng=3), whole)

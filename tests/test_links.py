@@ -13,7 +13,7 @@ from scipy.special import softmax
 
 from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian, HeteroscedasticGaussian, Laplace
 from minilaplace.predictive.links import LINKS, NARROW, bridge, mean_field, plugin, probit, quadrature
-from minilaplace.predictive.uncertainty import entropies_of_labels
+from minilaplace.predictive.uncertainty import Uncertainty, entropies_of_labels
 
 
 def fitted(name="bernoulli", **options):
@@ -324,6 +324,12 @@ def test_a_labels_entropies_are_integrals_over_its_logit(m, s):
         expected = entropy(p, 1 - p), of_f, entropy(p, 1 - p) - of_f
     received = entropies_of_labels(np.array([[m]]), np.array([[s**2]]))
     np.testing.assert_allclose(np.ravel(received), np.array(expected, dtype=float), rtol=1e-9, atol=1e-15)
+
+
+def test_an_uncertainty_is_printed_by_its_parts_in_short():
+    uncertainty = Uncertainty(np.full(9, 0.5), np.linspace(0.1, 0.4, 9), np.array([0.25]))
+    expected = "Uncertainty(total=(9,) of 0.5, aleatoric=(9,) from 0.1 to 0.4, epistemic=[0.25])"
+    assert repr(uncertainty) == expected
 
 
 def test_labels_of_one_logit_are_asked_without_samples():

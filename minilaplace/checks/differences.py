@@ -18,6 +18,7 @@ assumed but measured, by how much all narrower steps scatter: `fun` may well com
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -45,7 +46,7 @@ class Ladder(NamedTuple):
     powers: tuple[int, ...]
 
 
-def reference(f: Function, theta: Array, second: bool = False) -> tuple[Array, Array, Array]:
+def reference(f: Function, theta: Array, second: bool) -> tuple[Array, Array, Array]:
     """Return the derivatives of n outputs, (n, P), or the Hessian of one, (P, P), their errors, and their sizes.
 
     An entry is NaN and its error infinite if no step gave a number. The size of an entry is what a small one is
@@ -78,7 +79,7 @@ def _first(f: Function, f0: Array, theta: Array, scale: Array) -> tuple[Array, A
     least = np.fmin.reduce(np.where(moves > 0, moves, np.inf), axis=(0, 2))  # (n,)
     size = np.abs(np.where(np.isfinite(sides), sides, f0)).max(axis=(0, 1, 2))  # (n,)
     noise = np.where((moves == 0).any(axis=(0, 2)) & (least < COARSEST * size), least, 0.0)
-    rounding = _spacing(f_0, f_plus, f_minus)
+    rounding = _spacing(f_plus, f_minus)
     rounding = np.where(moves > 0, rounding, np.fmax(rounding, noise[:, None]))  # a step without a move shows no slope
     slopes = Ladder((f_plus - f_minus) / (plus + minus), rounding / h, h, EVEN)
     jumps = Ladder(((f_plus - f_0) / plus - (f_0 - f_minus) / minus) / 4, rounding / h, h, ODD)
@@ -93,8 +94,8 @@ def _second(f: Function, f0: Array, theta: Array, step: Array, noise: Array) -> 
     """Return the Hessian of one output and its errors, (P, P), by steps that start above those that are given, (P,)."""
     h = _steps(theta, 16 * step, HALVINGS_AGAIN)
     sides, steps = _sides(f, f0, theta, h)
+    rounding = np.fmax(_spacing(*sides[..., 0]), noise)  # (K, P)
     sides = sides[..., 0] - f0  # (2, K, P), of which the differences are exact
-    rounding = np.fmax(_spacing(f0, *(sides + f0)), noise)  # (K, P)
     hessian, error = np.empty((2, theta.size, theta.size))
     for i in range(theta.size):
         hessian[i, i], error[i, i] = _curvature(sides[..., i], steps[..., i], rounding[:, i], h[:, i])
@@ -149,8 +150,7 @@ def _limit(ladder: Ladder, jumps: list[Ladder]) -> tuple[Array, Array, NDArray[n
     for jump in jumps:
         J, J_error, _ = _estimates(jump)
         E = np.fmax(E, np.fmax(np.abs(J), J_error / 8))  # an eighth, as J has larger errors than T where f is smooth
-    value, error, best = np.full(T.shape[1:], np.nan), np.full(T.shape[1:], np.inf), np.zeros(T.shape[1:], dtype=int)
-    doubt = np.zeros_like(error)
+    value, error, best, doubt = map(np.array, (np.nan, np.inf, -1, 0.0))
     for k in reversed(range(len(T))):
         off = np.abs(T[k] - value)
         agrees = np.isinf(error) | (off <= SAFETY * (E[k] + error))
@@ -169,9 +169,9 @@ def _estimates(ladder: Ladder) -> tuple[Array, Array, Array]:
     T, N, w, powers = ladder
     w = np.broadcast_to(w, T.shape)
     value, error = np.full(T.shape, np.nan), np.full(T.shape, np.inf)
-    least = np.fmin.reduce(w * np.abs(T), axis=0)  # what the narrowest step changes: theta may be rounded within f
+    least = np.fmin.reduce(w * np.abs(T))  # what the narrowest step changes: theta may be rounded within f
     scatter = _largest_below(np.fmax(np.fmax(w * N, least)[:-1], w[:-1] * np.abs(np.diff(T, axis=0))))
-    values = np.fmax(w * N, np.nan_to_num((w * N)[0], posinf=0.0))[:-2] * 2.0**53  # of f, at least their size
+    values = np.fmax(w * N, (w * N)[0])[:-2] * 2.0**53  # of f, at least their size
     abrupt = (scatter[1:] > 0) & (scatter[:-1] > ABRUPT * scatter[1:]) & (scatter[:-1] < COARSEST * values)
     hidden = np.zeros(T.shape)
     hidden[: len(abrupt)] = _largest_below(np.where(abrupt, scatter[:-1] / w[:-2], 0.0))
@@ -191,7 +191,7 @@ def _estimates(ladder: Ladder) -> tuple[Array, Array, Array]:
 
 def _largest_below(a: Array) -> Array:
     """Return the largest number of each step and all narrower ones, where NaN counts as zero."""
-    return np.maximum.accumulate(np.nan_to_num(a, nan=0.0, posinf=0.0)[::-1], axis=0)[::-1]
+    return np.maximum.accumulate(np.nan_to_num(a, posinf=0.0)[::-1])[::-1]
 
 
 def _steps(theta: Array, widest: Array, halvings: int) -> Array:
@@ -223,17 +223,12 @@ def _corners(f: Function, theta: Array, pair: list[int], steps: Array) -> Array:
 
 def _value(f: Function, u: Array) -> Array:
     """Return f(u), (n,), or NaN outside its domain."""
-    if not np.isfinite(u).all():
-        return np.array([np.nan])
-    try:
-        return f(u).ravel()
-    except (ArithmeticError, ValueError):  # of Python's `math`, and of decompositions
-        return np.array([np.nan])
+    with suppress(ArithmeticError, ValueError):  # of Python's `math`, and of decompositions
+        if np.isfinite(u).all():
+            return f(u).ravel()
+    return np.array([np.nan])
 
 
 def _spacing(*values: Array) -> Array:
-    """Return the spacing of floats at the largest of several values."""
-    largest = np.abs(values[0])
-    for value in values[1:]:
-        largest = np.fmax(largest, np.abs(value))
-    return np.spacing(largest)
+    """Return the spacing of floats at the largest of several values, element by element."""
+    return np.spacing(np.fmax.reduce(np.abs(values)))
