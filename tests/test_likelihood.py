@@ -182,14 +182,37 @@ WRONG_SHAPES = [
 @pytest.mark.parametrize("case", WRONG_SHAPES, ids=str)
 def test_shapes_never_broadcast(case, method):
     likelihood, f, y = case
-    with pytest.raises(ValueError, match=r"^[fy]: expected shape \(.*\), received shape \("):
+    with pytest.raises(ValueError, match=r"^[fy]: expected shape \(.*\), received shape \(") as refused:
         getattr(likelihood, method)(np.zeros(f), np.zeros(y, dtype=int))
+    received = {"f": f, "y": y}[str(refused.value)[0]]
+    assert str(refused.value).endswith((f"received shape {received}", f"received shape {(*received, 1)}"))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("likelihood", "C"), [(Bernoulli(), 1), (Bernoulli(), 2), (Categorical(), 3)])
+@pytest.mark.parametrize("kind", [int, float])
+def test_a_class_that_there_is_not_is_refused_by_every_method(likelihood, C, method, kind):
+    n_classes = C if isinstance(likelihood, Categorical) else 2
+    for label in (-1, n_classes):
+        y = np.ones((4, C) if isinstance(likelihood, Bernoulli) and C > 1 else 4, dtype=kind)
+        y[2] = label
+        with pytest.raises(ValueError, match=rf"^y: expected .* labels 0..{n_classes - 1}, received {label} at index"):
+            getattr(likelihood, method)(np.zeros((4, C)), y)
+
+
+@pytest.mark.parametrize(("likelihood", "C"), [(Bernoulli(), 1), (Bernoulli(), 2), (Categorical(), 3)])
+def test_no_samples_have_no_likelihood_and_no_derivatives(likelihood, C):
+    y = np.zeros((0, C) if isinstance(likelihood, Bernoulli) and C > 1 else 0, dtype=np.intp)
+    for method, shape in zip(METHODS, [(0,), (0, C), (0, C, C)], strict=True):
+        assert getattr(likelihood, method)(np.zeros((0, C)), y).shape == shape
 
 
 @pytest.mark.parametrize("kind", [bool, np.uint8, int, float])
-@pytest.mark.parametrize(("likelihood", "C"), [(Bernoulli(), 1), (Categorical(), 2)])
-def test_two_classes_may_be_bool_int_or_float(likelihood, C, kind):
-    f, y = np.array([[0.5, -1.5], [2.0, 1.0]])[:, :C], np.array([1, 1])
+@pytest.mark.parametrize(
+    ("likelihood", "C", "y"), [(Bernoulli(), 1, [1, 1]), (Bernoulli(), 2, [[1, 0], [1, 1]]), (Categorical(), 2, [1, 1])]
+)
+def test_two_classes_may_be_bool_int_or_float(likelihood, C, y, kind):
+    f, y = np.array([[0.5, -1.5], [2.0, 1.0]])[:, :C], np.array(y)
     y_checked = likelihood.check_targets(y.astype(kind), 2, C)
     for method in METHODS:
         expected = getattr(likelihood, method)(f, y)
@@ -211,6 +234,7 @@ def test_a_single_gaussian_output_takes_a_vector_of_targets():
         (Bernoulli(), 1, [[0], [1]], ValueError, r"y: expected shape \(2,\) of integer labels 0..1, .* shape \(2, 1\)"),
         (Bernoulli(), 1, [0, 1, 1], ValueError, r"y: expected shape \(2,\) of .*, received shape \(3,\)"),
         (Bernoulli(), 1, 1, ValueError, r"y: expected shape \(2,\) of .*, received shape \(\)"),
+        (Bernoulli(), 2, [0, 1], ValueError, r"y: expected shape \(2, 2\), a label for each output"),
         (Bernoulli(), 1, [0, 2], ValueError, "y: .*, received 2 at index 1"),
         (Bernoulli(), 1, [0.5, 1], ValueError, "y: .*, received 0.5 at index 0"),
         (Bernoulli(), 1, [0, np.nan], ValueError, "y: .*, received nan at index 1"),
@@ -242,6 +266,13 @@ def test_outputs_that_cannot_feed_a_likelihood_are_refused(likelihood, outputs):
         else:
             with pytest.raises(ValueError, match=f"network: expected .* for {type(likelihood).__name__}.*{n_outputs}"):
                 likelihood.check_outputs(n_outputs)
+
+
+@pytest.mark.parametrize(("sigma", "n_outputs"), [((1.0, 2.0), 1), ((1.0, 2.0), 3), ((1.0,), 2)])
+def test_there_is_one_noise_or_one_for_each_output(sigma, n_outputs):
+    Gaussian(sigma).check_outputs(len(sigma))
+    with pytest.raises(ValueError, match=rf"^network: expected {len(sigma)} outputs, .*received {n_outputs} outputs"):
+        Gaussian(sigma).check_outputs(n_outputs)
 
 
 @pytest.mark.parametrize("sigma", [0, -1.0, np.nan, np.inf, "one", [1.0, -2.0], None])
@@ -304,6 +335,31 @@ def test_a_noise_for_each_output_is_that_of_independent_outputs():
     assert likelihood.log_normalizer(3) == pytest.approx(sum(p.log_normalizer(1) for p in parts), rel=1e-15)
 
 
+@pytest.mark.parametrize("sigma", [0.5, (0.5,), (0.7, 2.0, 1e-3)])
+@pytest.mark.parametrize("ratio", [4.0, 1 / 3, 1e-9])
+def test_the_ratio_of_two_noises_is_the_number_that_one_is_of_the_other(sigma, ratio):
+    before = Gaussian(sigma)
+    after = before.with_noise(np.multiply(sigma, 1 / ratio))
+    assert after == Gaussian(np.multiply(sigma, 1 / ratio))
+    assert after.noise_ratio(before) == pytest.approx(ratio, rel=1e-15)
+    assert isinstance(after.noise_ratio(before), float)
+
+
+@pytest.mark.parametrize(
+    ("after", "before"),
+    [
+        (Gaussian((1.0, 2.0)), Gaussian()),
+        (Gaussian((1.0, 1.0 + 1e-9)), Gaussian(0.3)),
+        (Gaussian((1.0, 2.0)), Gaussian((1e-9, 1e-9))),  # both ratios are next to nothing, and one is half the other
+        (Gaussian((1.0, 2.0)), Gaussian((2.0, 1.0))),
+        (Gaussian(), Poisson()),
+    ],
+)
+def test_noises_that_are_not_one_number_times_the_other_have_no_ratio(after, before):
+    with pytest.raises(ValueError, match=r"^sigma_noise: expected the noise of the fit, .*, times one number"):
+        after.noise_ratio(before)
+
+
 @pytest.mark.parametrize("curvature", [ggn, hessian, empirical_fisher])
 @pytest.mark.parametrize("likelihood", [HeteroscedasticGaussian(), BradleyTerry()], ids=str)
 def test_their_models_curvatures_are_their_definitions(likelihood, curvature):
@@ -326,7 +382,7 @@ def test_their_models_curvatures_are_their_definitions(likelihood, curvature):
 
 def test_preferences_are_a_bernoulli_on_the_difference_of_rewards():
     rng = np.random.default_rng(0)
-    network = MLP(3, 4, 1)
+    network = MLP(3, 4, 1, activation="softplus")  # not the default
     theta, pairs, y = rng.normal(size=network.n_params), rng.normal(size=(7, 2, 3)), rng.integers(0, 2, size=7)
     rewards = network.forward(theta, pairs.reshape(14, 3)).reshape(7, 2)
     model = BayesianModel(network, BradleyTerry())

@@ -160,6 +160,23 @@ def test_the_log_score_of_the_exact_link_is_the_log_of_the_integral(m, v):
         np.testing.assert_allclose(received, [expected], rtol=1e-10 + 100 * lost)
 
 
+@pytest.mark.parametrize("v", [0.1, 1.0, 5.0])
+@pytest.mark.parametrize("y", [1000, 3000, 10_000])
+def test_the_log_score_of_a_large_count_is_the_log_of_the_integral(y, v):
+    # The integrand is a peak of width 1 / sqrt(y), of which 9 widths to each side leave out 1e-18.
+    f = Known(np.array([[8.0]]), np.array([[[v]]]))
+
+    def integrand(t):
+        log_rate = np.log(y) + t
+        return np.exp(y * t - y * np.expm1(t)) * stats.norm.pdf(log_rate, 8.0, np.sqrt(v))
+
+    end = 9 / np.sqrt(y)
+    integral = quad(integrand, -end, end, points=[0], epsabs=0, epsrel=1e-12, limit=400)[0]
+    expected = stats.poisson.logpmf(y, y) + np.log(integral)
+    received = Poisson().log_score(exact(Poisson(), f), [[y]])
+    np.testing.assert_allclose(received, [expected], rtol=0, atol=1e-10)
+
+
 def test_the_log_score_of_the_plugin_is_a_poissons():
     m, y = RNG.normal(scale=2, size=(40, 2)), RNG.poisson(3, size=(40, 2))
     prediction = plugin(Poisson(), Known(m, np.zeros((40, 2, 2))))
@@ -178,10 +195,10 @@ def test_its_probabilities_add_up_to_one_and_have_the_moments(mean, variance):
 
 def test_the_log_score_is_finite_or_minus_infinity_at_extremes():
     tiny, huge = np.finfo(float).tiny, 1e150
-    mean = np.array([[0.0], [tiny], [1e-200], [huge], [1e6], [1.0]])
-    variance = np.array([[0.0], [tiny], [1e-200], [huge**2], [1e6], [1e300]])
+    mean = np.array([[0.0], [tiny], [1e-200], [huge], [1e6], [1.0], [0.0]])
+    variance = np.array([[0.0], [tiny], [1e-200], [huge**2], [1e6], [1e300], [1.0]])
     for y in (0, 3, 10**6):
-        score = Poisson().log_score(Prediction(mean, variance), np.full((6, 1), y))
+        score = Poisson().log_score(Prediction(mean, variance), np.full((7, 1), y))
         assert not np.isnan(score).any()
         assert np.all(score <= 0)
     np.testing.assert_allclose(Poisson().log_score(Prediction(mean[:3], variance[:3]), np.zeros((3, 1))), 0, atol=1e-9)

@@ -50,7 +50,7 @@ class Gaussian(Likelihood):
 
     def hessian(self, f: Array, y: Any) -> Array:
         columns(y, f.shape)
-        return np.eye(f.shape[1]) / np.square(self.sigma_noise) + np.zeros((len(f), 1, 1))
+        return np.tile(np.eye(f.shape[1]) / np.square(self.sigma_noise), (len(f), 1, 1))
 
     def factor(self, f: Array) -> Array:
         N, C = f.shape

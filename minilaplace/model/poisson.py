@@ -82,7 +82,7 @@ class Poisson(Likelihood):
 
         Source: Aitchison and Ho (1989).
         """
-        mu, variance = (np.asarray(moment, dtype=np.float64) for moment in prediction)
+        mu, variance = map(np.asarray, prediction)
         mu = np.maximum(mu, np.finfo(float).tiny)
         with np.errstate(all="ignore"):
             v = np.log1p(np.clip((variance / mu - 1) / mu, 0, np.finfo(float).max))
