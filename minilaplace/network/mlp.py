@@ -218,14 +218,15 @@ class Trace:
 
         `columns` are positions among the parameters of these layers, if the rows are in some of them alone.
         """
-        N, C = self.output.shape
+        (N, C), L = self.output.shape, len(self.weights)
         rows = [np.broadcast_to(np.eye(C), (N, C, C)) if R is None else R]
-        L = len(self.weights)
         first = 0 if n_layers is None else L - n_layers
         for l in reversed(range(first, L - 1)):
             (n, K, H), W = rows[0].shape, self.weights[l + 1]
-            back = product(rows[0].reshape(n * K, H), W).reshape(n, K, -1) if R is not None or l < L - 2 else W
-            rows.insert(0, back * self.slope(l)[:, None, :])
+            identity = R is None and l == L - 2
+            back = np.tile(W, (n, 1, 1)) if identity else product(rows[0].reshape(n * K, H), W).reshape(n, K, -1)
+            back *= self.slope(l)[:, None, :]
+            rows.insert(0, back)
         return FactoredRows(self.inputs[first:], rows, columns)
 
     def second_order(self, G: Array, n_layers: int | None = None, top: Array | None = None) -> Array:
