@@ -68,7 +68,7 @@ TESTS = {
     "evidence/by_predictions": "evidence",
     "evidence/same_inputs": "evidence",
     "evidence/tunable_fit": "evidence laplace",
-    "evidence/joint": "evidence",
+    "evidence/joint": "evidence weights",
     "evidence/importance": "importance",
     "evidence/pareto": "importance",
     "evidence/symmetry": "symmetry",

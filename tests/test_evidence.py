@@ -964,6 +964,8 @@ def test_rounds_of_few_iterations_come_first_and_end_at_the_mode_of_the_prior_th
     _, first = recorded(lambda: fit_map(start, X, y, rng=0, max_iterations=5))
     np.testing.assert_array_equal(rounds[0][2], first)
     assert not is_mode(start, first, X, y)
+    _, second = recorded(lambda: fit_map(models[1], X, y, theta0=first, max_iterations=5))
+    np.testing.assert_array_equal(rounds[1][2], second)
     assert is_mode(model, theta, X, y)
     # Where the numbers have settled the same model is trained on, to its mode, and every later round ends at one.
     settled = [k for k in range(len(models) - 1) if models[k] is models[k + 1]]

@@ -438,6 +438,25 @@ def test_weights_of_any_size_are_those_of_the_fit_in_any_order():
     )
 
 
+def test_rounding_is_that_of_all_data_also_where_the_last_batch_weighs_nothing(monkeypatch):
+    la, X, y = fitted("categorical")
+    weight = np.append(np.random.default_rng(0).uniform(0.5, 2, 13), 0.0)
+    la = Laplace(la.model, la.theta).fit(X, y, sample_weight=weight)
+    monkeypatch.setattr(minilaplace.network.jacobian, "BATCH_FLOATS", 1)
+    for seed in range(10):
+        order = np.append(np.random.default_rng(seed).permutation(13), 13)
+        la.leave_one_out(X[order], y[order], sample_weight=weight[order])
+
+
+def test_data_of_little_weight_is_recognised_by_as_many_digits():
+    la, X, y = fitted("categorical")
+    weight = np.full(14, 1e-12)
+    la = Laplace(la.model, la.theta).fit(X, y, sample_weight=weight)
+    la.leave_one_out(X, y, sample_weight=weight)
+    with pytest.raises(ValueError, match="X: expected the data of the fit, whose summed negative log-likelihood"):
+        la.leave_one_out(X + 1e-6, y, sample_weight=weight)
+
+
 def test_whether_data_is_the_fits_is_asked_of_all_of_it_and_of_no_more_than_a_batch_at_a_time(monkeypatch):
     class Slices(OnlySlices):
         def __getitem__(self, which):

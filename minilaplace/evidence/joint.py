@@ -146,8 +146,8 @@ class _Rounds:
         return model, theta, [moves, *heard]
 
     def _trained(self, model: BayesianModel, theta0: Array, few: int | None) -> tuple[Array, list[str]]:
-        """Return the MAP estimate, or what a few iterations lead to, and what the training to a mode warns of."""
+        """Return the MAP estimate, or what a few iterations lead to, and what the training warns of."""
         optimizer = LBFGS() if few is None else LBFGS(max_iterations=few)
         with convergence_heard() as heard:
             theta = descended(model, self.data, theta0, optimizer, np.random.default_rng(0))  # which is not used
-        return theta, heard if few is None else []
+        return theta, heard
