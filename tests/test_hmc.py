@@ -24,8 +24,8 @@ import minilaplace
 from minilaplace import MLP, BayesianModel, Bernoulli, Gaussian, HeteroscedasticGaussian, average, hmc
 from minilaplace.model_average.chains import Chains, _autocovariance, _normal_scores, effective_sample_size, split_r_hat
 from minilaplace.model_average.exact import exact_posterior
-from minilaplace.model_average.hamiltonian import _start, leapfrog
-from minilaplace.model_average.warm_up import DualAveraging, Point
+from minilaplace.model_average.hamiltonian import _chain, _move, _start, leapfrog
+from minilaplace.model_average.warm_up import DualAveraging, Point, _first_step, warm_up
 
 
 def assert_within_error(draws, expected):
@@ -138,6 +138,110 @@ def test_a_trajectory_ends_where_the_potential_has_no_number():
     assert np.isnan(there.loss)
 
 
+# --- one move
+
+ORIGIN = Point(np.zeros(2), 0.0, np.zeros(2))
+
+
+@pytest.mark.parametrize("n_leapfrog", [1, 2, 5])
+def test_a_free_particle_moves_by_its_random_momentum_for_a_random_time(n_leapfrog):
+    # The displacement is u step n v p with p ~ N(0, 1 / v), u uniform within a fifth of 1 and n of 1 .. n_leapfrog: its
+    # mean square is step^2 E[u^2] E[n^2] v, of which 20,000 moves have an error of some 2%.
+    calls, v, rng = [], np.array([0.25, 9.0]), np.random.default_rng(0)
+
+    def flat(theta):
+        calls[-1] += 1
+        return 0.0, np.zeros(2)
+
+    moved = []
+    for _ in range(20_000):
+        calls.append(0)
+        there, probability, diverged = _move(flat, ORIGIN, 0.5, n_leapfrog, v, rng)
+        assert (probability, diverged) == (1.0, False)
+        moved.append(there.theta)
+    assert set(calls) == set(range(1, n_leapfrog + 1))
+    expected = 0.25 * (1 + 0.2**2 / 3) * np.mean(np.arange(1, n_leapfrog + 1) ** 2) * v
+    np.testing.assert_allclose(np.mean(np.square(moved), axis=0), expected, rtol=0.06)
+    assert np.all(np.abs(np.mean(moved, axis=0)) < 5 * np.sqrt(expected / 20_000))
+    np.testing.assert_allclose(np.corrcoef(np.transpose(moved))[0, 1], 0, atol=0.05)
+
+
+def test_the_step_of_a_move_is_longer_or_shorter_by_up_to_a_fifth():
+    # Under a constant force g the second differences of theta are -step^2 v g.
+    rng, v, g, steps = np.random.default_rng(0), np.array([2.0]), np.array([0.3]), []
+    for _ in range(2000):
+        path = []
+
+        def slope(theta, path=path):
+            path.append(theta)
+            return float(g @ theta), g
+
+        _move(slope, Point(np.zeros(1), 0.0, g), 0.5, 8, v, rng)
+        steps += list(np.sqrt(-np.diff(path, n=2, axis=0)[:1, 0] / (v * g)[0]))
+    assert 0.4 <= min(steps) < 0.402
+    assert 0.598 < max(steps) <= 0.6
+    assert np.mean(steps) == pytest.approx(0.5, abs=5 * 0.2 / np.sqrt(12 * len(steps)))
+
+
+@pytest.mark.parametrize(
+    ("gained", "probability", "diverged"),
+    [(-5.0, 1.0, False), (0.3, np.exp(-0.3), False), (1000.0, 0.0, False), (1001.0, 0.0, True), (np.nan, 0.0, True)],
+)
+def test_an_end_is_accepted_with_metropolis_probability(gained, probability, diverged):
+    # Where the potential is a number but at the start, the momentum stays what it was.
+    rng, ends = np.random.default_rng(0), []
+    for _ in range(2000):
+        there, *received = _move(
+            lambda theta: (7.0 + gained, np.zeros(2)), ORIGIN._replace(loss=7.0), 0.1, 3, np.ones(2), rng
+        )
+        assert received == [pytest.approx(probability, rel=1e-12), diverged]
+        ends.append(there is not ORIGIN and bool(there.theta.any()))
+    assert np.mean(ends) == pytest.approx(probability, abs=5 * np.sqrt(probability * (1 - probability) / 2000))
+
+
+def test_the_energy_of_a_move_is_potential_and_kinetic(monkeypatch):
+    # From one leapfrog step of a known length the momenta follow: (theta' - theta) / (step v) is p half a step later.
+    monkeypatch.setattr("minilaplace.model_average.hamiltonian.JITTER", 0.0)
+    potential, here, _, v = oscillator()
+    rng, path, step = np.random.default_rng(1), [], 0.7
+
+    def watched(theta):
+        path.append(Point(theta, *potential(theta)))
+        return path[-1][1:]
+
+    less_than_sure = 0
+    for _ in range(50):
+        there, probability, _ = _move(watched, here, step, 1, v, rng)
+        end = path[-1]
+        halfway = (end.theta - here.theta) / (step * v)
+        before, after = halfway + step / 2 * here.gradient, halfway - step / 2 * end.gradient
+        gained = end.loss - here.loss + 0.5 * (np.sum(v * after**2) - np.sum(v * before**2))
+        assert probability == pytest.approx(min(1.0, np.exp(-gained)), rel=1e-9)
+        less_than_sure += probability < 0.99
+        here = there
+    assert less_than_sure > 5
+
+
+def test_a_chain_counts_its_divergences_and_averages_its_acceptance(monkeypatch):
+    moves = [(Point(np.full(2, float(s)), 0.0, np.zeros(2)), 0.1 * s, s in (2, 3)) for s in range(5)]
+    script, asked = iter(moves), []
+
+    def scripted(potential, here, step, n_leapfrog, v, rng):
+        asked.append((float(here.theta[0]), step, n_leapfrog, *v))
+        return next(script)
+
+    monkeypatch.setattr("minilaplace.model_average.hamiltonian._move", scripted)
+    monkeypatch.setattr(
+        "minilaplace.model_average.hamiltonian.warm_up", lambda move, here, *_: (here, 0.3, np.array([4.0, 5.0]))
+    )
+    start = Point(np.full(2, -1.0), 0.0, np.zeros(2))
+    samples, acceptance, step, divergences = _chain(None, 5, 20, 6, start, np.random.default_rng(0))
+    np.testing.assert_array_equal(samples, [[s, s] for s in range(5)])
+    assert acceptance == pytest.approx(0.2, rel=1e-15)
+    assert (step, divergences) == (0.3, 2)
+    assert asked == [(s - 1.0, 0.3, 6, 4.0, 5.0) for s in range(5)]
+
+
 # --- the warm-up
 
 
@@ -147,6 +251,81 @@ def test_dual_averaging_finds_the_step_with_the_target_acceptance():
     for _ in range(2000):
         tuned.update(np.exp(-(tuned.step**2)))
     assert tuned.average == pytest.approx(np.sqrt(-np.log(0.8)), rel=0.01)
+
+
+def test_dual_averaging_is_its_closed_form():
+    # The average of the shortfalls, over m + 10 in place of m, telescopes; that of the log steps has the weights
+    # eta_i (1 - eta_i+1) .. (1 - eta_m), eta_i = i^-0.75.
+    a = np.random.default_rng(0).uniform(size=30)
+    tuned, log_steps = DualAveraging(0.7), []
+    assert tuned.step == tuned.average == 0.7
+    for m in range(1, 31):
+        tuned.update(a[m - 1])
+        log_steps.append(np.log(7.0) - np.sqrt(m) / 0.05 * np.sum(0.8 - a[:m]) / (m + 10))
+        eta = np.arange(1, m + 1) ** -0.75
+        weights = [eta[i] * np.prod(1 - eta[i + 1 :]) for i in range(m)]
+        assert np.log(tuned.step) == pytest.approx(log_steps[-1], abs=1e-12)
+        assert np.log(tuned.average) == pytest.approx(np.dot(weights, log_steps), abs=1e-12)
+
+
+@pytest.mark.parametrize("crossing", [1e-9, 0.3, 0.6, 1.5, 100.0, 1e9])
+def test_the_first_step_is_the_power_of_two_at_which_acceptance_crosses_a_half(crossing):
+    asked, here, v = [], object(), object()
+
+    def move(*arguments):
+        asked.append(arguments)
+        return None, 0.5 ** (arguments[1] / crossing), False
+
+    step = _first_step(move, here, v)
+    tried = [given[1] for given in asked]
+    assert [(given[0], *given[2:]) for given in asked] == [(here, 1, v)] * len(asked)
+    # From where a step of 1 is accepted it is the first one that is not, from elsewhere the first one that is.
+    assert step == tried[-1] == 2.0 ** (np.ceil(np.log2(crossing)) if crossing > 1 else np.floor(np.log2(crossing)))
+    np.testing.assert_array_equal(tried, 2.0 ** (np.sign(np.log(crossing)) * np.arange(len(tried))))
+
+
+@pytest.mark.parametrize(
+    ("acceptance", "step"), [(0.0, 2.0**-100), (0.5, 2.0**-100), (0.51, 2.0**100), (1.0, 2.0**100)]
+)
+def test_the_search_for_a_first_step_ends(acceptance, step):
+    assert _first_step(lambda *_: (None, acceptance, False), None, None) == step
+
+
+def test_the_warm_up_learns_masses_in_its_middle_and_the_step_in_its_last_quarter():
+    # Moves draw from N(0, diag(1, 100)). They are accepted with exp(-step^2) while masses are 1, then exp(-4 step^2).
+    rng, asked, draws, acceptances = np.random.default_rng(0), [], [], []
+
+    def move(here, step, n_steps, v):
+        probability = float(np.exp(-(step**2) * (1 if np.all(v == 1) else 4)))
+        asked.append((n_steps, step, v))
+        if n_steps == 7:
+            draws.append(rng.normal(size=2) * [1.0, 10.0])
+            acceptances.append(probability)
+            here = Point(draws[-1], 0.0, np.zeros(2))
+        return here, probability, False
+
+    here, step, v = warm_up(move, ORIGIN, 1000, 7)
+    np.testing.assert_array_equal(here.theta, draws[-1])
+    assert {n for n, _, _ in asked} == {1, 7}
+    assert len(draws) == 1000
+    kept = [given for given in asked if given[0] == 7]
+    for quarter, since in [(1, 500), (2, 750)]:
+        variances = np.var(draws[250 * quarter : 250 * (quarter + 1)], axis=0, ddof=1)
+        learned = (250 * variances + 5 * 1e-3) / 255  # five draws of a variance of 0.001 beside them
+        np.testing.assert_allclose([given[2] for given in kept[since : since + 250]], [learned] * 250, rtol=1e-14)
+    np.testing.assert_array_equal([given[2] for given in kept[:500]], np.ones((500, 2)))
+    np.testing.assert_array_equal(v, kept[-1][2])
+    assert step == pytest.approx(np.sqrt(-np.log(0.8)) / 2, rel=0.1)
+    # The first quarter starts where a halved 1 is accepted, the second where that came to, the others from 1 / 4.
+    assert kept[0][1] == 0.5
+    assert kept[500][1] == kept[750][1] == 0.25
+    of_first, of_last = DualAveraging(0.5), DualAveraging(0.25)
+    for acceptance in acceptances[:250]:
+        of_first.update(acceptance)
+    for acceptance in acceptances[750:]:
+        of_last.update(acceptance)
+    assert kept[250][1] == of_first.average
+    assert step == of_last.average
 
 
 def test_the_masses_make_scales_equal():
@@ -169,6 +348,23 @@ def test_chains_start_from_the_prior():
     np.testing.assert_allclose(starts.mean(axis=0), [3, 0], rtol=0, atol=5 * np.sqrt(2 / 4000))
     # A product of two correlated Gaussians with variances up to 2 varies by at most 2 sqrt(2).
     np.testing.assert_allclose(np.cov(starts.T), [[2, 1], [1, 1]], rtol=0, atol=5 * np.sqrt(8 / 4000))
+
+
+def test_the_search_for_a_start_halves_its_distance_a_hundred_times():
+    model = BayesianModel(MLP(1, 1), Gaussian(), 0.25, prior_mean=[3.0, 1.0])
+    for bad in [(np.nan, np.zeros(2)), (0.0, np.array([0.0, np.inf]))]:
+        tried = []
+
+        def nowhere(theta, tried=tried, bad=bad):
+            tried.append(theta - [3.0, 1.0])
+            return bad
+
+        _start(model, nowhere, np.random.default_rng(5))
+        assert len(tried) == 101
+        drawn = np.random.default_rng(5).normal(size=2) / np.sqrt(0.25)
+        for halvings, away in enumerate(tried[:40]):
+            np.testing.assert_allclose(away, drawn / 2**halvings, rtol=0, atol=1e-15)
+        np.testing.assert_array_equal(tried[-1], [0, 0])
 
 
 # --- divergences
@@ -223,6 +419,27 @@ def test_the_callback_gets_each_chain_and_theta0_is_only_read():
     assert [loss for _, _, loss in calls] == [model.loss(theta, X, y) for theta in chains.samples[:, -1]]
 
 
+def test_the_callback_cannot_change_a_draw():
+    model, _, X, y = random_problem(hidden=(3,), n_samples=10)
+    options = {"n_chains": 2, "n_warmup": 20, "n_leapfrog": 2, "rng": 0}
+    expected = hmc(model, X, y, 5, **options).samples
+    np.testing.assert_array_equal(
+        hmc(model, X, y, 5, callback=lambda _, theta, __: theta.fill(9), **options).samples, expected
+    )
+
+
+def test_a_weight_of_two_counts_a_sample_twice():
+    model, _, X, y = random_problem(hidden=(), n_samples=6)
+    weight, calls = np.array([2.0, 1, 1, 2, 1, 0]), []
+    options = {"n_chains": 2, "n_warmup": 20, "n_leapfrog": 3, "rng": 0}
+    received = hmc(model, X, y, 8, sample_weight=weight, callback=lambda *call: calls.append(call), **options)
+    twice = np.repeat(np.arange(6), weight.astype(int))
+    # Roundings differ by the order of a sum, and grow in 28 trajectories of a smooth potential to no more than this.
+    np.testing.assert_allclose(received.samples, hmc(model, X[twice], y[twice], 8, **options).samples, rtol=1e-6)
+    for _, theta, loss in calls:
+        assert loss == pytest.approx(model.loss(theta, X[twice], y[twice]), rel=1e-12)
+
+
 # --- R-hat
 
 
@@ -251,6 +468,16 @@ def test_r_hat_is_its_formula():
     W = np.mean([np.sum((c - c.mean()) ** 2) / (n - 1) for c in z])
     B = n / 3 * sum((c.mean() - z.mean()) ** 2 for c in z)
     assert split_r_hat(x) == pytest.approx(np.sqrt(((n - 1) / n * W + B / n) / W), rel=1e-12)
+
+
+def test_r_hat_of_scales_is_its_formula_of_distances_from_the_median():
+    x = np.random.default_rng(0).normal(size=(2, 51)) * np.array([1, 5])[:, None]
+    halves = np.concatenate([x[:, :25], x[:, 26:]])  # without the middle one of an odd number
+    z = _normal_scores(np.abs(halves - np.median(halves)))
+    W = np.mean(np.var(z, axis=1, ddof=1))
+    expected = np.sqrt((24 / 25 * W + np.var(z.mean(axis=1), ddof=1)) / W)
+    assert expected > 1.3
+    assert split_r_hat(x) == pytest.approx(expected, rel=1e-12)
 
 
 def test_normal_scores_share_ranks_where_rejections_repeat_draws():
@@ -318,6 +545,41 @@ def test_the_effective_size_of_an_autoregression_is_its_closed_form(phi):
     # rho_t = phi^t adds up to ESS / S = (1 - phi) / (1 + phi). Estimates of it vary by some 3% here.
     x = autoregression(phi, 4, 20_000)
     assert effective_sample_size(x) == pytest.approx(x.size * (1 - phi) / (1 + phi), rel=0.1)
+
+
+def tau_by_loops(halves):
+    """Return tau of chains (M, n), S / ESS, from its definition."""
+    M, n = halves.shape
+    within = np.mean([np.sum((x - x.mean()) ** 2) / (n - 1) for x in halves])
+    means = halves.mean(axis=1)
+    total = (n - 1) / n * within + np.sum((means - means.mean()) ** 2) / (M - 1)
+    rho = [1.0]
+    for t in range(1, n):
+        autocovariance = np.mean([np.sum((x[: n - t] - x.mean()) * (x[t:] - x.mean())) / n for x in halves])
+        rho.append(1 - (within - n / (n - 1) * autocovariance) / total)
+    tau, smallest = -1.0, np.inf
+    for k in range(n // 2):
+        pair = rho[2 * k] + rho[2 * k + 1]
+        if pair <= 0:
+            break
+        smallest = min(smallest, pair)
+        tau += 2 * smallest
+    return tau
+
+
+@pytest.mark.parametrize("phi", [-0.3, 0.0, 0.5, 0.95])
+@pytest.mark.parametrize("T", [4, 6, 19, 80])
+def test_the_effective_size_is_its_definition(phi, T):
+    x = autoregression(phi, 3, T, rng=T)
+    halves = np.concatenate([x[:, : T // 2], x[:, -(T // 2) :]])
+    expected = halves.size / max(tau_by_loops(halves), 1 / np.log10(halves.size))
+    assert effective_sample_size(x) == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("T", [8, 200])
+def test_draws_that_alternate_are_worth_more_than_their_number_within_a_bound(T):
+    x = np.tile([1.0, -1.0], (4, T // 2)) + 1e-3 * np.random.default_rng(0).normal(size=(4, T))
+    assert effective_sample_size(x) == pytest.approx(4 * T * np.log10(4 * T), rel=1e-12)
 
 
 @pytest.mark.parametrize("n", [8, 9, 50])
