@@ -155,8 +155,11 @@ def run(module, names=()):
 
 
 def environment(folder):
-    """Return the environment in which the copy, and not an installed package, is imported."""
-    return os.environ | {"PYTHONPATH": str(folder)}
+    """Return the environment in which the copy, and not an installed package, is imported.
+
+    scikit-learn has threads by OpenMP. mutmut forks after the tests have run once, and in a fork they wait forever.
+    """
+    return os.environ | {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
 
 
 def report(modules):

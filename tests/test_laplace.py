@@ -408,6 +408,55 @@ def test_copies_answer_the_same_and_go_their_own_way(name, subset, duplicate):
     assert_same(everything(la, X), expected)
 
 
+@pytest.mark.parametrize("options", [{"subset_of_weights": "subnetwork", "subnetwork_indices": [3, 0, 7]}, {}])
+def test_what_is_saved_answers_the_same(options, tmp_path):
+    la, (_, _, X, _) = fitted(temperature=0.7, **options)
+    la.save(tmp_path / "la.npz")
+    twin = Laplace.load(tmp_path / "la.npz")
+    assert_same(everything(twin, X), everything(la, X))
+    assert twin.options.temperature == 0.7
+    assert repr(twin) == repr(la)
+
+
+def test_it_shows_its_choices_but_those_that_are_none():
+    model, theta, X, y = problem("gaussian")
+    la = Laplace(model, theta, hessian_structure="lowrank", rank=3)
+    chosen = "temperature=1.0, curvature='ggn', hessian_structure='lowrank', subset_of_weights='all', rank=3"
+    assert repr(la) == f"Laplace({model}, {chosen}), n_data=0"
+    assert repr(la.fit(X, y)).endswith("rank=3), n_data=30")
+
+
+@pytest.mark.parametrize("rank", [1, 4])
+def test_the_rank_and_the_subnetwork_are_those_given(rank):
+    indices = [5, 1, 9, 2, 30]
+    la, _ = fitted(hessian_structure="lowrank", rank=rank, subset_of_weights="subnetwork", subnetwork_indices=indices)
+    np.testing.assert_array_equal(la.subset.indices, indices)
+    # Beside the prior there is something in `rank` directions.
+    assert np.linalg.matrix_rank(la.posterior.precision() - PRIOR_PRECISION * np.eye(5), tol=1e-8) == rank
+
+
+def test_one_sample_is_a_fit():
+    la, (_, _, X, y) = fitted()
+    assert la.fit(X[:1], y[:1]).n_data == 1
+    assert la.predict(X).shape == (30,)
+
+
+def test_samples_and_their_noise_must_have_room(monkeypatch):
+    la, _ = fitted()
+    P = len(la.theta)
+    monkeypatch.setattr("minilaplace.validation.memory.physical_memory", lambda: 8.0 * 2 * 50 * P)
+    assert la.sample(50, rng=0).shape == (50, P)
+    with pytest.raises(ValueError, match=rf"^n_samples: expected fewer .* at a time, received 51 of {P} param"):
+        la.sample(51, rng=0)
+
+
+def test_a_link_that_needs_no_samples_draws_none():
+    la, (_, _, X, _) = fitted()
+    rng = np.random.default_rng(0)
+    la.predict(X, "probit", rng=rng)
+    assert rng.random() == np.random.default_rng(0).random()
+
+
 # --- an exact Hessian that is no covariance
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from problems import assert_close
 
-from minilaplace.network.products import product, rank_k_update
+from minilaplace.network.products import _in_columns, product, rank_k_update
 
 LAYOUTS = {
     "rows in one piece": np.ascontiguousarray,
@@ -47,8 +47,9 @@ def test_with_out_it_is_added_there(layout, data, sizes):
     M, K, N = sizes
     A, B, out = (data.draw(whole_numbers(shape)) for shape in ((M, K), (K, N), (M, N)))
     expected = out + A @ B
-    product(LAYOUTS[layout](A), B, out=out)
+    received = product(LAYOUTS[layout](A), B, out=out)
     np.testing.assert_array_equal(out, expected)
+    np.testing.assert_array_equal(received, expected)
 
 
 @layouts
@@ -59,6 +60,15 @@ def test_a_rank_k_update_adds_a_multiple_to_the_lower_triangle(layout, data, siz
     expected = np.tril(lower + factor * A.T @ A)
     rank_k_update(lower, LAYOUTS[layout](A), factor)
     np.testing.assert_array_equal(np.tril(lower), expected)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_what_lies_in_one_piece_is_not_copied(order):
+    A = np.array(np.arange(6.0).reshape(2, 3), order=order)
+    columns, transposed = _in_columns(A)
+    assert np.shares_memory(columns, A)
+    assert columns.flags.f_contiguous
+    np.testing.assert_array_equal(columns.T if transposed else columns, A.T)
 
 
 @pytest.mark.parametrize("sizes", [(2, 3, 4), (200, 2, 300), (300, 200, 100)])
