@@ -19,6 +19,7 @@ import numpy as np
 from scipy.linalg import eigh
 
 from ..model.bayesian_model import BayesianModel
+from ..network.jacobian import batches
 from ..posterior.cholesky import resolved, rounding_of
 from ..predictive.links import Prediction, link_of, mc, nn
 from ..predictive.outputs import NO_SAMPLES, LinearisedNetwork, Outputs, in_batches
@@ -28,6 +29,7 @@ from ..structures.kronecker import EigenPosterior
 from ..validation import Array
 
 KEPT = 2**24  # the numbers of J Q that are kept at most, 128 MB
+CACHED = 2**17  # the numbers of J Q that are multiplied at a time, 1 MB
 
 Predict = Callable[[BayesianModel], Array | Prediction]
 
@@ -40,12 +42,17 @@ class RotatedOutputs(Outputs):
 
     def covariance(self, R: Array | None = None) -> Array:
         """Return V_n, (N, C, C), or R V_n R^T for R (K, C) or (N, K, C), (N, K, K)."""
-        rows = self.rows if R is None else R @ self.rows
-        return (rows * self.at.posterior.variance()) @ rows.transpose(0, 2, 1)
+        variance, parts, (N, C, P) = self.at.posterior.variance(), [], self.rows.shape
+        R = np.eye(C) if R is None else R
+        R = np.broadcast_to(R, (N, *R.shape[-2:]))
+        for some in batches(N, size=max(1, CACHED // (C * P))):
+            rows = R[some] @ self.rows[some]
+            parts.append((rows * variance) @ rows.transpose(0, 2, 1))
+        return np.concatenate(parts)
 
     def variance(self) -> Array:
         """Return diag V_n, (N, C)."""
-        return self.rows**2 @ self.at.posterior.variance()
+        return np.einsum("ncp,ncp,p->nc", self.rows, self.rows, self.at.posterior.variance())
 
 
 def at_same_inputs(

@@ -11,10 +11,17 @@ from scipy.special import softmax
 
 from minilaplace import Categorical, Laplace
 from minilaplace.curvature import ggn
-from minilaplace.network import layer_pairs, mlp, products
+from minilaplace.evidence import same_inputs
+from minilaplace.network import layer_pairs, mlp, products, subset
 from minilaplace.structures.low_rank import LowRankPosterior, _largest_of
 
 from .work import problem, seconds
+
+PAIRS = [  # sizes, N, which weights, pairs of what, the rule that asks for them, and what they took the place of
+    ((64, 32, 10), 1_797, "all", "layers", "pairs_are_cheaper", "rows written out"),
+    ((64, 256, 10), 1_797, "last_layer", "units", "few_units", "products of inputs"),
+    ((64, 128, 4), 10_000, "last_layer", "units", "few_units", "products of inputs"),
+]
 
 
 def by_columns():
@@ -64,20 +71,36 @@ def one_blas():
     return [(f"products and factor by one BLAS, P = {model.network.n_params}", mine, "by two", theirs)]
 
 
-def few_units():
-    """Return the times of a last layer's fit and prediction, one pair of units at a time and by products of inputs."""
+def in_pairs():
+    """Return the times of a fit and of a first prediction by pairs of layers or units, and without."""
     rows = []
-    for sizes, N in (((64, 256, 10), 1_797), ((64, 128, 4), 10_000)):
+    for sizes, N, which, pairs, rule, instead in PAIRS:
         model, theta, X, y, _ = problem(sizes, N)
 
-        la = Laplace(model, theta, subset_of_weights="last_layer")
-        works = {"fit": partial(la.fit, X, y), "first prediction": lambda la=la, X=X: la.under().predict(X, "probit")}
+        def fit(model=model, theta=theta, X=X, y=y, which=which):
+            return Laplace(model, theta, subset_of_weights=which).fit(X, y)
+
+        la = fit()
+        works = {"fit": fit, "first prediction": lambda la=la, X=X: la.under().predict(X, "probit")}
         for name, work in works.items():
-            mine = seconds(work)[0]
-            with patch.object(layer_pairs, "few_units", lambda *_: False):
+            mine, no = seconds(work)[0], lambda *_: False
+            with patch.object(layer_pairs, rule, no), patch.object(subset, rule, no, create=True):
                 theirs = seconds(work)[0]
-            work = f"{name}, {'-'.join(map(str, sizes))}, last layer: pairs of units"
-            rows.append((work, mine, "by products of inputs", theirs))
+            rows.append((f"{name}, {'-'.join(map(str, sizes))}, {which}: pairs of {pairs}", mine, instead, theirs))
+    return rows
+
+
+def one_decomposition():
+    """Return the time of a prior chosen to a budget by one eigendecomposition, and by a factor for each prior."""
+    rows = []
+    for sizes in ((8, 32, 3), (30, 32, 2), (64, 16, 10)):
+        model, theta, X, y, _ = problem(sizes, 500)
+        la = Laplace(model, theta).fit(X, y)
+        tune = partial(la.optimize_prior_precision, "budget", X=X, y=y)
+        mine = seconds(tune)[0]
+        with patch.object(same_inputs, "KEPT", 0):
+            theirs = seconds(tune)[0]
+        rows.append((f"a prior to a budget, P = {model.network.n_params}", mine, "a factor for each prior", theirs))
     return rows
 
 
@@ -120,12 +143,12 @@ def turned_rows():
 def default_link():
     """Return the time of the covariance for `mean_field`, and of the variances for `probit`, of every structure."""
     rows, contrasts = [], np.eye(10)[:-1] - np.eye(10)[-1]
-    for structure, subset in [("full", "all"), ("full", "last_layer"), *product(("kron", "diag", "lowrank"), ["all"])]:
+    for structure, which in [("full", "all"), ("full", "last_layer"), *product(("kron", "diag", "lowrank"), ["all"])]:
         model, theta, X, y, _ = problem((64, 32, 10), 1_000)
-        la = Laplace(model, theta, hessian_structure=structure, subset_of_weights=subset).fit(X, y)
+        la = Laplace(model, theta, hessian_structure=structure, subset_of_weights=which).fit(X, y)
         f = la._linearised(X)
         of_all, of_each = seconds(lambda f=f: f.covariance(contrasts))[0], seconds(lambda f=f: f.variance())[0]
-        rows.append((f"{structure}, {subset}: covariance of nine contrasts", of_all, "ten variances", of_each))
+        rows.append((f"{structure}, {which}: covariance of nine contrasts", of_all, "ten variances", of_each))
     return rows
 
 
@@ -133,8 +156,9 @@ WAYS = (
     one_blas,
     unfilled,
     by_columns,
-    few_units,
+    in_pairs,
     one_evidence,
+    one_decomposition,
     few_eigenvalues,
     function_space,
     turned_rows,
