@@ -90,8 +90,7 @@ def mean_field(likelihood: Likelihood, f: Outputs) -> Array:
     v = np.diagonal(V, axis1=1, axis2=2)
     v = np.maximum(v[:, :, None] + v[:, None, :] - 2 * V, 0)  # (N, C, C), Var(f_c - f_j), at least 0 but for rounding
     differences = (f.mean[:, :, None] - f.mean[:, None, :]) / np.sqrt(1 + np.pi / 8 * v)  # of f_j and f_c, shrunk
-    most = differences.max(axis=1, keepdims=True)  # `logsumexp` over short rows takes four times as long
-    return softmax(-most[:, 0] - np.log(np.exp(differences - most).sum(axis=1)), axis=1)
+    return softmax(-logsumexp(differences, axis=1), axis=1)
 
 
 def bridge(likelihood: Likelihood, f: Outputs, *, normalise: bool = False) -> Array:

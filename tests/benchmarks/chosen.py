@@ -1,7 +1,12 @@
 """Ways that were chosen, beside those that they took the place of."""
 
+import os
+import subprocess
+import sys
 from functools import partial
+from importlib import import_module
 from itertools import product
+from timeit import timeit
 from unittest.mock import patch
 
 import numpy as np
@@ -10,7 +15,7 @@ from scipy.linalg.blas import dgemm
 from scipy.special import softmax
 
 from minilaplace import Categorical, Laplace
-from minilaplace.curvature import ggn
+from minilaplace.curvature import ggn, hessian
 from minilaplace.evidence import same_inputs
 from minilaplace.network import layer_pairs, mlp, products, subset
 from minilaplace.structures.low_rank import LowRankPosterior, _largest_of
@@ -104,6 +109,54 @@ def one_decomposition():
     return rows
 
 
+def symmetric():
+    """Return the time of copying a lower triangle upwards in bands, and as a whole."""
+    A = np.ones((2_410, 2_410))
+
+    def whole():
+        below = np.tril(A)
+        return below + np.tril(below, -1).T
+
+    mine, theirs = seconds(partial(layer_pairs.symmetrise, A))[0], seconds(whole)[0]
+    return [(f"symmetry of a matrix, P = {len(A)}, in bands", mine, "as a whole", theirs)]
+
+
+def diagonal_bending():
+    """Return the time of an exact Hessian, what bends by itself alone added as such, and as a matrix between units."""
+    rows, module = [], import_module("minilaplace.network.second_order")
+
+    def between_units(c, u):
+        return layer_pairs.outer_sum(c[:, :, None] * np.eye(c.shape[1]), u, u)
+
+    for sizes, N in (((2, 32, 2), 10_000), ((64, 16, 10), 500)):
+        model, theta, X, y, _ = problem(sizes, N)
+        work = partial(hessian, model, theta, X, y)
+        mine = seconds(work)[0]
+        with patch.object(module, "diagonal_outer_sum", between_units):
+            theirs = seconds(work)[0]
+        rows.append((f"Hessian, {'-'.join(map(str, sizes))}: each unit with itself", mine, "with all", theirs))
+    return rows
+
+
+def on_a_loaded_machine():
+    """Return the mean time of a step of training beside busy processes, by a copy of W^T and by a transposed W."""
+    model, theta, X, y, _ = problem((30, 32, 2), 1_000)
+    step, n = partial(model.loss_and_gradient, theta, X, y), 500
+
+    def transposed(a, W, b):
+        return products.product(a, W.T) + b
+
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count())]
+    try:
+        mine = timeit(step, number=n) / n
+        with patch.object(mlp, "_affine", transposed):
+            theirs = timeit(step, number=n) / n
+    finally:
+        for process in busy:
+            process.kill()
+    return [("step of training, 30-32-2, beside busy processes: W^T copied", mine, "by BLAS", theirs)]
+
+
 def few_eigenvalues():
     """Return the ten largest eigenvalues of `lowrank`, by Lanczos' iteration and all at once, for two spectra."""
     rows = []
@@ -156,7 +209,10 @@ WAYS = (
     one_blas,
     unfilled,
     by_columns,
+    symmetric,
     in_pairs,
+    diagonal_bending,
+    on_a_loaded_machine,
     one_evidence,
     one_decomposition,
     few_eigenvalues,
