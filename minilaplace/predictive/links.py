@@ -84,13 +84,14 @@ def mean_field(likelihood: Likelihood, f: Outputs) -> Array:
 
     Source: Lu, Ie and Sha (2020), the pairwise form.
     """
-    C = f.mean.shape[1]
-    V = f.covariance(np.eye(C)[:-1] - np.eye(C)[-1])  # (N, C - 1, C - 1), of f_c - f_C
-    V = np.pad(V, ((0, 0), (0, 1), (0, 1)))  # (N, C, C), with f_C - f_C = 0
-    v = np.diagonal(V, axis1=1, axis2=2)
-    v = np.maximum(v[:, :, None] + v[:, None, :] - 2 * V, 0)  # (N, C, C), Var(f_c - f_j), at least 0 but for rounding
-    differences = (f.mean[:, :, None] - f.mean[:, None, :]) / np.sqrt(1 + np.pi / 8 * v)  # of f_j and f_c, shrunk
-    return softmax(-logsumexp(differences, axis=1), axis=1)
+    C, m = f.mean.shape[1], f.mean.T.copy()  # (C, N), as NumPy takes long to add up many short rows
+    V = np.zeros((C, *m.shape))  # (C, C, N), of f_c - f_C, of which the last is 0
+    V[:-1, :-1] = f.covariance(np.eye(C)[:-1] - np.eye(C)[-1]).transpose(1, 2, 0)
+    v = np.einsum("ccn->cn", V)
+    v = np.maximum(v[:, None] + v - 2 * V, 0)  # Var(f_c - f_j), at least 0 but for rounding
+    differences = (m[:, None] - m) / np.sqrt(1 + np.pi / 8 * v)  # of f_j and f_c, shrunk
+    most = differences.max(axis=0)  # so that no exponential overflows
+    return softmax(-most - np.log(np.exp(differences - most).sum(axis=0)), axis=0).T.copy()
 
 
 def bridge(likelihood: Likelihood, f: Outputs, *, normalise: bool = False) -> Array:
