@@ -37,7 +37,7 @@ from minilaplace.model_average import exact_posterior
 from minilaplace.plotting import CLASS_STYLES
 
 plt.style.use("minilaplace.course")
-EXACT, LAPLACE, PLUGIN = "black", "C0", "C2"  # one colour for each posterior, throughout
+EXACT, LAPLACE, PLUGIN = "black", "C0", "C1"  # one colour for each posterior, throughout
 
 # %% [markdown]
 # ## The model

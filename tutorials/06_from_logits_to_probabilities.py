@@ -58,8 +58,8 @@ from minilaplace.predictive import LINKS, bridge, mean_field, plugin, probit, qu
 
 plt.style.use("minilaplace.course")
 STYLES = {
-    "plugin": {"color": "C0"},
-    "probit": {"color": "C1", "linestyle": "--"},
+    "plugin": {"color": "C1"},
+    "probit": {"color": "C0", "linestyle": "--"},
     "mean_field": {"color": "C3"},
     "bridge": {"color": "C2"},
     "bridge_norm": {"color": "C2", "linestyle": ":"},

@@ -46,8 +46,8 @@ from minilaplace.predictive import probit, quadrature
 
 plt.style.use("minilaplace.course")
 STYLES = {
-    "plugin": {"color": "C0"},
-    "probit": {"color": "C1", "linestyle": "--"},
+    "plugin": {"color": "C1"},
+    "probit": {"color": "C0", "linestyle": "--"},
     "quadrature": {"color": "black"},
 }
 
