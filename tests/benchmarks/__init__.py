@@ -1,7 +1,7 @@
 """Measure minilaplace beside laplace-torch, where that is installed, on the same work in the same run.
 
     python -m tests.benchmarks            # all of it, some ten minutes with the peer
-    python -m tests.benchmarks --quick    # the two tables alone, without the peer, in about a minute
+    python -m tests.benchmarks --quick    # the first table alone, without the peer, in less than a minute
 
 The columns `peer` and `ratio` are empty where laplace-torch is not installed (`pip install laplace-torch`) or left out.
 

@@ -24,7 +24,7 @@ def main():
     parser = argparse.ArgumentParser(
         "python -m tests.benchmarks", description=said, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="the tables alone, without the peer")
+    parser.add_argument("--quick", action="store_true", help="the first table alone, without the peer")
     quick = parser.parse_args().quick
     with_peer = not quick and find_spec("laplace") is not None
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
@@ -50,13 +50,13 @@ def main():
         for mine, (best, of_calls), theirs, times in zip((to_fit, to_predict), least, peer, ratio, strict=True):
             row += [f"{1e3 * mine:.1f}", f"{mine / best:.1f}, {mine / of_calls:.1f}", theirs, times]
         print("| " + " | ".join(row) + f" | {memory:.0f} |", flush=True)
+    if quick:
+        return
 
     print("\n| work | ms | in place of | ms |\n|---|---|---|---|", flush=True)
     for ways in WAYS:
         for work, mine, other, theirs in alone(ways):
             print(f"| {work} | {1e3 * mine:.1f} | {other} | {1e3 * theirs:.1f} |", flush=True)
-    if quick:
-        return
     for sizes, N in HESSIANS:
         exact, gauss_newton = (alone(curvature_seconds, f, sizes, N) for f in (hessian, ggn))
         peer = f", torch.func.hessian {alone(torch_hessian, sizes, N) / exact:.0f} times as long" if with_peer else ""
