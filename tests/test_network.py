@@ -12,6 +12,7 @@ from scipy.stats import kstest, uniform
 
 from minilaplace import MLP
 from minilaplace.network.activation import ACTIVATIONS
+from minilaplace.network.pairs import PairedMLP
 
 
 @st.composite
@@ -101,6 +102,15 @@ def test_pulling_rows_back_multiplies_them_with_the_jacobian(case):
     R = rng.normal(size=(len(X), 3, G.shape[1]))  # (N, K, C)
     rows = network.trace(theta, X).pull_back(R)
     assert_close(rows.dense(), np.einsum("nkc,ncp->nkp", R, network.jacobian(theta, X)))
+
+
+def test_rows_of_pairs_are_pulled_back_to_some_parameters_of_the_last_layers():
+    rng, network, alone = np.random.default_rng(0), PairedMLP(2, 4, 3, 2), MLP(2, 4, 3, 2)
+    theta, X, R = rng.normal(size=network.n_params), rng.normal(size=(5, 2, 2)), rng.normal(size=(5, 3, 2))
+    J = alone.jacobian(theta, X[:, 0]) - alone.jacobian(theta, X[:, 1])
+    columns = np.array([9, 0, 20])  # of the 23 parameters of the last two layers
+    rows = network.trace(theta, X).pull_back(R, 2, columns)
+    assert_close(rows.dense(), R @ J[:, :, -23:][:, :, columns])
 
 
 @for_all_networks
