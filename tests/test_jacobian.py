@@ -41,6 +41,7 @@ CASES = {
     "pairs": {"paired": True},
     "columns at the edges of layers": {"columns": np.array([34, 12, 11, 0, 27, 26])},
     "columns of pairs": {"columns": np.array([30, 2, 17, 9]), "paired": True},
+    "one layer": {"shapes": [(2, 3)]},
 }
 
 
@@ -100,9 +101,9 @@ def test_gram_matrices_by_either_way_are_those_of_the_dense_rows(rows, cheaper, 
 
 
 def test_layers_are_their_columns_of_the_dense_rows(rows):
-    J, sizes = written(rows), [H * (I + 1) for H, I in SHAPES]
+    J, sizes = written(rows), [H * (I + 1) for H, I in rows.shapes]
     columns = np.arange(sum(sizes)) if rows.columns is None else rows.columns
-    layer = np.repeat(np.arange(3), sizes)[columns]
+    layer = np.repeat(np.arange(len(sizes)), sizes)[columns]
     for l, part in zip(np.unique(layer), rows.layers(), strict=True):
         np.testing.assert_array_equal(part.dense(), J[:, :, layer == l])
 
