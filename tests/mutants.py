@@ -27,7 +27,7 @@ NO_TEST, UNNOTICED = 33, {0, 5, 33}  # exit codes of mutmut
 # The tests of each module are those meant for it, and not all that reach it: most mutants die by the first.
 TESTS = {
     "network/activation": "network activation",
-    "network/mlp": "network jacobian reference one_page",
+    "network/mlp": "network jacobian reference",
     "network/second_order": "network curvature reference",
     "network/layer_pairs": "jacobian curvature posterior network",
     "network/layer_blocks": "jacobian curvature network",
