@@ -53,12 +53,8 @@ moves in any browser. Things to try:
 - Put a point of class 1 (right click) amid class 0, and look how far its influence reaches."""
 NOISE = 0.3  # of the sine, in its data and in its model
 INTERRUPTED = 130  # the exit code of what Ctrl-C has ended
-FLAGS = {
-    "n": "--samples",
-    "n_hidden": "--hidden",
-    "prior_precision": "--prior",
-    "structures": "--structures",
-}  # of what an error names
+# The flag of what an error names.
+FLAGS = {"n": "--samples", "n_hidden": "--hidden", "prior_precision": "--prior", "structures": "--structures"}
 DATA: dict[str, Callable[..., tuple[Any, Any]]] = {
     "squares": toy_data_non_linear,
     "linear": toy_data_linear,
@@ -122,9 +118,10 @@ def run_explorer(parser: argparse.ArgumentParser, options: argparse.Namespace) -
     elif html.is_dir() or not html.parent.is_dir():
         parser.error(f"argument --html: expected a file in a folder that exists, received {html}")
     try:
-        explorer = None if options.data == "sine" else make_explorer(options)
-        if html is not None:
-            write_page(explorer, options)
+        if html is None:
+            explorer = make_explorer(options)
+        else:
+            write_page(options)
             print(f"{html}: a page of {html.stat().st_size // 1000} kB, to open in a browser")
     except ValueError as error:
         name, _, rest = str(error).partition(":")
@@ -133,7 +130,7 @@ def run_explorer(parser: argparse.ArgumentParser, options: argparse.Namespace) -
         parser.error(f"argument --html: {error}")
     except KeyboardInterrupt:
         parser.exit(INTERRUPTED, "\nminilaplace: interrupted; no page is written\n")
-    if html is None and explorer is not None:
+    if html is None:
         open_window(parser, explorer)
 
 
@@ -143,10 +140,10 @@ def make_explorer(options: argparse.Namespace) -> Explorer:
     return Explorer(X, y, seed=options.seed, n_hidden=options.hidden, prior_precision=options.prior)
 
 
-def write_page(explorer: Explorer | None, options: argparse.Namespace) -> None:
-    """Write the page of an explorer or, without one, that of a regression: a sine with noise."""
-    if explorer is not None:
-        explorer.save_page(options.html, structures=options.structures)
+def write_page(options: argparse.Namespace) -> None:
+    """Write the page of an explorer, or that of a regression: a sine with noise."""
+    if options.data != "sine":
+        make_explorer(options).save_page(options.html, structures=options.structures)
         return
     settings = Settings(n_hidden=options.hidden, prior_precision=options.prior)
     X, y = toy_data_regression(options.samples, NOISE, options.seed)

@@ -182,7 +182,7 @@ def test_blocks_cover_every_index_once_and_in_order(n, floats_each, size):
     ("changes", "error", "message"),
     [
         ({"theta": np.ones(8)}, ValueError, r"theta: expected shape \(9,\), received shape \(8,\)"),
-        ({"theta": np.full(9, np.nan)}, ValueError, r"theta: expected finite numbers, received nan at index \(0,\)"),
+        ({"theta": np.full(9, np.nan)}, ValueError, r"theta: expected finite numbers, received nan at index 0"),
         ({"X": np.ones((4, 3))}, ValueError, r"X: expected shape \(N, 2\) with N >= 1, received shape \(4, 3\)"),
         ({"X": np.ones(2)}, ValueError, r"X: .*, received shape \(2,\)"),
         ({"X": np.ones((0, 2)), "y": []}, ValueError, r"X: .*, received shape \(0, 2\)"),

@@ -704,7 +704,7 @@ def test_few_draws_are_no_truth_however_well_they_agree():
     assert size < 400
     assert np.all(split_r_hat(sticky) < 1.05)
     expected = rf"^truth: expected an effective sample size of at least 400 everywhere, received {size:.4g} for theta"
-    with pytest.raises(ValueError, match=expected + r" at index \(1,\)"):
+    with pytest.raises(ValueError, match=expected + r" at index 1"):
         chains_of(sticky).truth(1.05)
     np.testing.assert_array_equal(chains_of(sticky).truth(1.05, of=lambda theta: theta[::2]), sticky.reshape(-1, 3))
     with pytest.raises(ValueError, match=r"effective sample size .* for of\(theta\) at index \(\)"):
@@ -740,7 +740,7 @@ def test_truth_of_outputs_does_not_mind_modes_that_are_the_same_function():
     with pytest.raises(ValueError, match="of=lambda theta"):
         chains.truth()
     np.testing.assert_array_equal(chains.truth(of=lambda theta: network.forward(theta, X)), one.reshape(-1, 4))
-    with pytest.raises(ValueError, match=r"for of\(theta\) at index \(0,\)"):
+    with pytest.raises(ValueError, match=r"for of\(theta\) at index 0"):
         chains.truth(of=lambda theta: theta[:1])
     with pytest.raises(ValueError, match=r"for of\(theta\) at index \(\)"):
         chains.truth(of=lambda theta: theta[0])

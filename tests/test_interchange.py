@@ -287,7 +287,7 @@ W1, B1, W2, B2 = np.ones((3, 2)), np.zeros(3), np.ones((1, 3)), np.zeros(1)
         ([(W1, B1), (W2.T, B1)], "layers[1]: expected W of shape (out, 3) and b of shape (out,), received W of"),
         ([(W1, 0.0)], "received W of shape (3, 2) and b of shape ()"),
         ([(np.ones((0, 2)), np.ones(0))], "received W of shape (0, 2)"),
-        ([(W1, B1), (W2, [np.nan])], "layers[1], b: expected finite numbers, received nan at index (0,)"),
+        ([(W1, B1), (W2, [np.nan])], "layers[1], b: expected finite numbers, received nan at index 0"),
         ([(W1 * np.inf, B1)], "layers[0], W: expected finite numbers, received inf at index (0, 0)"),
     ],
 )

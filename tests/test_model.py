@@ -198,7 +198,7 @@ def test_checked_parameters_and_data_come_back_as_floats_and_parameters_as_a_cop
         (
             {"prior_mean": np.full(13, np.inf)},
             ValueError,
-            r"prior_mean: expected finite numbers, .*inf at index \(0,\)",
+            r"prior_mean: expected finite numbers, .*inf at index 0",
         ),
         ({"prior_mean": [1.0, [1.0, 2.0]]}, ValueError, "prior_mean: .* received rows of different lengths"),
     ],

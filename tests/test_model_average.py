@@ -660,7 +660,7 @@ BAD = [
     (lambda: average(MODEL, np.full((2, 13), np.nan), X), ValueError, "thetas: expected finite numbers"),
     (lambda: average(MODEL, np.ones((2, 13)), X[:, :1]), ValueError, "X: expected shape (N, 2)"),
     (lambda: average(MODEL, np.ones((2, 13)), X, [1, -2]), ValueError,
-     "weights: expected shape (2,) of numbers of at least 0, some of them above, received -2 at index (1,)"),
+     "weights: expected shape (2,) of numbers of at least 0, some of them above, received -2 at index 1"),
     (lambda: average(MODEL, np.ones((2, 13)), X, [0, 0]), ValueError,
      "weights: expected shape (2,) of numbers of at least 0, some of them above, received zeros alone"),
     (lambda: average(MODEL, np.ones((2, 13)), X, [1, 2, 3]), ValueError, "weights: expected shape (2,)"),

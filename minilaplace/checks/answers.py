@@ -26,7 +26,6 @@ from .verdict import (
     check_rtol,
     is_open,
     judge,
-    refuse_unless_callable,
     still_open,
     tolerances_off,
     usual_cause,
@@ -120,11 +119,11 @@ def check_function(
     check_rtol(rtol)
     whole_number("n_draws", n_draws, least=1)
     functions = by_name(mistakes, functions=True)
-    refuse_unless_callable("expected", expected)
-    refuse_unless_callable("draw", draw)
+    instance("expected", expected, Callable, "a function")
+    instance("draw", draw, Callable, "a function")
     if is_open(received):
         return still_open(name)
-    refuse_unless_callable("received", received)
+    instance("received", received, Callable, "a function")
     rng = sampler(rng)
     calls = [drawn if isinstance(drawn := draw(rng), tuple) else (drawn,) for _ in range(n_draws)]
     right = [_not_empty(each) for each in _answers("expected", expected, calls)]

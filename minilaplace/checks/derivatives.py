@@ -26,9 +26,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..validation import Array, numbers, real_array, refusal
+from ..validation import Array, instance, numbers, real_array, refusal
 from .differences import SAFETY, reference
-from .verdict import Check, by_name, check_rtol, is_open, judge, refuse_unless_callable, still_open, which, wrong_shape
+from .verdict import Check, by_name, check_rtol, is_open, judge, still_open, which, wrong_shape
 
 UserFunction: TypeAlias = Callable[[Array], Any]
 Mistakes: TypeAlias = Mapping[str, UserFunction] | None
@@ -115,7 +115,7 @@ def _check_derivative(
     wrong = {text: [_returned("mistakes", function(point.copy()), False)] for text, function in foreseen.items()}
     for argument, function, one in [(*under_test, False), ("fun", fun, scalar)]:
         if not is_open(function):
-            refuse_unless_callable(argument, function, "a function of theta")
+            instance(argument, function, Callable, "a function of theta")
         answer = ... if is_open(function) else function(point.copy())
         if is_open(answer):
             return still_open(name)

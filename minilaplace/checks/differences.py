@@ -114,8 +114,7 @@ def _curvature(sides: Array, steps: Array, rounding: Array, h: Array) -> tuple[A
     central = Ladder(2 * slopes.sum(axis=0) / steps.sum(axis=0), noise, h**2, EVEN)
     right, left = 2 * (slopes[:, :-1] - slopes[:, 1:]) / (steps[:, :-1] - steps[:, 1:])  # by h and h / 2, (K - 1,)
     jump = Ladder(np.append(np.nan, right - left) / 8, noise, h**2, ODD)
-    value, error, _ = _limit(central, [jump])
-    return value, error
+    return _limit(central, [jump])[:2]
 
 
 def _mixed(corners: Array, sides: Array, steps: Array, rounding: Array, h: Array) -> tuple[Array, Array]:
@@ -131,8 +130,7 @@ def _mixed(corners: Array, sides: Array, steps: Array, rounding: Array, h: Array
         Ladder((pp - pm + mp - mm) / 8, noise, divisor, ODD),
         Ladder((pp - pm - mp + mm) / 8, noise, divisor, EVEN),
     ]
-    value, error, _ = _limit(Ladder(quotients.mean(axis=(0, 1)), noise, divisor, EVEN), jumps)
-    return value, error
+    return _limit(Ladder(quotients.mean(axis=(0, 1)), noise, divisor, EVEN), jumps)[:2]
 
 
 def _limit(ladder: Ladder, jumps: list[Ladder]) -> tuple[Array, Array, NDArray[np.intp]]:

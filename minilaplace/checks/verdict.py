@@ -1,12 +1,12 @@
 """The verdict of a check: whether all entries agree, which is the worst, and what usually causes such a mistake."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..validation import Array, instance, real_array, refusal, shown
+from ..validation import Array, instance, real_array, refusal
 
 SMALL = 1e-3  # an entry below this part of the largest one has the tolerance of an entry of just this size
 ROUNDED = 1e-2  # a smaller relative difference looks like rounding or an approximation
@@ -90,14 +90,8 @@ def by_name(mistakes: Any, *, functions: bool) -> dict[str, Any]:
     for text, mistake in mistakes.items():
         instance("mistakes", text, str, "names that are strings")
         if functions:
-            refuse_unless_callable("mistakes", mistake)
+            instance("mistakes", mistake, Callable, "a function")
     return dict(mistakes)
-
-
-def refuse_unless_callable(argument: str, function: Any, expected: str = "a function") -> None:
-    """Raise a TypeError if it is no function."""
-    if not callable(function):
-        raise TypeError(refusal(argument, expected, shown(function)))
 
 
 def which(answers: list[Array], wrong: dict[str, list[Array]], rtol: float) -> str:

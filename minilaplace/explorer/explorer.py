@@ -187,10 +187,7 @@ class Explorer:
 
     def _index(self, index: int) -> int:
         """Return the index of a sample, or raise a ValueError if there is no such sample."""
-        index = whole_number("index", index, least=0)
-        if index >= len(self.X):
-            raise ValueError(refusal("index", f"a sample below {len(self.X)}", index))
-        return index
+        return whole_number("index", index, least=0, most=len(self.X) - 1)
 
     def _set_data(self, X: Array, y: NDArray[np.intp]) -> None:
         self._earlier.append((self.X, self.y, self._theta, self.trained_under))

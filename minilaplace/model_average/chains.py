@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.fft import irfft, rfft
 from scipy.special import ndtri
 
-from ..validation import Array, finite, real_array, real_number, refusal, shown
+from ..validation import Array, finite, instance, real_array, real_number, refusal
 
 LEAST_SIZE = 50  # effective draws for each half of a chain, below which R-hat itself is not reliable
 MOST_DIVERGENT = 0.01  # the largest share of a chain's draws that may diverge
@@ -80,8 +80,8 @@ class Chains:
         its index, or the number of divergences, and says what to do.
         """
         limit = real_number("limit", limit, above=1.0)
-        if of is not None and not callable(of):
-            raise TypeError(refusal("of", "a function of theta", shown(of)))
+        if of is not None:
+            instance("of", of, Callable, "a function of theta")
         if len(self.samples) < 2:
             raise ValueError(refusal("truth", "two chains or more, which started apart", "one"))
         self._check_apart()

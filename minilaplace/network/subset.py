@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..validation import Array, numeric_array, option, refusal, short_repr, shown
+from ..validation import Array, numeric_array, option, refusal, refuse_where, short_repr, shown
 from .jacobian import Shape, layer_views, n_parameters
 from .layer_pairs import pair_floats, pairs_are_cheaper
 from .mlp import MLP, Trace
@@ -107,10 +107,7 @@ def _checked(subnetwork_indices: Any, P: int) -> NDArray[np.intp]:
         return np.flatnonzero(values)
     if values.ndim != 1 or values.size == 0:
         raise ValueError(refusal(name, f"shape (P_s,) of {expected}", f"shape {values.shape}"))
-    strange = ~np.isin(values, np.arange(P))
-    if strange.any():
-        n = int(strange.argmax())
-        raise ValueError(refusal(name, expected, f"{values[n]:g} at index {n}"))
+    refuse_where(name, ~np.isin(values, np.arange(P)), expected, values)
     indices = values.astype(np.intp)
     if len(np.unique(indices)) < len(indices):
         raise ValueError(refusal(name, expected, "an index twice"))

@@ -86,9 +86,7 @@ def plot_contour(
         raise ValueError(refusal("la", expected, f"{network.n_outputs} labels"))
     margin, n_grid = real_number("margin", margin), whole_number("n_grid", n_grid, least=2)
     n_classes = max(2, network.n_outputs)
-    target = whole_number("target", target, least=0)
-    if target >= n_classes:
-        raise ValueError(refusal("target", f"a class below {n_classes}", target))
+    target = whole_number("target", target, least=0, most=n_classes - 1)
     (x1, x2), points = plane(X, margin, n_grid)
     p = class_probabilities(la, points, link_approx)[:, target].reshape(n_grid, n_grid)
 
@@ -101,8 +99,8 @@ def plot_contour(
     on.set(aspect="equal", xlabel="$x_1$", ylabel="$x_2$", title=title)
     if colorbar:
         add_colorbar(filled, [on], target)
-    if ax is None:
-        _make_room(on, n_classes)
+    if ax is None and n_classes > 2:  # the first layout takes the panel for too high, for a legend of several rows
+        plt.gcf().draw_without_rendering()
     return filled
 
 
@@ -179,17 +177,6 @@ def _share_legend(panels: Sequence[Axes]) -> None:
     )  # fmt: skip
     for legend in legends:
         legend.remove()
-
-
-def _make_room(ax: Axes, n_classes: int) -> None:
-    """Lay out the figure of a panel once before it is drawn, if its legend can have several rows.
-
-    The first layout takes the panel for as high as it was before its aspect was made equal, and can leave the last
-    row some pixels below the figure. The second knows its height.
-    """
-    if n_classes > 2:
-        figure: Any = ax.figure
-        figure.draw_without_rendering()
 
 
 def _draw_data(ax: Axes, X: Array, y: NDArray[np.intp], n_classes: int) -> None:

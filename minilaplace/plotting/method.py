@@ -12,7 +12,7 @@ the posterior precision is d^T Sigma^-1 d = 1, so t counts standard deviations, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from scipy.special import expit
 from ..laplace import Laplace
 from ..model.classes import Bernoulli
 from ..network.mlp import MLP
-from ..validation import Array, instance, numbers, refusal, vector
+from ..validation import Array, instance, refusal, vector
 from .contour import scatter_class
 from .style import BLACK, BLUE, GREEN, GREY, VERMILLION, WHITE, panel
 
@@ -56,11 +56,9 @@ def plot_method(la: Laplace, X: Any, y: Any, at: Any) -> Figure:
         received = f"{model.network} with {model.likelihood}, subset_of_weights={la.options.subset_of_weights!r}"
         raise ValueError(refusal("la", "one logit of two inputs, all weights uncertain", received))
     X, y = model.check_data(X, y)
-    x = numbers("at", at, {1: "(2,)"})[None]
-    if x.shape != (1, 2):
-        raise ValueError(refusal("at", "shape (2,)", f"shape {x.shape[1:]}"))
+    x = vector("at", at, 2)[None]  # (1, 2)
     J = model.network.jacobian(la.theta, x)[0]  # (1, P)
-    m, V = float(model.network.forward(la.theta, x)[0, 0]), float(la.glm_predictive_distribution(x)[1][0, 0, 0])
+    m, V = (moment.item() for moment in la.glm_predictive_distribution(x))
     d = la.posterior.covariance() @ J[0] / np.sqrt(V)  # (P,)
     excess = np.array([model.loss(la.theta + t * d, X, y) for t in T]) - model.loss(la.theta, X, y)
 
@@ -140,7 +138,7 @@ def plot_network(
     places = [(min(size, MOST) - 1) / 2 - np.arange(min(size, MOST)) for size in network.sizes]
     on = panel(ax)
     for l, (left, right) in enumerate(pairwise(places)):
-        for (i, high), (j, low) in ((a, b) for a in enumerate(right) for b in enumerate(left)):
+        for (i, high), (j, low) in product(enumerate(right), enumerate(left)):
             on.plot([2 * l, 2 * l + 2], [low, high], color=GREY, linewidth=0.8, zorder=1)
             if sum(W.size for W in weights) <= WRITTEN:
                 at = (2 * l + 1, (low + high) / 2)

@@ -179,7 +179,7 @@ class BlockPosterior(Posterior):
 
     def __init__(self, mean: Array, layers: Sequence[NDArray[np.intp]], parts: Sequence[Posterior]) -> None:
         super().__init__(mean)
-        self._parts = parts
+        self._parts, self._layers = parts, layers
         self._order = np.argsort(np.concatenate(layers))  # (P_s,) positions in the layers' parameters side by side
 
     @property
@@ -206,9 +206,8 @@ class BlockPosterior(Posterior):
 
     def squared_distance(self, deviations: Array) -> Array:
         """Return the sum of the layers' d^T Lambda d, (S,)."""
-        ends = np.cumsum([len(part.mean) for part in self._parts])[:-1]
-        layers = np.split(deviations[:, np.argsort(self._order)], ends, axis=1)
-        return np.add.reduce([part.squared_distance(d) for part, d in zip(self._parts, layers, strict=True)])
+        layers = zip(self._parts, self._layers, strict=True)
+        return np.add.reduce([part.squared_distance(deviations[:, at]) for part, at in layers])
 
     def functional_covariance(self, rows: FactoredRows) -> Array:
         """Return the sum of the layers' J_n Sigma J_n^T, (N, K, K)."""

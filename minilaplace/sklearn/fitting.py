@@ -26,7 +26,7 @@ from ..predictive.links import link_of
 from ..structures.fit import Options
 from ..training.convergence import convergence_heard, warn
 from ..training.map_estimate import fit_map
-from ..validation import Array, boolean, option, real_number, whole_number
+from ..validation import Array, boolean, option, real_number, short, whole_number
 from .conventions import seed_of
 from .mlp import activation_here
 from .scales import warn_of_size
@@ -83,6 +83,8 @@ class FittedMLP(BaseEstimator):
         link_of(likelihood, self.link_approx, n_outputs)
         whole_number("n_samples", self.n_samples, least=1)
         boolean("verbose", self.verbose)
+        if self.max_iter is not None:
+            whole_number("max_iter", self.max_iter, least=1)
         self._seed = seed_of(self.random_state)
         return model
 
@@ -94,10 +96,8 @@ class FittedMLP(BaseEstimator):
         if self.tune_prior is not None:
             option("tune_prior", self.tune_prior, TUNED)
             fit = empty.options.no_data(model.likelihood, empty.subset)
-            tuning: dict[str, Any] = {"optimize_noise": False, **self._tuning()}
-            if self.tune_prior == "budget":
-                tuning = {"prior_structure": "scalar", "optimize_noise": False}
-            evidence_function(fit, model, theta, tuning["prior_structure"], tuning["optimize_noise"])
+            tuning: dict[str, Any] = {"prior_structure": "scalar"} if self.tune_prior == "budget" else self._tuning()
+            evidence_function(fit, model, theta, tuning["prior_structure"], tuning.get("optimize_noise", False))
             warn_of_size(self.hessian_structure, len(empty.subset))
         elif np.ndim(model.prior_precision) > 0:  # the same structure of prior and curvature, asked with no information
             check = Laplace(model, theta, **{**self._options(), "curvature": "ggn"})
@@ -224,11 +224,6 @@ class BestAttempt:
 
 
 def _tuned(model: BayesianModel) -> str:
-    """Return what is tuned in a model as text: its prior, or the range of it, and its noise."""
-    numbers = {"prior_precision": model.prior_precision, "sigma_noise": getattr(model.likelihood, "sigma_noise", None)}
-    parts = []
-    for name, value in numbers.items():
-        if value is not None:
-            low, high = np.min(value), np.max(value)
-            parts.append(f"{name} = {low:.4g}" + (f" to {high:.4g}" if high > low else ""))
-    return ", ".join(parts)
+    """Return what is tuned in a model as text: its prior, and its noise if it has one."""
+    tuned = {"prior_precision": model.prior_precision, "sigma_noise": model.likelihood.sigma_noise}
+    return ", ".join(f"{name} = {short(value)}" for name, value in tuned.items() if value is not None)

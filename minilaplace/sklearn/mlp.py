@@ -97,7 +97,7 @@ def training_loss(mlp: Any, model: BayesianModel, theta: Array, data: WeightedDa
     f = model.network.forward(theta, X)
     if not hasattr(mlp, "classes_"):
         y = columns(y, f.shape)
-        poisson = getattr(mlp, "loss", None) == "poisson"
+        poisson = mlp.loss == "poisson"
         each = (np.exp(f) - y - y * f + xlogy(y, y)).sum(axis=1) if poisson else ((f - y) ** 2 / 2).mean(axis=1)
     else:
         each = model.likelihood.nll(f, y)

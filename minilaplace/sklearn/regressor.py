@@ -18,7 +18,7 @@ from ..evidence.tuning import METHODS
 from ..laplace import Laplace
 from ..model.bayesian_model import BayesianModel
 from ..model.gaussian import Gaussian
-from ..model.likelihood import Likelihood, columns
+from ..model.likelihood import Likelihood
 from ..model.poisson import Poisson
 from ..model.weights import WeightedData
 from ..predictive.uncertainty import Uncertainty
@@ -183,7 +183,7 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
         return C, Gaussian(STARTS[0][0])
 
     def _tuning(self) -> dict[str, Any]:
-        return {**super()._tuning(), "optimize_noise": self.optimize_noise if self.likelihood == "gaussian" else False}
+        return {**super()._tuning(), "optimize_noise": self.likelihood == "gaussian" and self.optimize_noise}
 
     def _best(self, model: BayesianModel, data: WeightedData, theta0: Array | None) -> Trained:
         if self.likelihood != "gaussian" or self.sigma_noise is not None:
@@ -199,7 +199,7 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
             best.attempt(self._assumed, model.under(sigma_noise=STARTS[0][0]), data, theta0, NOT_TOLD)
         if model.network.n_outputs > 1 and best.found is not None:  # a noise of its own for each output
             la = best.found.la
-            squares = (columns(data.y, data.y.shape) - model.network.forward(la.theta, data.X)) ** 2
+            squares = (data.y - model.network.forward(la.theta, data.X)) ** 2  # (N, C)
             sigma = np.sqrt(np.average(squares, axis=0, weights=data.weight))
             start = la.model.under(sigma_noise=tuple(np.maximum(sigma, LEAST)))
             best.attempt(self._trained, start, data, la.theta, FEW)
@@ -212,7 +212,7 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
         return trained
 
     def _in_units_of_y(self, model: BayesianModel) -> BayesianModel:
-        sigma = getattr(model.likelihood, "sigma_noise", None)
+        sigma = model.likelihood.sigma_noise
         return model if sigma is None else model.under(sigma_noise=np.asarray(sigma) * self.y_scale_)
 
     def _round(self, step: int, model: BayesianModel, theta: Array) -> None:

@@ -56,7 +56,7 @@ def standard(values: Array, weight: Array | None = None) -> Scale:
     return Scale(mean * most, unit) if values.ndim > 1 else Scale(float(mean * most), float(unit))
 
 
-def standard_targets(y: Array, weight: Array | None = None) -> Scale:
+def standard_targets(y: Array, weight: Array) -> Scale:
     """Return the scale of targets (N,) or (N, C); a column of one number has zero 0 and that number's size as unit.
 
     With its mean as zero there would be nothing to learn from a first row, and the evidence would believe that.

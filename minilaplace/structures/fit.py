@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..curvature import CURVATURES, contributions, finite_curvature
 from ..model.bayesian_model import BayesianModel
@@ -105,14 +104,16 @@ class Options:
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
-        structure = option("hessian_structure", self.hessian_structure, STRUCTURES)
+        structure, indices = option("hessian_structure", self.hessian_structure, STRUCTURES), self.subnetwork_indices
+        if indices is not None:  # or a mask: an array that the caller cannot change
+            indices = numeric_array("subnetwork_indices", indices, INDICES.format("P - 1")).copy()
         keep(
             self,
             temperature=real_number("temperature", self.temperature, above=0.0),
             curvature=option("curvature", self.curvature, CURVATURES),
             hessian_structure=structure,
             subset_of_weights=option("subset_of_weights", self.subset_of_weights, SUBSETS),
-            subnetwork_indices=_own_copy(self.subnetwork_indices),
+            subnetwork_indices=indices,
         )
         if structure in ("kron", "gp") and self.curvature == "hessian":
             form = {"kron": "a Kronecker product", "gp": "a sum of squares"}[structure]
@@ -152,13 +153,6 @@ class Options:
             reached = n_parameters(subset.shapes)
             received = f"'hessian' in {reached} parameters, whose second-order term takes {gibibytes(reached**2)}"
             check_memory("curvature", f"'ggn' with {smaller}", received, reached**2)
-
-
-def _own_copy(subnetwork_indices: Any) -> NDArray[Any] | None:
-    """Return indices or a mask as an array that the caller cannot change, or None."""
-    if subnetwork_indices is None:
-        return None
-    return numeric_array("subnetwork_indices", subnetwork_indices, INDICES.format("P - 1")).copy()
 
 
 def add_up(

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ..model.bayesian_model import BayesianModel
 from ..network.jacobian import layer_views
 from ..network.mlp import MLP
-from ..validation import Array, Seed, finite, instance, real_array, refusal, sampler, whole_number
+from ..validation import Array, Seed, instance, numbers, refusal, sampler, whole_number
 from .fit import Options, add_up
 
 Indices = NDArray[np.intp]
@@ -30,10 +30,7 @@ Indices = NDArray[np.intp]
 
 def largest_magnitude(theta: Any, n_weights: int) -> Indices:
     """Return the positions of the `n_weights` entries of theta (P,) that are farthest from zero."""
-    theta = finite("theta", real_array("theta", theta, "shape (P,)"))
-    if theta.ndim != 1:
-        raise ValueError(refusal("theta", "shape (P,)", f"shape {theta.shape}"))
-    return _largest(np.abs(theta), n_weights)
+    return _largest(np.abs(numbers("theta", theta, {1: "(P,)"})), n_weights)
 
 
 def largest_variance(model: BayesianModel, theta: Any, X: Any, y: Any, n_weights: int) -> Indices:
@@ -51,8 +48,8 @@ def largest_variance(model: BayesianModel, theta: Any, X: Any, y: Any, n_weights
 def random_weights(network: MLP, n_weights: int, rng: Seed = None) -> Indices:
     """Return `n_weights` different positions, every choice of them equally likely."""
     instance("network", network, MLP, "an MLP")
-    n_weights, rng = _at_most(n_weights, network.n_params), sampler(rng)
-    return _largest(rng.permutation(network.n_params).astype(float), n_weights)
+    n_weights = whole_number("n_weights", n_weights, least=1, most=network.n_params)
+    return np.sort(sampler(rng).choice(network.n_params, n_weights, replace=False))
 
 
 def weights_of_layers(network: MLP, layers: Iterable[int]) -> Indices:
@@ -62,8 +59,7 @@ def weights_of_layers(network: MLP, layers: Iterable[int]) -> Indices:
     positions = layer_views(np.arange(network.n_params), network.shapes)
     chosen: list[Indices] = []
     for layer in layers:
-        if whole_number("layers", layer, least=-len(positions)) >= len(positions):
-            raise ValueError(refusal("layers", f"layers below {len(positions)}", layer))
+        layer = whole_number("layers", layer, least=-len(positions), most=len(positions) - 1)
         chosen += [part.ravel() for part in positions[layer]]
     if not chosen:
         raise ValueError(refusal("layers", "at least one layer", "none"))
@@ -72,11 +68,5 @@ def weights_of_layers(network: MLP, layers: Iterable[int]) -> Indices:
 
 def _largest(score: Array, n_weights: int) -> Indices:
     """Return the positions of the largest scores, in increasing order."""
-    return np.sort(np.argsort(-score, kind="stable")[: _at_most(n_weights, len(score))])
-
-
-def _at_most(n_weights: Any, most: int) -> int:
-    n_weights = whole_number("n_weights", n_weights, least=1)
-    if n_weights > most:
-        raise ValueError(refusal("n_weights", f"a whole number up to {most}", n_weights))
-    return int(n_weights)
+    n_weights = whole_number("n_weights", n_weights, least=1, most=len(score))
+    return np.sort(np.argsort(-score, kind="stable")[:n_weights])

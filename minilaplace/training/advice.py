@@ -14,7 +14,7 @@ LARGE = 100.0  # an entry of X above which training takes ten times as many step
 FAR = 3.0  # the size of a residual, in units of the noise, above which the noise is too small for what is reached
 
 
-def warn_of_columns(model: BayesianModel, X: Array, stacklevel: int = 2) -> None:
+def warn_of_columns(model: BayesianModel, X: Array) -> None:
     """Warn, before any work, if hidden units are to be trained on columns that differ by orders of magnitude.
 
     Prior and initial weights are meant for inputs of size 1. Hidden units that see larger ones are saturated, and the
@@ -23,7 +23,7 @@ def warn_of_columns(model: BayesianModel, X: Array, stacklevel: int = 2) -> None
     """
     if len(model.network.shapes) > 1 and (sizes := _large_columns(X, ratio=LARGE)):
         cure = "standardise X, and new inputs by the same means and standard deviations"
-        warn(f"X: {sizes}; training may be slow, and stop short of a mode: {cure}", stacklevel + 1)
+        warn(f"X: {sizes}; training may be slow, and stop short of a mode: {cure}", stacklevel=3)
 
 
 def has_kinks(model: BayesianModel) -> bool:

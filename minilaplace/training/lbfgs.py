@@ -74,11 +74,6 @@ class LBFGS:
         keep(self, max_iterations=whole_number("max_iterations", self.max_iterations, least=1))
         keep(self, tolerance=real_number("tolerance", self.tolerance, above=0.0))
 
-    def _options(self) -> dict[str, float]:
-        """Return SciPy's options; it is stopped by the callback where it is not the first to take steps."""
-        most = self.max_iterations
-        return {"maxiter": most, "maxfun": 20 * most, "gtol": self.tolerance, "ftol": 0.0, "maxcor": 20}
-
     def minimise(
         self,
         model: BayesianModel,
@@ -88,16 +83,18 @@ class LBFGS:
         callback: TrainingCallback,
     ) -> Array:
         """Return the mode that L-BFGS reaches from theta; `rng` is not used."""
-        steps = _Steps(callback, self.max_iterations, has_kinks(model))
+        most = self.max_iterations
+        steps = _Steps(callback, most, has_kinks(model))
+        options = {"maxiter": most, "maxfun": 20 * most, "gtol": self.tolerance, "ftol": 0.0, "maxcor": 20}
         for scaled in (False, True):
             before = np.inf
             while steps.go_on and not _has_small_gradient(model, theta, data):
                 unit = _own_units(model, theta, data) if scaled else np.ones_like(theta)
-                theta, loss = _descended(model, data, theta, unit, self._options(), steps.report)
+                theta, loss = _descended(model, data, theta, unit, options, steps.report)
                 if not loss < before:
                     break
                 before = loss
-        if steps.taken < self.max_iterations and not _has_small_gradient(model, theta, data):
+        if steps.taken < most and not _has_small_gradient(model, theta, data):
             polished, loss = _polished(model, data, theta), model.loss(theta, *data)
             end = model.loss(polished, *data)
             if is_mode(model, polished, *data) and end <= loss + 1e-12 * abs(loss):
@@ -105,7 +102,7 @@ class LBFGS:
                 steps.report(theta, end)
         if not is_mode(model, theta, *data):
             loss, gradient = model.loss_and_gradient(theta, *data)
-            cure = cures(model, theta, data, used_up=steps.taken >= self.max_iterations)
+            cure = cures(model, theta, data, used_up=steps.taken >= most)
             warn(
                 f"fit_map stopped after {steps.taken} iterations at loss {loss:.6g} with max abs gradient "
                 f"{np.abs(gradient).max():.2g}, which is not a mode; {cure}",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import eigvalsh
 
-from .inputs import Array, finite, real_array
+from .inputs import Array, finite, real_array, refuse_where
 from .shown import refusal, shown
 
 
@@ -43,7 +43,7 @@ def vector(name: str, value: ArrayLike, length: int) -> Array:
 
 def positive_numbers(name: str, value: Any) -> float | tuple[float, ...]:
     """Return one positive number as a float, or a vector of positive numbers as a tuple."""
-    if real_array(name, value, "a finite number greater than 0").ndim != 1:
+    if real_array(name, value, "a finite number greater than 0", lambda shape: shape != (0,)).ndim != 1:
         return real_number(name, value, above=0.0)
     return tuple(real_number(name, float(element), above=0.0) for element in value)
 
@@ -68,8 +68,8 @@ def number_or_vector(name: str, value: ArrayLike, length: int, *, positive: bool
     if real_array(name, value, f"a number or shape ({length},)").ndim == 0:
         return real_number(name, value, above=0.0 if positive else -np.inf)
     array = vector(name, value, length)
-    if positive and np.any(array <= 0):
-        raise ValueError(refusal(name, "positive numbers", f"{array.min():g} at index {array.argmin()}"))
+    if positive:
+        refuse_where(name, array <= 0, "positive numbers", array)
     return array
 
 

@@ -104,12 +104,15 @@ def finite(name: str, array: Array, first: int = 0) -> Array:
     return array
 
 
-def refuse_where(name: str, wrong: NDArray[np.bool_], expected: str, values: Array, first: int = 0) -> None:
+def refuse_where(
+    name: str, wrong: NDArray[np.bool_], expected: str, values: Array, first: int = 0, cure: str = ""
+) -> None:
     """Raise a ValueError that shows the first of the values that are wrong, if any is; rows count from `first`."""
     if wrong.any():
         index = tuple(map(int, np.argwhere(wrong)[0]))
         place = (first + index[0], *index[1:]) if index else ()
-        raise ValueError(refusal(name, expected, f"{values[index]:g} at index {place}"))
+        at = place[0] if len(place) == 1 else place
+        raise ValueError(refusal(name, expected, f"{values[index]:g} at index {at}{cure}"))
 
 
 def matrix(name: str, value: ArrayLike, each: tuple[int, ...]) -> Array:
@@ -180,12 +183,12 @@ def check_shape(name: str, array: Any, shape: tuple[int, ...]) -> None:
         raise ValueError(refusal(name, f"shape {shape}", f"shape {np.shape(array)}"))
 
 
-def whole_number(name: str, value: object, *, least: int) -> int:
-    """Return `value` as an int that is at least `least`."""
-    expected = f"a whole number of at least {least}"
+def whole_number(name: str, value: object, *, least: int, most: float = np.inf) -> int:
+    """Return `value` as an int from `least` to `most`."""
+    expected = f"a whole number of at least {least}" + (f" and at most {most}" if most < np.inf else "")
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(refusal(name, expected, shown(value)))
-    if value < least:
+    if not least <= value <= most:
         raise ValueError(refusal(name, expected, shown(value)))
     return int(value)
 
@@ -206,16 +209,16 @@ def boolean(name: str, value: object) -> bool:
     return bool(value)
 
 
-def instance(name: str, value: Any, kind: type, expected: str) -> None:
-    """Raise a TypeError unless `value` is of this kind."""
+def instance(name: str, value: Any, kind: Any, expected: str) -> None:
+    """Raise a TypeError unless `value` is of this kind, a type or `Callable`."""
     if not isinstance(value, kind):
         raise TypeError(refusal(name, expected, shown(value)))
 
 
 def check_callback(callback: Any, arguments: str) -> None:
     """Raise a TypeError unless `callback` is None or a function of these arguments."""
-    if callback is not None and not callable(callback):
-        raise TypeError(refusal("callback", f"a function of {arguments}", shown(callback)))
+    if callback is not None:
+        instance("callback", callback, Callable, f"a function of {arguments}")
 
 
 def check_executor(executor: Any) -> None:

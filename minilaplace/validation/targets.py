@@ -27,11 +27,8 @@ def class_labels(
         labels = array.astype(np.intp)
     unknown = (labels != array) | (labels < 0) | (labels >= n_classes)
     if unknown.any():
-        index = tuple(map(int, np.argwhere(unknown)[0]))
-        place = index if len(index) > 1 else index[0]
         others = name == "y" and np.array_equal(labels, array) and len(np.unique(array)) <= n_classes
-        cure = f": {NUMBERED}" if others else ""
-        raise ValueError(refusal(name, expected, f"{array[index]:g} at index {place}{cure}"))
+        refuse_where(name, unknown, expected, array, cure=f": {NUMBERED}" * others)
     return labels
 
 
