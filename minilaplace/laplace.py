@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from .posterior.gaussian import Posterior
 from .predictive.links import Prediction, link_of, mc, nn
 from .predictive.outputs import NO_SAMPLES
 from .storage import load, save
-from .structures.fit import Fit, Options, add_up, merged
+from .structures.fit import Options, add_up, merged
 from .validation import (
     Array,
     Seed,
@@ -29,9 +29,7 @@ from .validation import (
     check_callback,
     check_executor,
     check_memory,
-    gibibytes,
     instance,
-    refusal,
     sampler,
     short,
     whole_number,
@@ -97,8 +95,7 @@ class Laplace(TunableFit):
         self._posterior = None
 
     def __repr__(self) -> str:
-        options = {field.name: getattr(self.options, field.name) for field in fields(self.options)}
-        chosen = ", ".join(f"{name}={short(value)}" for name, value in options.items() if value is not None)
+        chosen = ", ".join(f"{name}={short(value)}" for name, value in vars(self.options).items() if value is not None)
         return f"Laplace({self.model}, {chosen}), n_data={self.n_data}"
 
     def fit(
@@ -158,16 +155,15 @@ class Laplace(TunableFit):
         likelihood = self.model.likelihood
         link = link_of(likelihood, link_approx, self.model.network.n_outputs)
         X, n_samples, rng = self._checked(X, n_samples, rng)
-        sampled = link in (mc, nn)
-        thetas = self.sample(n_samples, rng) if sampled else NO_SAMPLES
+        thetas = self.sample(n_samples, rng) if link in (mc, nn) else NO_SAMPLES
         return self._ask(lambda f: link(likelihood, f), X, thetas)
 
     def sample(self, n_samples: int, rng: Seed = None) -> Array:
         """Draw whole parameter vectors from the posterior, (S, P); those outside the subset stay at the MAP."""
         n_samples = whole_number("n_samples", n_samples, least=1)
         n_floats = 2 * n_samples * len(self.theta)  # the samples, and the noise that they are made of
-        taken = f"{n_samples} of {len(self.theta)} parameters, which take {gibibytes(n_floats)}"
-        check_memory("n_samples", "fewer samples at a time", taken, n_floats)
+        received = f"{n_samples} of {len(self.theta)} parameters, which take"
+        check_memory("n_samples", "fewer samples at a time", received, n_floats)
         thetas = np.tile(self.theta, (n_samples, 1))
         thetas[:, self.subset.indices] = self.posterior.sample(n_samples, sampler(rng))
         return thetas
@@ -183,8 +179,3 @@ class Laplace(TunableFit):
         la = cls(model, theta, **asdict(options))
         la._fit = fit
         return la
-
-    def _fitted(self) -> Fit:
-        if self.n_data == 0:
-            raise ValueError(refusal("Laplace", "a fit to data before this call: la.fit(X, y)", "no fit yet"))
-        return self._fit

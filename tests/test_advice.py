@@ -16,7 +16,7 @@ def said_before(model, X):
     """Return what `warn_of_columns` says of X, and the file in whose line it says so."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
-        warn_of_columns(model, X, stacklevel=1)
+        warn_of_columns(model, X)
     return [(str(warning.message), warning.filename) for warning in caught]
 
 

@@ -362,6 +362,8 @@ for entrance, wrong, call, error, message in [
         "y: expected shape (4, 2), received shape (3, 2)"),
     ("Gaussian", "sigma_noise: a matrix", partial(Gaussian, np.ones((2, 2))), ValueError,
         f"sigma_noise: expected {POSITIVE}, received shape (2, 2)"),
+    ("Gaussian", "sigma_noise: none", partial(Gaussian, []), ValueError,
+        f"sigma_noise: expected {POSITIVE}, received shape (0,)"),
     ("Gaussian", "sigma_noise: a zero inside", partial(Gaussian, [1.0, 0.0]), ValueError,
         f"sigma_noise: expected {POSITIVE}, received 0.0"),
     ("BayesianModel", "a noise too many", partial(BayesianModel, NETWORK, Gaussian([1.0, 2.0])), ValueError,

@@ -46,7 +46,7 @@ INNER = {
     "parallel",
     "evidence.same_inputs",
     "evidence.tunable_fit",
-    "evidence.tuning.warn_at_edge",
+    "training.convergence.callers_level",
     "curvature.add_gram",
     "network.mlp.MLP.check_readable",
     "model.classes.of_labels",

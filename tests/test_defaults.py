@@ -379,7 +379,7 @@ def test_point_predictions_stay_where_the_docstring_says_so(y):
 
 @pytest.mark.parametrize(("kind", "said"), [
     (LaplaceClassifier, ["Iteration 1, loss = ", "Trial 1, prior_precision = 1e+08"]),
-    (LaplaceRegressor, ["Iteration 1, loss = ", "Round 1, prior_precision = 1, sigma_noise = 0.15"]),
+    (LaplaceRegressor, ["Iteration 1, loss = ", "Round 1, prior_precision = 1.0, sigma_noise = 0.15"]),
 ])  # fmt: skip
 def test_verbose_prints_each_step_and_nothing_else_is_printed(kind, said, capsys):
     X, y = make_moons(40, noise=0.3, random_state=0)

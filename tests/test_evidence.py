@@ -342,9 +342,11 @@ def test_a_climb_from_far_away_goes_up_by_boxes_of_e_to_the_third(start):
 
 def test_an_iteration_that_does_not_settle_says_so():
     tried = []
-    with pytest.warns(ConvergenceWarning, match=r"^MacKay's iteration has not settled in 10,000 steps; method='margl"):
+    said = r"^MacKay's iteration has not settled in 10,000 steps; method='margl"
+    with pytest.warns(ConvergenceWarning, match=said) as caught:
         assert abs(iterate(lambda x: 1.0 if x <= 0 else -1.0, tried.append)) == 1
     assert len(tried) == 10_000
+    assert caught[0].filename == __file__  # the caller's line, in whose power it is
 
 
 def test_a_search_starts_again_from_priors_e_times_as_strong_and_from_the_same_noise():

@@ -238,7 +238,7 @@ def test_undo_keeps_the_network_that_has_been_chosen_since():
         (lambda e: e.set(link_approx="bridge"), "link_approx: expected one of"),
         (lambda e: e.add_point([1.0, 2.0], 2), r"label: expected shape \(1,\) of integer labels 0..1, received 2"),
         (lambda e: e.add_point([1.0, np.nan], 1), "point: expected finite numbers"),
-        (lambda e: e.move_point(40, [1.0, 1.0]), "index: expected a sample below 40, received 40"),
+        (lambda e: e.move_point(40, [1.0, 1.0]), "index: expected a whole number from 0 to 39, received 40"),
         (lambda e: Explorer(X[:1], Y[:1]).remove_point(0), "index: expected more than one sample, as one has to stay"),
         (lambda e: Explorer(X, Y, seed=-1), "seed: expected a whole number of at least 0"),
         (lambda e: Explorer(X[:, :1], Y), r"X: expected shape \(N, 2\)"),

@@ -237,7 +237,7 @@ def refused_at_once(call):
 def test_a_posterior_too_large_for_memory_is_refused_before_any_of_it(options, takes):
     theta, model = np.zeros(LARGE.n_params), BayesianModel(LARGE, Categorical())
     message = refused_at_once(lambda: Laplace(model, theta, **options))
-    assert message.startswith(f"hessian_structure: expected {SMALLER}, received {takes} and as much again for its f")
+    assert message.startswith(f"hessian_structure: expected {SMALLER}, received {takes} and, with its factor, ")
     classifier = LaplaceClassifier((300,), activation="tanh", **options)  # before it is trained
     assert takes in refused_at_once(lambda: classifier.fit(np.repeat(DIGITS, 4, axis=0)[:10], np.arange(10)))
     assert takes in refused_at_once(lambda: marglik_training(model, DIGITS, NUMERALS, **options))

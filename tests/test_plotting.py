@@ -141,7 +141,7 @@ def test_one_logit_and_many_give_probabilities_of_every_class(binary):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"target": 2}, "target: expected a class below 2, received 2"),
+        ({"target": 2}, "target: expected a whole number from 0 to 1, received 2"),
         ({"n_grid": 1}, "n_grid: expected a whole number of at least 2, received 1"),
         ({"margin": np.nan}, "margin: expected a finite number, received nan"),
         ({"link_approx": "logit"}, "link_approx: expected one of"),

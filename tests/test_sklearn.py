@@ -765,6 +765,7 @@ def test_the_evidence_mends_a_prior_as_flat_as_the_usual_alpha():
         ({"solver": "sgd"}, "solver: expected one of 'lbfgs', 'adam'"),
         ({"activation": "step"}, "activation: expected one of"),
         ({"n_samples": 0}, "n_samples: expected a whole number"),
+        ({"max_iter": 0}, "max_iter: expected a whole number"),
         ({"hidden_layer_sizes": (0,)}, "sizes: expected a whole number"),
         ({"prior_precision": -1.0}, "prior_precision: expected"),
     ],

@@ -83,9 +83,7 @@ def brier_decomposition(p: ArrayLike, y: ArrayLike, n_bins: int | None = None) -
         _, p_k, o_k, n_k = reliability_diagram(p, y, n_bins)
     filled, o = n_k > 0, y.mean()
     p_k, o_k, share = p_k[filled], o_k[filled], n_k[filled] / len(y)
-    return BrierDecomposition(
-        float(share @ np.square(p_k - o_k)), float(share @ np.square(o_k - o)), float(o * (1 - o))
-    )
+    return BrierDecomposition(float(share @ (p_k - o_k) ** 2), float(share @ (o_k - o) ** 2), float(o * (1 - o)))
 
 
 def accuracy(p: ArrayLike, y: ArrayLike) -> float:

@@ -27,7 +27,7 @@ from ..training.convergence import warn
 from ..training.lbfgs import FORBIDDING
 from ..validation import Array
 from .marginal_likelihood import LOG_BOUNDS
-from .tuning import TuningCallback, warn_at_edge
+from .tuning import TuningCallback, at_edge
 
 GRID = np.linspace(*LOG_BOUNDS, 33)  # log precisions; a score may rise and fall more than once between its ends
 PRECISE = 1e-4  # of a log precision
@@ -68,13 +68,6 @@ class PriorScore:
         score = float(np.average(self.model.likelihood.log_score(predictions, self.y), weights=self.weight))
         return -score if score > -FORBIDDING else FORBIDDING
 
-    def on_grid(self) -> list[float]:
-        """Return the losses on the grid; if no prior is possible, raise the last error."""
-        losses = [self.loss(x) for x in GRID]
-        if len(self.refused) == len(GRID):
-            raise self.refused[-1]
-        return losses
-
 
 def tune_on_held_out(score: PriorScore) -> BayesianModel:
     """Return the model whose scalar prior precision gives held-out targets the largest mean log density.
@@ -82,12 +75,15 @@ def tune_on_held_out(score: PriorScore) -> BayesianModel:
     SciPy's bounded search goes on between the neighbours of the best prior of the grid.
     Issues a ConvergenceWarning if the optimum is at the edge of the range that is searched, 1e-8 to 1e8.
     """
-    losses = score.on_grid()
+    losses = [score.loss(x) for x in GRID]
+    if len(score.refused) == len(GRID):  # no prior is possible
+        raise score.refused[-1]
     k = int(np.argmin(losses))
     bounds = GRID[max(k - 1, 0)], GRID[min(k + 1, len(GRID) - 1)]
     found = minimize_scalar(score.loss, bounds=bounds, options={"xatol": PRECISE})
     best = found.x if found.fun <= losses[k] else GRID[k]
-    warn_at_edge("held-out score", np.array([best]))
+    for message in at_edge("held-out score", np.array([best])):
+        warn(message)
     return score.at(best)
 
 

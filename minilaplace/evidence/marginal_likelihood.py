@@ -86,10 +86,7 @@ class EvidenceFunction:
         return self.model.under(prior, sigma)
 
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
-        """Return the evidence and its gradient in x = (log delta_1, log delta_2, ..., log sigma).
-
-        For a group it is 1/2 (gamma_g - delta_g sum_g (theta_p - mu0_p)^2), for the noise 2 E - (N C - k/2 gamma).
-        """
+        """Return the evidence and its gradient in x = (log delta_1, log delta_2, ..., log sigma)."""
         model = self.model_at(x)
         log_det, gamma, delta, squares = self._statistics(model)
         gradient = 0.5 * (gamma - delta * squares)
@@ -166,12 +163,9 @@ def evidence_function(
         raise ValueError(refusal("optimize_noise", expected, f"True with {model.likelihood}"))
     subset = fit.structure.subset
     if prior_structure == "diag" and isinstance(fit.structure, Kron) and len(subset) > len(np.unique(subset.tensors())):
-        expected = (
-            "'scalar' or 'layerwise' with hessian_structure='kron', whose prior has one value on each W and each b"
-        )
-        raise ValueError(
-            refusal("prior_structure", expected, "'diag' (with 'full', 'diag', 'lowrank' or 'gp' it is taken)")
-        )
+        expected = "'scalar' or 'layerwise' with hessian_structure='kron', whose prior is one number on each W and b"
+        received = "'diag' (with 'full', 'diag', 'lowrank' or 'gp' it is taken)"
+        raise ValueError(refusal("prior_structure", expected, received))
     layers = np.unique(subset.tensors() // 2, return_inverse=True)[1]
     groups = {"scalar": np.zeros(len(subset), dtype=np.intp), "layerwise": layers, "diag": np.arange(len(subset))}
     return EvidenceFunction(fit, model, theta, groups[prior_structure], noise)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
@@ -34,9 +33,11 @@ class TunableFit(PredictiveDistribution):
     _fit: Fit
     _posterior: Posterior | None
 
-    @abstractmethod
     def _fitted(self) -> Fit:
         """Return the fit, or raise a ValueError if no data has been added."""
+        if self.n_data == 0:
+            raise ValueError(refusal("Laplace", "a fit to data before this call: la.fit(X, y)", "no fit yet"))
+        return self._fit
 
     @property
     def n_data(self) -> float:
@@ -98,11 +99,11 @@ class TunableFit(PredictiveDistribution):
             score = PriorScore(self.model, self._predictor(X, link_approx), y, weight, callback)
             held_out = method == "held_out"
             model = tune_on_held_out(score) if held_out else tune_to_budget(score, self.predict(X, "plugin"), budget)
-        elif any(given is not None for given in (X, y, sample_weight)):
-            name = "sample_weight" if X is None and y is None else "y" if X is None else "X"
-            known = " or ".join(map(repr, BY_PREDICTIONS))
-            raise ValueError(refusal(name, f"None but for method={known}, as {method!r} asks no new data", "some"))
         else:
+            for name, given in {"X": X, "y": y, "sample_weight": sample_weight}.items():
+                if given is not None:
+                    expected = f"None but for method={' or '.join(map(repr, BY_PREDICTIONS))}"
+                    raise ValueError(refusal(name, f"{expected}, as {method!r} asks no new data", "some"))
             model = tune(evidence, method, callback)
         self.model, self._posterior = model, None
         return self

@@ -46,10 +46,11 @@ def tune(evidence: EvidenceFunction, method: str, callback: TuningCallback | Non
     search = METHODS[option("method", method, METHODS)]
     x = _found(search, evidence, tried)
     if evidence.noise and not evidence.determines_noise(x):
-        warn(NOT_DETERMINED, stacklevel=3)
+        warn(NOT_DETERMINED)
         evidence = replace(evidence, noise=False)
         x = _found(search, evidence, tried)
-    warn_at_edge("evidence", x)
+    for message in at_edge("evidence", x):
+        warn(message)
     return evidence.model_at(x)
 
 
@@ -124,17 +125,11 @@ def _iterate(evidence: EvidenceFunction, x: Array, tried: Callable[[Array], None
                 x = (before + x) / 2
                 if np.abs(x - before).max() <= 1e-10:
                     raise
-    warn("MacKay's iteration has not settled in 10,000 steps; method='marglik' may", stacklevel=4)
+    warn("MacKay's iteration has not settled in 10,000 steps; method='marglik' may")
     return x
 
 
 METHODS: dict[str, Search] = {"marglik": _climb, "mackay": _iterate}
-
-
-def warn_at_edge(what: str, x: Array, stacklevel: int = 4) -> None:
-    """Warn if an optimum in log numbers is within 0.1% of the edge of what is searched."""
-    for message in at_edge(what, x):
-        warn(message, stacklevel)
 
 
 def at_edge(what: str, x: Array) -> list[str]:

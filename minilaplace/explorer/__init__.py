@@ -7,6 +7,7 @@ prior and view without Python; `contents.py` says what is in that file. The name
 imported on first use, because they need matplotlib.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .explorer import Explorer, Settings
@@ -19,12 +20,6 @@ __all__ = ["Explorer", "NoWindowError", "Settings", "Window", "explore", "save_p
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("NoWindowError", "Window", "explore"):
-        from . import window
-
-        return getattr(window, name)
-    if name == "save_page":
-        from .page import save_page
-
-        return save_page
+    if name in ("NoWindowError", "Window", "explore", "save_page"):
+        return getattr(import_module(".page" if name == "save_page" else ".window", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

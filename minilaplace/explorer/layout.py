@@ -30,6 +30,10 @@ class Box(NamedTuple):
     width: float
     height: float
 
+    def letters(self, size: float) -> int:
+        """Return how many letters of this size, in points, fit into a line."""
+        return max(int(self.width / (LETTER * size)), 20)
+
 
 class Layout(NamedTuple):
     """The places of all parts; `help` and `facts` are the upper left corners of texts so many letters wide."""
@@ -41,10 +45,6 @@ class Layout(NamedTuple):
     choices: Box
     buttons: Box
     facts: Box
-
-    def letters(self, box: Box, size: float) -> int:
-        """Return how many letters of this size, in points, fit into a line of a box."""
-        return max(int(box.width / (LETTER * size)), 20)
 
 
 def lay_out(width: float, height: float, n_letters: int) -> Layout:

@@ -1,13 +1,9 @@
 """The explorer as a page for a browser: one file, which asks nothing of a network, in which the posterior still moves.
 
-Python writes theta, the data, and the eigenvalues and eigenvectors of each curvature into the file. The page itself,
-`laplace.js` and `average.js`, computes the rest: for an input x the output m and its gradient J, and from
-M = Q diag(lambda) Q^T
-
-    v = J Sigma J^T = sum_i (Q^T J)_i^2 / (scale lambda_i + prior_precision)
-
-so that a slider changes one weighted sum a point. `page.js` and `drawing.js` draw, and `page.html` is the frame around
-all. The controls and what they offer are listed in `contents.py`, and nowhere else.
+Python writes theta, the data, and the eigenvalues and eigenvectors of each curvature into the file. The page itself
+computes the rest, in `laplace.js`, which begins with the equations, and `average.js`: a slider changes one weighted sum
+a point. `page.js` and `drawing.js` draw, and `page.html` is the frame around all. The controls and what they offer are
+listed in `contents.py`, and nowhere else.
 """
 
 from __future__ import annotations
@@ -155,12 +151,10 @@ def _check_shown(la: Laplace) -> None:
 
 def _offered(la: Laplace, structures: Sequence[str] | None) -> list[str]:
     """Return the names of the structures, or raise a ValueError if their eigenvectors alone take too much."""
-    known = f"some of {', '.join(map(repr, POSTERIORS))}"
-    if isinstance(structures, str) or not np.iterable(structures if structures is not None else POSTERIORS):
-        raise ValueError(refusal("structures", known, repr(structures)))
-    offered = [option("structures", name, POSTERIORS) for name in (POSTERIORS if structures is None else structures)]
-    if not offered:
-        raise ValueError(refusal("structures", known, "none"))
+    names = tuple(POSTERIORS) if structures is None else structures
+    if isinstance(names, str) or not np.iterable(names) or len(names) == 0:
+        raise ValueError(refusal("structures", f"some of {', '.join(map(repr, POSTERIORS))}", repr(names)))
+    offered = [option("structures", name, POSTERIORS) for name in names]
     kept = 0
     for name in offered:
         subset = select(la.model.network, POSTERIORS[name]["subset_of_weights"])

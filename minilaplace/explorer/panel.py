@@ -45,13 +45,13 @@ class Overlay:
         for artist in self._artists():
             artist.set_animated(self._canvas.supports_blit)  # an animated artist is left out of the stored picture
         if everything or self._behind is None:
-            return self._canvas.draw_idle()
+            self._canvas.draw_idle()
+            return
         for behind in self._behind:
             self._canvas.restore_region(behind)
         self._draw_artists()
         for region in self._regions:
             self._canvas.blit(region)
-        return None
 
     def _drawn(self, event: Event) -> None:
         """Store what is behind the artists after the rest of the figure has been drawn, and draw the artists."""

@@ -134,10 +134,10 @@ class Window:
         self.panel.wrap()
         self._controls.place(layout)
         x, y, wide, high = layout.facts
-        self._letters = layout.letters(layout.facts, 9)
+        self._letters = layout.facts.letters(9)
         self.facts.set_position((x / width, (y + high) / height))
         self._numbers.bounds = x / width, y / height, wide / width, high / height
-        text = "\n".join(fill(paragraph, layout.letters(layout.help, 8)) for paragraph in HELP)
+        text = "\n".join(fill(paragraph, layout.help.letters(8)) for paragraph in HELP)
         self.help.set(text=text, visible=layout.help.height > 0)
         self.help.set_position((layout.help.left / width, layout.help.bottom / height))
 

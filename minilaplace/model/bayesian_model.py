@@ -32,6 +32,7 @@ from ..network.mlp import MLP
 from ..validation import (
     Array,
     instance,
+    keep,
     matrix,
     number_or_vector,
     positive_definite,
@@ -76,14 +77,12 @@ class BayesianModel:
         instance("network", self.network, MLP, "an MLP")
         instance("likelihood", self.likelihood, Likelihood, "a likelihood such as Bernoulli()")
         self.likelihood.check_outputs(self.network.n_outputs)
-        object.__setattr__(self, "network", self.likelihood.seen_through(self.network))
-        P = self.network.n_params
-        prior_precision = self._checked_precision(self.prior_precision)
-        prior_mean = number_or_vector("prior_mean", self.prior_mean, P)
-        for name, value in [("prior_precision", prior_precision), ("prior_mean", prior_mean)]:
-            if isinstance(value, np.ndarray):
-                value.setflags(write=False)
-            object.__setattr__(self, name, value)
+        keep(self, network=self.likelihood.seen_through(self.network))
+        keep(self, prior_precision=self._checked_precision(self.prior_precision))
+        keep(self, prior_mean=number_or_vector("prior_mean", self.prior_mean, self.network.n_params))
+        for prior in (self.prior_precision, self.prior_mean):
+            if isinstance(prior, np.ndarray):
+                prior.setflags(write=False)
 
     def loss(self, theta: Array, X: Array, y: Any, sample_weight: Array | None = None) -> float:
         """Return sum_n -w_n log p(y_n | f_n) + 1/2 (theta - mu0)^T Lambda0 (theta - mu0), the regularised loss."""

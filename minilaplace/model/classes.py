@@ -68,9 +68,7 @@ class Bernoulli(Likelihood):
 
     def check_targets(self, y: ArrayLike, n_samples: int, n_outputs: int) -> Any:
         if n_outputs > 1 and np.ndim(y) == 1:
-            expected = (
-                f"shape ({n_samples}, {n_outputs}), a label for each output (one of several classes: Categorical)"
-            )
+            expected = f"shape {n_samples, n_outputs}, a label for each output (one of several classes: Categorical)"
             raise ValueError(refusal("y", expected, f"shape {np.shape(y)}"))
         return class_labels("y", y, n_samples, 2, *_several(n_outputs))
 

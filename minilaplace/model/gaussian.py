@@ -10,9 +10,8 @@ import numpy as np
 from ..validation import Array, keep, positive_numbers, refusal, short_repr
 from .likelihood import Likelihood, columns
 
-NO_PROBABILITIES = dict.fromkeys(
-    ["mean_field", "bridge", "bridge_norm", "quadrature"], "there are no class probabilities"
-)
+OF_CLASSES = ("mean_field", "bridge", "bridge_norm", "quadrature")
+NO_PROBABILITIES = dict.fromkeys(OF_CLASSES, "there are no class probabilities")
 
 
 @dataclass(frozen=True)

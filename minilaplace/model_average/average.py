@@ -45,10 +45,8 @@ def average(model: BayesianModel, thetas: Any, X: Any, weights: Any = None) -> A
 
     Returns
     -------
-    What `Laplace.predict` returns. Bernoulli: P(y = 1), (N,), or (N, C) for several labels. Categorical: class
-    probabilities, (N, C). Gaussian, Poisson: `Prediction(mean, variance)`, each (N, C), whose variance is the average
-    noise plus the variance of the samples' means, sum_s w_s (mean_s - mean)^2 / (1 - sum_s w_s^2) for weights that add
-    up to 1, which is 0 for a single theta.
+    What `Laplace.predict` returns. The variance of a `Prediction` is the average noise plus that of the samples' means,
+    sum_s w_s (mean_s - mean)^2 / (1 - sum_s w_s^2) for weights that add up to 1, which is 0 for a single theta.
 
     Examples
     --------

@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.fft import irfft, rfft
 from scipy.special import ndtri
 
-from ..validation import Array, finite, instance, real_array, real_number, refusal
+from ..validation import Array, finite, instance, position, real_array, real_number, refusal
 
 LEAST_SIZE = 50  # effective draws for each half of a chain, below which R-hat itself is not reliable
 MOST_DIVERGENT = 0.01  # the largest share of a chain's draws that may diverge
@@ -106,15 +106,13 @@ class Chains:
         between = np.ptp(self.starts, axis=0)
         if not np.any(between > LEAST_APART * self.thetas.std(axis=0)):
             received = "chains from one theta0, which may all have stayed in one of several modes"
-            advice = (
-                "leave theta0 out, to start from draws of the prior, or give (n_chains, P) starts that are far apart"
-            )
+            advice = "leave theta0 out, to start from draws of the prior, or give (n_chains, P) starts far apart"
             raise ValueError(refusal("truth", "chains that started apart", f"{received}; {advice}"))
 
     def _disagreement(self, expected: str, values: Array, worst: np.intp, of: object) -> ValueError:
         """Return the error that names the worst of the values, where it is, and what to do."""
         index = tuple(map(int, np.unravel_index(worst, values.shape)))
-        received = f"{values[index]:.4g} for {'theta' if of is None else 'of(theta)'} at index {index}"
+        received = f"{values[index]:.4g} for {'theta' if of is None else 'of(theta)'} at index {position(index)}"
         advice = f"{self.divergences.sum()} divergences; "
         advice += "draw more (n_samples, n_warmup), with longer trajectories (n_leapfrog)"
         if of is None:
@@ -166,9 +164,7 @@ def _for_each_number(statistic: Callable[[Array], float], draws: ArrayLike) -> A
     A number whose draws differ by rounding alone is a constant, whose order and means say nothing: they become zeros.
     """
     expected = "shape (n_chains, T, ...) with T >= 4"
-    draws = finite("draws", real_array("draws", draws, expected))
-    if draws.ndim < 2 or draws.shape[1] < 4 or draws.size == 0:
-        raise ValueError(refusal("draws", expected, f"shape {draws.shape}"))
+    draws = finite("draws", real_array("draws", draws, expected, lambda s: len(s) > 1 and s[1] >= 4 and 0 not in s))
     half = draws.shape[1] // 2
     halves = np.concatenate([draws[:, :half], draws[:, -half:]])
     columns = halves.reshape(*halves.shape[:2], -1)  # (2 n_chains, n, K)

@@ -113,7 +113,8 @@ def hmc(
     data = model.check_weighted(X, y, sample_weight)
     potential = partial(model.loss_and_gradient, X=data.X, y=data.y, sample_weight=data.weight)
     if theta0 is None:
-        _point("y", "targets whose loss is finite at the prior mean, and its gradient", potential, _mean(model))
+        mean = np.full(model.network.n_params, model.prior_mean)
+        _point("y", "targets whose loss is finite at the prior mean, and its gradient", potential, mean)
     given = [] if theta0 is None else _given_starts(model, potential, theta0, n_chains)
     generators = sampler(rng).spawn(n_chains)
     starts = given or [_start(model, potential, own) for own in generators]
@@ -183,7 +184,7 @@ def _start(model: BayesianModel, potential: Potential, rng: np.random.Generator)
     """
     z, Lambda0 = rng.normal(size=model.network.n_params), np.asarray(model.prior_precision)
     away = solve_triangular(cholesky(Lambda0), z) if Lambda0.ndim == 2 else z / np.sqrt(Lambda0)
-    mean = _mean(model)
+    mean = np.full(model.network.n_params, model.prior_mean)
     with np.errstate(all="ignore"):
         for halvings in range(100):
             theta = mean + away / 2**halvings
@@ -193,18 +194,11 @@ def _start(model: BayesianModel, potential: Potential, rng: np.random.Generator)
         return Point(mean, *potential(mean))
 
 
-def _mean(model: BayesianModel) -> Array:
-    """Return the mean of the prior, (P,)."""
-    return np.full(model.network.n_params, model.prior_mean)
-
-
 def _given_starts(model: BayesianModel, potential: Potential, theta0: Any, n_chains: int) -> list[Point]:
     """Return the start of each chain, or raise a ValueError if the loss or its gradient is not finite there."""
     P = model.network.n_params
     expected = f"shape ({P},) or ({n_chains}, {P})"
-    thetas = finite("theta0", real_array("theta0", theta0, expected))
-    if thetas.shape not in [(P,), (n_chains, P)]:
-        raise ValueError(refusal("theta0", expected, f"shape {thetas.shape}"))
+    thetas = finite("theta0", real_array("theta0", theta0, expected, lambda shape: shape in [(P,), (n_chains, P)]))
     wanted = "a start where the loss is finite, and its gradient"
     return [_point("theta0", wanted, potential, theta) for theta in np.array(np.broadcast_to(thetas, (n_chains, P)))]
 

@@ -36,7 +36,7 @@ from ..validation import (
     StoredSamples,
     check_dense,
     check_memory,
-    gibibytes,
+    keep,
     option,
     readable,
     refusal,
@@ -94,10 +94,8 @@ class MLP:
         if isinstance(sizes[-1], str):
             raise TypeError(refusal("sizes", f"numbers alone, then activation={sizes[-1]!r} by its name", sizes))
         sizes = tuple(whole_number("sizes", size, least=1) for size in sizes)
-        set_once = object.__setattr__
-        set_once(self, "sizes", sizes)
-        set_once(self, "activation", option("activation", activation, ACTIVATIONS))
-        set_once(self, "n_params", n_parameters(self.shapes))
+        keep(self, sizes=sizes, activation=option("activation", activation, ACTIVATIONS))
+        keep(self, n_params=n_parameters(self.shapes))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(str, self.sizes))}, activation={self.activation!r})"
@@ -151,8 +149,7 @@ class MLP:
     def jacobian(self, theta: Array, X: Array) -> Array:
         """Return J_n = d f_n / d theta for every sample, (N, C, P)."""
         trace, n_floats = self.trace(theta, X), len(X) * self.n_outputs * self.n_params
-        received = f"{len(X)} samples, whose Jacobian takes {gibibytes(n_floats)}"
-        check_memory("X", "fewer samples at a time", received, n_floats)
+        check_memory("X", "fewer samples at a time", f"{len(X)} samples, whose Jacobian takes", n_floats)
         return trace.pull_back().dense()
 
     def second_order(self, theta: Array, X: Array, G: Array) -> Array:

@@ -73,9 +73,7 @@ def select(network: MLP, name: str, subnetwork_indices: Any = None) -> Subset:
     """Return the subset of this name, or raise a ValueError."""
     name = option("subset_of_weights", name, SUBSETS)
     if (subnetwork_indices is not None) != (name == "subnetwork"):
-        expected = (
-            "indices with subset_of_weights='subnetwork', and there alone (structures.largest_variance chooses some)"
-        )
+        expected = "indices with subset_of_weights='subnetwork', and there alone (see structures.largest_variance)"
         raise ValueError(refusal("subnetwork_indices", expected, f"{shown(subnetwork_indices)} with {name!r}"))
     P = network.n_params
     if name == "subnetwork":

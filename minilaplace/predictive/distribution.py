@@ -84,9 +84,6 @@ class PredictiveDistribution(ABC):
         nothing is drawn. Regression and counts: variances, (N, C), exact.
         """
         X, n_samples, rng = self._checked(X, n_samples, rng)
-        return self._decomposed(X, n_samples, rng)
-
-    def _decomposed(self, X: Readable, n_samples: int, rng: np.random.Generator) -> Uncertainty:
         likelihood = self.model.likelihood
         thetas = self.sample(n_samples, rng) if WITHOUT_SAMPLES.isdisjoint(likelihood.links) else NO_SAMPLES
         return self._ask(lambda f: decompose(likelihood, f), X, thetas)
@@ -128,12 +125,10 @@ class PredictiveDistribution(ABC):
         Source: MacKay (1992); Houlsby, Huszar, Ghahramani and Lengyel (2011) for classes.
         """
         likelihood = self.model.likelihood
-        X, n_samples, rng = self._checked(X, n_samples, rng)
-        if boolean("joint", joint):
-            return gain_of_all(likelihood, self._linearised, X)
-        if likelihood.is_classifier:
-            return self._decomposed(X, n_samples, rng).epistemic
-        return gain_of_each(likelihood, self._linearised, X)
+        if not boolean("joint", joint) and likelihood.is_classifier:
+            return self.uncertainty(X, n_samples=n_samples, rng=rng).epistemic
+        X, _, _ = self._checked(X, n_samples, rng)
+        return (gain_of_all if joint else gain_of_each)(likelihood, self._linearised, X)
 
     def functional_samples(self, X: Any, n_samples: int, rng: Seed = None) -> Array:
         """Draw linearised functions f(x) + J (theta_s - theta) at X, (S, N, C): one theta_s for all inputs."""

@@ -24,7 +24,7 @@ import numpy as np
 from ..model.likelihood import Likelihood
 from ..network.jacobian import batches
 from ..network.layer_pairs import symmetrise
-from ..validation import Array, Readable, check_memory, gibibytes
+from ..validation import Array, Readable, check_memory
 from .outputs import LinearisedNetwork, finite, in_batches
 
 
@@ -36,7 +36,7 @@ def covariance_between(at: LinearisedNetwork, X: Readable, X_other: Readable | N
     """
     other = X if X_other is None else X_other
     N, M, C = len(X), len(other), at.network.n_outputs
-    received = f"{N} inputs and {M}, the covariance of whose outputs takes {gibibytes(N * C * M * C)}"
+    received = f"{N} inputs and {M}, the covariance of whose outputs takes"
     check_memory("X", "fewer inputs at a time", received, N * C * M * C)
     V, floats, room = np.empty((N * C, M * C)), at.floats_of_root, at.posterior.room
     with np.errstate(all="ignore"):
@@ -77,8 +77,7 @@ def gain_of_all(likelihood: Likelihood, at: LinearisedNetwork, X: Readable) -> f
     With the singular values s of A it keeps its digits where inputs are nearly the same and there is little noise.
     """
     n_floats = 2 * len(X) * at.network.n_outputs * len(at.subset)
-    received = f"{len(X)} inputs, whose rows take {gibibytes(n_floats)}"
-    check_memory("X", "fewer inputs at a time", received, n_floats)
+    check_memory("X", "fewer inputs at a time", f"{len(X)} inputs, whose rows take", n_floats)
 
     def of_batch(batch: Array) -> Array:
         f = at(batch)

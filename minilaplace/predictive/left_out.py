@@ -76,19 +76,19 @@ class LeftOut(Outputs):
     @cached_property
     def mean(self) -> Array:
         """The outputs at the theta of the other samples, to first order, m_-n = f_n + V_-n g_n, (N, C)."""
-        (B, X), (b, x) = self._factors, self._factors_of(self.gradient[:, None, :])
-        step = B @ b.transpose(0, 2, 1) + X @ self._divided(x).transpose(0, 2, 1)
+        (B, X, _), (b, _, x) = self._factors, self._factors_of(self.gradient[:, None, :])
+        step = B @ b.transpose(0, 2, 1) + X @ x.transpose(0, 2, 1)
         return self.trace.output + step[:, :, 0]
 
     def covariance(self, R: Array | None = None) -> Array:
-        """Return V_-n, (N, C, C), or the covariance of R f for rows R (K, C), (N, K, K)."""
-        B, X = self._factors if R is None else self._factors_of(np.broadcast_to(R, (len(self.rows), *R.shape)))
-        return B @ B.transpose(0, 2, 1) + self._divided(X) @ X.transpose(0, 2, 1)
+        """Return V_-n, (N, C, C), or the covariance of R f for R (K, C) or (N, K, C), (N, K, K)."""
+        B, X, divided = self._factors if R is None else self._factors_of(R)
+        return B @ B.transpose(0, 2, 1) + divided @ X.transpose(0, 2, 1)
 
     def variance(self) -> Array:
         """Return diag V_-n, (N, C)."""
-        B, X = self._factors
-        return (B**2).sum(axis=2) + (X * self._divided(X)).sum(axis=2)
+        B, X, divided = self._factors
+        return (B**2).sum(axis=2) + (X * divided).sum(axis=2)
 
     def linear_samples(self) -> Array:
         """Return samples of N(m_-n, V_-n), (S, N, C), of each training sample by itself."""
@@ -97,32 +97,25 @@ class LeftOut(Outputs):
         return (self.mean[:, None, :] + self.noise @ root.transpose(0, 2, 1)).transpose(1, 0, 2)
 
     @cached_property
-    def _factors(self) -> tuple[Array, Array]:
+    def _factors(self) -> tuple[Array, Array, Array]:
         """`_factors_of` the outputs themselves."""
         return self._factors_of(None)
 
-    def _factors_of(self, A: Array | None) -> tuple[Array, Array]:
-        """Return B and X for rows A (N, K, C): the covariance of A f without sample n is B B^T + X diag(e)^-1 X^T."""
-        of_R, _, U = self._removed
-        B = self._root(A)
-        return B, B @ (of_R.transpose(0, 2, 1) @ U)
-
-    def _divided(self, X: Array) -> Array:
-        """Return X diag(e)^-1."""
-        _, e, _ = self._removed
-        return X / e[:, None, :]
+    def _factors_of(self, A: Array | None) -> tuple[Array, Array, Array]:
+        """Return B, X and X diag(e)^-1 for A f: its covariance without sample n is B B^T + X diag(e)^-1 X^T."""
+        of_R, e, U = self._removed
+        B = self.root(A)
+        X = B @ (of_R.transpose(0, 2, 1) @ U)
+        return B, X, X / e[:, None, :]
 
     @cached_property
     def _removed(self) -> tuple[Array, Array, Array]:
         """The root of R V R^T, and eigenvalues e (N, K) and eigenvectors of D - R V R^T."""
-        B = self._root(self.rows)
+        B = self.root(self.rows)
         D = self.signs[:, :, None] * np.eye(self.signs.shape[1])
         e, U = np.linalg.eigh(D - B @ B.transpose(0, 2, 1))
         self._check(e, B)
         return B, e, U
-
-    def _root(self, A: Array | None) -> Array:
-        return self.at.posterior.functional_root(self._jacobian(A))
 
     def _check(self, e: Array, B: Array) -> None:
         """Raise a ValueError at the first sample without which no posterior is left, or none with enough digits.

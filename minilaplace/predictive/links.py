@@ -214,7 +214,8 @@ def nn(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
     return sample_average(likelihood, f.network_samples())
 
 
-LINKS: dict[str, Callable[[Likelihood, Outputs], Array | Prediction]] = {
+Link = Callable[[Likelihood, Outputs], Array | Prediction]
+LINKS: dict[str, Link] = {
     "plugin": plugin,
     "probit": probit,
     "mean_field": mean_field,
@@ -228,9 +229,7 @@ LINKS: dict[str, Callable[[Likelihood, Outputs], Array | Prediction]] = {
 SAMPLED = ("mc", "nn")
 
 
-def link_of(
-    likelihood: Likelihood, name: str | None, n_outputs: int
-) -> Callable[[Likelihood, Outputs], Array | Prediction]:
+def link_of(likelihood: Likelihood, name: str | None, n_outputs: int) -> Link:
     """Return the link of this name, by default the likelihood's first, or raise a ValueError that says which it has."""
     known = likelihood.links_for(n_outputs)
     if isinstance(name, str) and name in likelihood.meaningless and name not in known:

@@ -6,7 +6,7 @@ Gaussian is Gaussian, so under the posterior m = f(x, theta) and V = J Sigma J^T
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -66,8 +66,6 @@ class Outputs:
 
     def covariance(self, R: Array | None = None) -> Array:
         """Return V_n = J_n Sigma J_n^T, (N, C, C), or the covariance of R f for R (K, C) or (N, K, C), (N, K, K)."""
-        if R is not None:
-            R = np.broadcast_to(R, (len(self.mean), *R.shape[-2:]))
         return self.at.posterior.functional_covariance(self._jacobian(R))
 
     def variance(self) -> Array:
@@ -75,7 +73,7 @@ class Outputs:
         return self.at.posterior.functional_variance(self._jacobian())
 
     def root(self, R: Array | None = None) -> Array:
-        """Return F_n with V_nm = F_n F_m^T also between inputs, (N, C, r); of R f for R (N, K, C), (N, K, r)."""
+        """Return F_n with V_nm = F_n F_m^T also between inputs, (N, C, r); of R f for R as above, (N, K, r)."""
         return self.at.posterior.functional_root(self._jacobian(R))
 
     def linear_samples(self) -> Array:
@@ -87,7 +85,8 @@ class Outputs:
         return (self.at.network.forward(theta, self.X) for theta in self.thetas)
 
     def _jacobian(self, R: Array | None = None) -> FactoredRows:
-        """Return the Jacobian of f, or of R f for R (N, K, C), in the uncertain parameters, (N, C or K, P_s)."""
+        """Return the Jacobian of f, or of R f, in the uncertain parameters, (N, C or K, P_s)."""
+        R = None if R is None else np.broadcast_to(R, (len(self.X), *R.shape[-2:]))
         return self.trace.pull_back(R, self.at.subset.n_layers, self.at.subset.columns)
 
 
@@ -104,14 +103,9 @@ def in_batches(function: Callable[[Any], Any], X: Sliced, floats_each: int, room
     with np.errstate(all="ignore"):
         parts = [function(X[batch]) for batch in batches(len(X), floats_each, room=room)]
     if not isinstance(parts[0], tuple):
-        return _finite(parts)
-    whole = [_finite(answers) for answers in zip(*parts, strict=True)]
+        return finite(np.concatenate(parts))
+    whole = [finite(np.concatenate(answers)) for answers in zip(*parts, strict=True)]
     return parts[0]._make(whole) if hasattr(parts[0], "_make") else tuple(whole)
-
-
-def _finite(answers: Sequence[Array]) -> Array:
-    """Return the batches' answers as one array, which is finite."""
-    return finite(np.concatenate(answers))
 
 
 def finite(answer: Array, name: str = "X", start: int = 0) -> Array:

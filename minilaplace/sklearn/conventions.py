@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +16,6 @@ from sklearn.utils.validation import _num_samples
 from ..model.weights import WeightedData
 from ..training.convergence import convergence_heard
 from ..validation import Array, class_labels, refusal, sample_weights
-
-PACKAGE = __name__.partition(".")[0]
 
 LARGEST_RATE = 1e18  # of a count; whole numbers of 64 bits end at 9e18
 
@@ -43,14 +40,6 @@ def as_a_whole(estimator: Any) -> Iterator[None]:
     except BaseException:
         estimator.__dict__ = before
         raise
-
-
-def callers_level() -> int:
-    """Return the `stacklevel` at which a warning issued by the caller points to the first line outside the package."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == PACKAGE:
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def seed_of(random_state: Any) -> int:

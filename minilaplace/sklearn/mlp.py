@@ -14,8 +14,8 @@ from ..model.likelihood import columns
 from ..model.weights import WeightedData
 from ..network.interchange import from_layers
 from ..network.mlp import MLP
+from ..training.convergence import callers_level
 from ..validation import Array, option, refusal
-from .conventions import callers_level
 
 LOSSES = {"gaussian": "squared_error", "poisson": "poisson"}  # of an MLPRegressor, by the likelihood here
 FLATTEST = 1e-8  # in place of a precision of zero, which no Gaussian has; the tuning considers no smaller ones

@@ -13,9 +13,8 @@ from sklearn.exceptions import EfficiencyWarning
 
 from ..model.bayesian_model import BayesianModel
 from ..training.advice import warn_of_columns
-from ..training.convergence import convergence_heard
+from ..training.convergence import callers_level, convergence_heard
 from ..validation import Array
-from .conventions import callers_level
 
 APART = 1e3  # scales that differ by so much make L-BFGS take thousands of steps
 FAR = 10.0  # standard deviations from 0: 80 points of a sine, so far away, ended as a flat line

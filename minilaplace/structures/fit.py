@@ -121,9 +121,7 @@ class Options:
             raise ValueError(refusal("curvature", expected, f"'hessian', which is not {form}"))
         if structure == "kron" and self.subset_of_weights == "subnetwork":
             expected = "'all' or 'last_layer' with hessian_structure='kron'"
-            raise ValueError(
-                refusal("subset_of_weights", expected, "'subnetwork': parts of a W have no factors B (x) A")
-            )
+            raise ValueError(refusal("subset_of_weights", expected, "'subnetwork': parts of W have no factors B (x) A"))
         if self.rank is not None:
             if structure != "lowrank":
                 raise ValueError(refusal("rank", "None but for hessian_structure='lowrank'", f"{self.rank!r}"))
@@ -148,10 +146,10 @@ class Options:
         smaller = "hessian_structure='kron' or 'diag', or subset_of_weights='last_layer'"
         kept = KEPT[self.hessian_structure](subset, n_rows)
         received = f"{self.hessian_structure!r} of {len(subset)} parameters, which takes {gibibytes(kept)}"
-        check_memory("hessian_structure", smaller, f"{received} and as much again for its factor", 2 * kept)
+        check_memory("hessian_structure", smaller, f"{received} and, with its factor,", 2 * kept)
         if self.curvature == "hessian":
             reached = n_parameters(subset.shapes)
-            received = f"'hessian' in {reached} parameters, whose second-order term takes {gibibytes(reached**2)}"
+            received = f"'hessian' in {reached} parameters, whose second-order term takes"
             check_memory("curvature", f"'ggn' with {smaller}", received, reached**2)
 
 

@@ -23,7 +23,7 @@ def warn_of_columns(model: BayesianModel, X: Array) -> None:
     """
     if len(model.network.shapes) > 1 and (sizes := _large_columns(X, ratio=LARGE)):
         cure = "standardise X, and new inputs by the same means and standard deviations"
-        warn(f"X: {sizes}; training may be slow, and stop short of a mode: {cure}", stacklevel=3)
+        warn(f"X: {sizes}; training may be slow, and stop short of a mode: {cure}")
 
 
 def has_kinks(model: BayesianModel) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 from ..validation import Array
+
+PACKAGE = __name__.partition(".")[0]
 
 TrainingCallback = Callable[[int, Array, float], object]  # called with step, theta and loss
 
@@ -40,10 +43,18 @@ def convergence_heard() -> Iterator[list[str]]:
         _HEARD.reset(token)
 
 
-def warn(message: str, stacklevel: int = 2) -> None:
+def warn(message: str) -> None:
     """Issue a `ConvergenceWarning`, or tell the `convergence_heard` around it."""
     heard = _HEARD.get()
     if heard is None:
-        warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel + 1)
+        warnings.warn(message, ConvergenceWarning, stacklevel=callers_level())
     else:
         heard.append(message)
+
+
+def callers_level() -> int:
+    """Return the `stacklevel` at which a warning issued by the caller points to the first line outside the package."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == PACKAGE:
+        frame, level = frame.f_back, level + 1
+    return level

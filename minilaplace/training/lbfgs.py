@@ -105,8 +105,7 @@ class LBFGS:
             cure = cures(model, theta, data, used_up=steps.taken >= most)
             warn(
                 f"fit_map stopped after {steps.taken} iterations at loss {loss:.6g} with max abs gradient "
-                f"{np.abs(gradient).max():.2g}, which is not a mode; {cure}",
-                stacklevel=4,
+                f"{np.abs(gradient).max():.2g}, which is not a mode; {cure}"
             )
         return theta
 

@@ -45,7 +45,7 @@ from .inputs import (
     whole_number,
 )
 from .memory import NOT_DENSE, check_dense, check_memory, gibibytes
-from .shown import refusal, short, short_repr, shown
+from .shown import position, refusal, short, short_repr, shown
 from .targets import class_labels, real_targets, sample_weights
 
 __all__ = [
@@ -70,6 +70,7 @@ __all__ = [
     "numbers",
     "numeric_array",
     "option",
+    "position",
     "positive_definite",
     "positive_numbers",
     "readable",

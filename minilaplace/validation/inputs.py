@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 
-from .shown import refusal, shown
+from .shown import position, refusal, shown
 
 Array: TypeAlias = NDArray[np.float64]
 Seed: TypeAlias = int | np.random.Generator | None
@@ -110,9 +110,8 @@ def refuse_where(
     """Raise a ValueError that shows the first of the values that are wrong, if any is; rows count from `first`."""
     if wrong.any():
         index = tuple(map(int, np.argwhere(wrong)[0]))
-        place = (first + index[0], *index[1:]) if index else ()
-        at = place[0] if len(place) == 1 else place
-        raise ValueError(refusal(name, expected, f"{values[index]:g} at index {at}{cure}"))
+        place = position((first + index[0], *index[1:]) if index else ())
+        raise ValueError(refusal(name, expected, f"{values[index]:g} at index {place}{cure}"))
 
 
 def matrix(name: str, value: ArrayLike, each: tuple[int, ...]) -> Array:
@@ -185,7 +184,7 @@ def check_shape(name: str, array: Any, shape: tuple[int, ...]) -> None:
 
 def whole_number(name: str, value: object, *, least: int, most: float = np.inf) -> int:
     """Return `value` as an int from `least` to `most`."""
-    expected = f"a whole number of at least {least}" + (f" and at most {most}" if most < np.inf else "")
+    expected = f"a whole number {f'of at least {least}' if most == np.inf else f'from {least} to {most}'}"
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(refusal(name, expected, shown(value)))
     if not least <= value <= most:

@@ -13,10 +13,11 @@ from .shown import refusal
 
 
 def check_memory(name: str, expected: str, received: str, n_floats: int) -> None:
-    """Raise a ValueError if this machine has less memory than so many numbers of 8 bytes take."""
+    """Raise a ValueError if this machine has less memory than so many numbers of 8 bytes; `received` "takes" these."""
     there_is = physical_memory()
     if 8 * n_floats > there_is:
-        raise ValueError(refusal(name, expected, f"{received}; this machine has {gibibytes(there_is / 8)}"))
+        sizes = f"{gibibytes(n_floats)}; this machine has {gibibytes(there_is / 8)}"
+        raise ValueError(refusal(name, expected, f"{received} {sizes}"))
 
 
 NOT_DENSE = "its variance, samples and predictions, which need no dense matrix"
@@ -25,8 +26,7 @@ SPARING = "a Laplace with hessian_structure='kron' or 'diag', or of the last lay
 
 def check_dense(name: str, P: int, instead: str = SPARING) -> None:
     """Raise a ValueError if this machine has no memory for a dense (P, P) matrix; it says what to use instead."""
-    expected = f"fewer parameters, or {instead}"
-    check_memory(name, expected, f"{P}, whose dense matrix takes {gibibytes(P**2)}", P**2)
+    check_memory(name, f"fewer parameters, or {instead}", f"{P}, whose dense matrix takes", P**2)
 
 
 def gibibytes(n_floats: float) -> str:

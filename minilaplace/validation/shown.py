@@ -56,3 +56,8 @@ def shown(value: Any) -> str:
         return f"an array of shape {value.shape}"
     text = " ".join(repr(value).split())
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 4]} ..."
+
+
+def position(index: tuple[int, ...]) -> str:
+    """Return an index as it is written in brackets, `2` of a vector, `(2, 0)` of a matrix."""
+    return str(index[0] if len(index) == 1 else index)
