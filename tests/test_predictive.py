@@ -5,6 +5,7 @@ around the sigmoid's step: another rule, in another variable, than the two that 
 """
 
 import math
+import tracemalloc
 from itertools import pairwise
 
 import mpmath as mp
@@ -30,6 +31,7 @@ from minilaplace.predictive.links import (
     sample_average,
 )
 from minilaplace.predictive.outputs import LinearisedNetwork
+from minilaplace.structures.kronecker import EigenPosterior
 
 MEANS = [0.0, 0.3, -1.0, 3.0, -10.0, 30.0, -50.0]
 JUST_BELOW, JUST_ABOVE = NARROW - 1e-9, NARROW + 1e-9  # quadrature changes its rule at s = NARROW
@@ -264,6 +266,54 @@ def test_outputs_of_a_linear_network_have_the_moments_of_a_linear_map():
     np.testing.assert_allclose(f.mean[:, 0], 2 * x - 1, rtol=1e-15)
     np.testing.assert_allclose(f.variance()[:, 0], 0.5 * x**2 - 0.4 * x + 0.3, rtol=1e-13)
     np.testing.assert_array_equal(f.covariance()[:, :, 0], f.variance())
+
+
+SUBSETS = {"all": ("all",), "last layer": ("last_layer",), "some": ("subnetwork", [2, 20, 9])}
+
+
+@pytest.mark.parametrize("chosen", SUBSETS)
+def test_outputs_have_the_moments_and_samples_of_the_jacobian_in_what_is_uncertain(chosen):
+    network, rng = MLP(2, 4, 3), np.random.default_rng(0)
+    subset, theta, X = select(network, *SUBSETS[chosen]), rng.normal(size=network.n_params), rng.normal(size=(5, 2))
+    root = rng.normal(size=(len(subset), len(subset))) + 2 * np.eye(len(subset))
+    linearised = LinearisedNetwork(network, theta, FullPosterior(theta[subset.indices], root @ root.T), subset)
+    thetas = theta + rng.normal(size=(6, network.n_params))
+    f, J = linearised(X, thetas), network.jacobian(theta, X)[:, :, subset.indices]
+    V = np.einsum("ncp,pq,mdq->ncmd", J, np.linalg.inv(root @ root.T), J)
+    of_one = np.einsum("ncnd->ncd", V)
+    of_all, of_each = rng.normal(size=(2, 3)), rng.normal(size=(5, 2, 3))
+    near = {"rtol": 0, "atol": 1e-11 * V.max()}
+    np.testing.assert_allclose(f.covariance(), of_one, **near)
+    np.testing.assert_allclose(f.variance(), np.einsum("ncc->nc", of_one), **near)
+    np.testing.assert_allclose(f.covariance(of_all), of_all @ of_one @ of_all.T, **near)
+    np.testing.assert_allclose(f.covariance(of_each), of_each @ of_one @ of_each.transpose(0, 2, 1), **near)
+    np.testing.assert_allclose(np.einsum("ncr,mdr->ncmd", f.root(), f.root()), V, **near)
+    of_both = np.einsum("nkc,ncmd,mld->nkml", of_each, V, of_each)
+    np.testing.assert_allclose(np.einsum("nkr,mlr->nkml", f.root(of_each), f.root(of_each)), of_both, **near)
+    moved = network.forward(theta, X) + np.einsum("ncp,sp->snc", J, (thetas - theta)[:, subset.indices])
+    np.testing.assert_allclose(f.linear_samples(), moved, rtol=0, atol=1e-13 * np.abs(moved).max())
+    np.testing.assert_array_equal(list(f.network_samples()), [network.forward(each, X) for each in thetas])
+
+
+@pytest.mark.parametrize("kind", ["full", "eigen"])
+@pytest.mark.parametrize(("sizes", "n_samples"), [((20, 30, 1), 0), ((1, 30), 0), ((8, 30, 2), 300)], ids=str)
+def test_an_input_takes_about_as_much_memory_as_is_said(kind, sizes, n_samples, monkeypatch):
+    network, rng, N = MLP(*sizes), np.random.default_rng(0), 1000
+    theta, P = network.init(rng), network.n_params
+    monkeypatch.setattr("minilaplace.network.jacobian.BATCH_FLOATS", 1)  # samples of theta beside each other
+    posterior = FullPosterior(theta, np.eye(P)) if kind == "full" else EigenPosterior(theta, np.ones(P))
+    linearised = LinearisedNetwork(network, theta, posterior, select(network, "all"))
+    X, thetas, of_which = rng.normal(size=(2 * N, sizes[0])), rng.normal(size=(n_samples, P)), []
+    for inputs in (X[:N], X):
+        tracemalloc.start()
+        try:
+            f = linearised(inputs, thetas)
+            answer = f.linear_samples() if n_samples else f.covariance()
+            of_which.append(tracemalloc.get_traced_memory()[1] / answer.itemsize)
+        finally:
+            tracemalloc.stop()
+    peak, said = np.diff(of_which)[0] / N, linearised.floats_each(n_samples)
+    assert peak / 3 < said < 3 * peak, f"{kind} {sizes} {peak} {said} {peak / said}"
 
 
 def test_the_standard_deviation_of_a_prediction_is_scipys():

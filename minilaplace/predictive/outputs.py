@@ -6,7 +6,7 @@ Gaussian is Gaussian, so under the posterior m = f(x, theta) and V = J Sigma J^T
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -80,7 +80,9 @@ class Outputs:
 
     def linear_samples(self) -> Array:
         """Return m + J (theta_s - theta) for every sampled theta, (S, N, C)."""
-        return self.mean + self._jacobian().dot((self.thetas - self.at.theta)[:, self.at.subset.indices])
+        rows, deviations = self._jacobian(), (self.thetas - self.at.theta)[:, self.at.subset.indices]
+        some = batches(len(deviations), len(self.X) * max(H for H, _ in self.at.subset.shapes))
+        return self.mean + np.concatenate([rows.dot(deviations[batch]) for batch in some])
 
     def network_samples(self) -> Iterator[Array]:
         """Yield f(x, theta_s) for every sampled theta, (N, C) each."""
@@ -104,14 +106,9 @@ def in_batches(function: Callable[[Any], Any], X: Sliced, floats_each: int, room
     with np.errstate(all="ignore"):
         parts = [function(X[batch]) for batch in batches(len(X), floats_each, room=room)]
     if not isinstance(parts[0], tuple):
-        return _finite(parts)
-    whole = [_finite(answers) for answers in zip(*parts, strict=True)]
+        return finite(np.concatenate(parts))
+    whole = [finite(np.concatenate(answers)) for answers in zip(*parts, strict=True)]
     return parts[0]._make(whole) if hasattr(parts[0], "_make") else tuple(whole)
-
-
-def _finite(answers: Sequence[Array]) -> Array:
-    """Return the batches' answers as one array, which is finite."""
-    return finite(np.concatenate(answers))
 
 
 def finite(answer: Array, name: str = "X", start: int = 0) -> Array:
