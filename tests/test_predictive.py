@@ -30,7 +30,7 @@ from minilaplace.predictive.links import (
     quadrature,
     sample_average,
 )
-from minilaplace.predictive.outputs import LinearisedNetwork
+from minilaplace.predictive.outputs import LinearisedNetwork, OutOfRangeError, finite, in_batches
 from minilaplace.structures.kronecker import EigenPosterior
 
 MEANS = [0.0, 0.3, -1.0, 3.0, -10.0, 30.0, -50.0]
@@ -314,6 +314,36 @@ def test_an_input_takes_about_as_much_memory_as_is_said(kind, sizes, n_samples, 
             tracemalloc.stop()
     peak, said = np.diff(of_which)[0] / N, linearised.floats_each(n_samples)
     assert peak / 3 < said < 3 * peak, f"{kind} {sizes} {peak} {said} {peak / said}"
+
+
+def test_questions_in_batches_have_one_answer_and_each_batch_as_many_numbers_as_there_is_room_for(monkeypatch):
+    monkeypatch.setattr("minilaplace.network.jacobian.BATCH_FLOATS", 12)
+    X, sizes = np.arange(20.0)[:, None], []
+    asked = lambda some: sizes.append(len(some)) or (some, some**2)  # noqa: E731
+    for room, most in ((None, 4), (30, 10), (5, 4)):  # of three numbers each
+        sizes.clear()
+        kinds = [asked, lambda some: Prediction(*asked(some))]
+        for kind, function in zip((tuple, Prediction), kinds, strict=True):
+            answer = in_batches(function, X, 3) if room is None else in_batches(function, X, 3, room)
+            assert type(answer) is kind
+            np.testing.assert_array_equal(answer[0], X)
+            np.testing.assert_array_equal(answer[1], X**2)
+        assert set(sizes) == {most}
+    np.testing.assert_array_equal(in_batches(np.cos, X, 3), np.cos(X))
+
+
+def test_an_answer_beyond_the_range_is_refused_by_its_input_without_a_warning():
+    X = np.array([[1.0], [2.0], [800.0], [900.0]])
+    expected = "^X: expected inputs at which predictions and their variances are within the range of float64"
+    for function in (np.exp, lambda some: (some, np.exp(some))):
+        with np.errstate(all="raise"), pytest.raises(OutOfRangeError, match=f"{expected}.*are not, at index 2: scale"):
+            in_batches(function, X, 1)
+    bad = np.array([[[0.0, 1.0]], [[0.0, np.nan]], [[np.inf, 0.0]]])
+    with pytest.raises(OutOfRangeError, match=f"{expected}.* at index 1:"):
+        finite(bad)
+    with pytest.raises(OutOfRangeError, match=r"^X_other: .* at index 11:"):
+        finite(bad, "X_other", start=10)
+    np.testing.assert_array_equal(finite(bad[:1]), bad[:1])
 
 
 def test_the_standard_deviation_of_a_prediction_is_scipys():
