@@ -30,7 +30,7 @@ from minilaplace.predictive.links import (
     quadrature,
     sample_average,
 )
-from minilaplace.predictive.outputs import LinearisedNetwork, OutOfRangeError, finite, in_batches
+from minilaplace.predictive.outputs import LinearisedNetwork, OutOfRangeError, Outputs, finite, in_batches
 from minilaplace.structures.kronecker import EigenPosterior
 
 MEANS = [0.0, 0.3, -1.0, 3.0, -10.0, 30.0, -50.0]
@@ -295,25 +295,35 @@ def test_outputs_have_the_moments_and_samples_of_the_jacobian_in_what_is_uncerta
     np.testing.assert_array_equal(list(f.network_samples()), [network.forward(each, X) for each in thetas])
 
 
+def memory_of_an_input(ask, X):
+    """Return by how many numbers the memory that a question takes grows with every input."""
+    peaks = []
+    for inputs in (X[: len(X) // 2], X):
+        tracemalloc.start()
+        try:
+            ask(inputs)
+            peaks.append(tracemalloc.get_traced_memory()[1] / X.itemsize)
+        finally:
+            tracemalloc.stop()
+    return (peaks[1] - peaks[0]) / (len(X) // 2)
+
+
 @pytest.mark.parametrize("kind", ["full", "eigen"])
 @pytest.mark.parametrize(("sizes", "n_samples"), [((20, 30, 1), 0), ((1, 30), 0), ((8, 30, 2), 300)], ids=str)
 def test_an_input_takes_about_as_much_memory_as_is_said(kind, sizes, n_samples, monkeypatch):
     network, rng, N = MLP(*sizes), np.random.default_rng(0), 1000
+    monkeypatch.setattr("minilaplace.network.jacobian.BATCH_FLOATS", N * 30)  # for one sample of all inputs' 30 units
     theta, P = network.init(rng), network.n_params
-    monkeypatch.setattr("minilaplace.network.jacobian.BATCH_FLOATS", 1)  # samples of theta beside each other
     posterior = FullPosterior(theta, np.eye(P)) if kind == "full" else EigenPosterior(theta, np.ones(P))
     linearised = LinearisedNetwork(network, theta, posterior, select(network, "all"))
-    X, thetas, of_which = rng.normal(size=(2 * N, sizes[0])), rng.normal(size=(n_samples, P)), []
-    for inputs in (X[:N], X):
-        tracemalloc.start()
-        try:
-            f = linearised(inputs, thetas)
-            answer = f.linear_samples() if n_samples else f.covariance()
-            of_which.append(tracemalloc.get_traced_memory()[1] / answer.itemsize)
-        finally:
-            tracemalloc.stop()
-    peak, said = np.diff(of_which)[0] / N, linearised.floats_each(n_samples)
-    assert peak / 3 < said < 3 * peak, f"{kind} {sizes} {peak} {said} {peak / said}"
+    X, thetas = rng.normal(size=(2 * N, sizes[0])), rng.normal(size=(n_samples, P))
+    answer = Outputs.linear_samples if n_samples else Outputs.covariance
+    peak, said = memory_of_an_input(lambda some: answer(linearised(some, thetas)), X), linearised.floats_each(n_samples)
+    assert peak / 3 < said < 3 * peak
+    assert linearised.floats_each() == linearised.floats_each(0)
+    if not n_samples:
+        peak = memory_of_an_input(lambda some: linearised(some).root(), X[::10])
+        assert peak / 3 < linearised.floats_of_root < 3 * peak
 
 
 def test_questions_in_batches_have_one_answer_and_each_batch_as_many_numbers_as_there_is_room_for(monkeypatch):
