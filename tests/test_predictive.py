@@ -100,7 +100,7 @@ def expected_in_25_digits(m, s):
     with mp.workdps(25):
         m, s = mp.mpf(float(m)), mp.mpf(float(s))
         low, high = m, m + s * s
-        for _ in range(120):
+        for _ in range(60):  # near enough: nothing but where the pieces lie depends on it
             peak = (low + high) / 2
             low, high = (peak, high) if 1 / (1 + mp.exp(peak)) > (peak - m) / s**2 else (low, peak)
         step = [(-peak + width) / s for width in (-60, -30, -12, -4, 0, 4, 12, 30, 60)]
@@ -178,7 +178,7 @@ WORST_PROBIT = 0.0177
 
 
 def test_probit_is_off_by_no_more_than_its_worst_case_on_a_grid():
-    m = np.linspace(-50, 50, 1001)
+    m = np.linspace(0, 50, 501)  # of -m both give the other probability
     s = np.concatenate([[0.0], np.geomspace(1e-3, 1e3, 121)])
     f = logits(*map(np.ravel, np.meshgrid(m, s)))
     error = np.abs(probit(Bernoulli(), f) - quadrature(Bernoulli(), f))
