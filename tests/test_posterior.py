@@ -193,6 +193,15 @@ def test_the_given_precision_is_neither_modified_nor_kept(mean, precision):
     assert_close(posterior.precision(), expected)
 
 
+def test_a_factor_is_numpys_of_the_scaled_curvature_and_the_prior_and_of_none_by_default(precision):
+    P = len(precision)
+    assert_close(cholesky(precision), np.linalg.cholesky(precision))
+    upper_half_unknown = np.where(np.tri(P, dtype=bool), precision, np.nan)
+    for prior in (0.5, np.linspace(0.1, 2, P), np.eye(P) + 0.2):
+        added = prior if np.ndim(prior) == 2 else prior * np.eye(P)
+        assert_close(np.tril(cholesky(upper_half_unknown, prior, 3.0)), np.linalg.cholesky(3 * precision + added))
+
+
 @pytest.mark.parametrize("smallest", [-3.25, -1e-3])
 def test_an_indefinite_precision_is_refused_with_its_smallest_eigenvalue_and_both_ways_out(smallest):
     Q, _ = np.linalg.qr(np.random.default_rng(7).normal(size=(5, 5)))
