@@ -92,8 +92,8 @@ TESTS = {
 }
 
 CHECKS = re.compile(  # which are called with words for their errors
-    r"\b(_answers|boolean|check_shape|check_theta|finite|instance|numbers|numeric_array|option|real_array|real_number|"
-    r"refuse_where|vector|whole_number)\("
+    r"\b(_answers|boolean|check_dense|check_shape|check_theta|finite|instance|numbers|numeric_array|option|real_array|"
+    r"real_number|refuse_where|vector|whole_number)\("
 )
 
 # What a mutant may change without a change of what comes out: a name, and how its line becomes the line of before.
@@ -107,7 +107,9 @@ ALIKE = {
     "how LAPACK works": lambda line: re.sub(
         r", *((driver|overwrite_\w|check_finite)=[^,()]*|lower=(0|None)|(?=\)))", "", line
     ),
-    "words of an error": lambda line: re.sub('"[^"]*"|None|WANTED', '""', line) if CHECKS.search(line) else line,
+    "words of an error": lambda line: (
+        re.sub('"[^"]*"|None|NOT_DENSE|WANTED', '""', line) if CHECKS.search(line) else line
+    ),
 }
 
 
