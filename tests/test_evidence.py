@@ -606,6 +606,47 @@ def test_predictions_by_shared_eigenvectors_are_those_of_each_priors_own_factor(
         np.testing.assert_allclose(predict(m), alone, rtol=1e-11)
 
 
+def seen_by_the_link(la, X, under, monkeypatch):
+    """Return the outputs that a search through priors gives its link under a model."""
+    seen = []
+    asked = lambda likelihood, outputs: seen.append(outputs) or outputs.mean  # noqa: E731
+    monkeypatch.setattr(minilaplace.evidence.same_inputs, "link_of", lambda *_: asked)
+    la._predictor(X, None)(under)
+    return seen[0]
+
+
+def test_a_link_may_ask_a_search_for_the_covariance_of_anything_linear_in_the_outputs(monkeypatch):
+    model, theta, X, y = random_problem("categorical", (5,), "tanh", 3, n_samples=30)
+    la, rng = Laplace(model, theta).fit(X, y), np.random.default_rng(0)
+    outputs = seen_by_the_link(la, X, model.under(3.0), monkeypatch)
+    Sigma = la.under(3.0).posterior.covariance()
+    V = np.stack([J @ Sigma @ J.T for J in model.network.jacobian(theta, X)])
+    of_all, of_each = rng.normal(size=(4, 3)), rng.normal(size=(30, 2, 3))
+    np.testing.assert_allclose(outputs.covariance(), V, rtol=0, atol=1e-12 * V.max())
+    np.testing.assert_allclose(outputs.variance(), np.einsum("ncc->nc", V), rtol=1e-11)
+    for R in (of_all, of_each):
+        expected = R @ V @ np.swapaxes(R, -1, -2)
+        np.testing.assert_allclose(outputs.covariance(R), expected, rtol=0, atol=1e-12 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("inputs_cached", [0, 1, 7, 40])
+def test_a_search_multiplies_rows_of_as_many_inputs_as_the_cache_holds(inputs_cached, monkeypatch):
+    model, theta, X, y = random_problem("categorical", (5,), "tanh", 3, n_samples=30)
+    la, sizes = Laplace(model, theta).fit(X, y), []
+    outputs = seen_by_the_link(la, X, model.under(3.0), monkeypatch)
+
+    def recorded_batches(*args, **how):
+        for some in minilaplace.network.jacobian.batches(*args, **how):
+            sizes.append(some.stop - some.start)
+            yield some
+
+    monkeypatch.setattr(minilaplace.evidence.same_inputs, "batches", recorded_batches)
+    monkeypatch.setattr(minilaplace.evidence.same_inputs, "CACHED", inputs_cached * 3 * model.network.n_params)
+    outputs.covariance(np.ones((2, 3)))
+    assert sum(sizes) == 30
+    assert max(sizes) == min(max(inputs_cached, 1), 30)
+
+
 def test_a_search_through_priors_takes_one_decomposition_and_no_factors(monkeypatch):
     model, theta, X, y = random_problem("bernoulli", (6,), "tanh", 1, n_samples=40)
     la, tried = Laplace(model, theta).fit(X, y), []

@@ -126,6 +126,57 @@ def test_the_same_seed_draws_the_same_and_another_does_not(posterior):
     assert not np.any(first == other)
 
 
+class UnitVectors:
+    """In the place of white noise: every vector that is drawn is a unit vector, and each another one."""
+
+    def __init__(self):
+        self.n_drawn = 0
+
+    def standard_normal(self, shape):
+        noise = np.eye(*shape, self.n_drawn)
+        self.n_drawn += shape[0]
+        return noise
+
+
+def test_samples_of_unit_vectors_add_up_to_the_covariance(posterior, precision, mean):
+    draws = posterior.deviations(len(mean), UnitVectors())
+    assert_close(draws.T @ draws, np.linalg.inv(precision))
+    expected = mean + posterior.deviations(3, np.random.default_rng(5))
+    np.testing.assert_array_equal(posterior.sample(3, np.random.default_rng(5)), expected)
+
+
+def test_the_distance_is_that_of_mahalanobis(posterior, precision, mean):
+    deviations = np.random.default_rng(6).normal(size=(4, len(mean)))
+    assert_close(posterior.squared_distance(deviations), np.array([d @ precision @ d for d in deviations]))
+
+
+@pytest.mark.parametrize("indices", [range(17), [16, 0, 9, 3, 12, 8]], ids=["all", "some, in another order"])
+def test_independent_layers_are_one_posterior_of_a_block_matrix(indices):
+    network, rng = MLP(2, 3, 2), np.random.default_rng(0)
+    subset = select(network, "subnetwork", list(indices))
+    P, layer = len(subset), subset.tensors() // 2
+    theta, X, deviations = rng.normal(size=network.n_params), rng.normal(size=(4, 2)), rng.normal(size=(5, P))
+    precision = np.where(layer[:, None] == layer, random_precision(P, rng), 0)
+    at = [np.flatnonzero(layer == l) for l in range(2)]
+    mean = theta[subset.indices]
+    posterior = BlockPosterior(mean, at, [FullPosterior(mean[l], precision[np.ix_(l, l)]) for l in at])
+    Sigma, J = np.linalg.inv(precision), network.jacobian(theta, X)[:, :, subset.indices]
+    rows, V = network.trace(theta, X).pull_back(None, subset.n_layers, subset.columns), J @ Sigma @ J.transpose(0, 2, 1)
+    F, draws = posterior.functional_root(rows), posterior.deviations(P, UnitVectors())
+    for received, expected in (
+        (posterior.precision(), precision),
+        (posterior.covariance(), Sigma),
+        (posterior.variance(), np.diag(Sigma)),
+        (posterior.log_det_precision, np.linalg.slogdet(precision)[1]),
+        (posterior.squared_distance(deviations), np.einsum("sp,pq,sq->s", deviations, precision, deviations)),
+        (posterior.functional_covariance(rows), V),
+        (posterior.functional_variance(rows), np.einsum("ncc->nc", V)),
+        (np.einsum("ncr,mdr->ncmd", F, F), np.einsum("ncp,pq,mdq->ncmd", J, Sigma, J)),
+        (draws.T @ draws, Sigma),
+    ):
+        assert_close(received, expected)
+
+
 def test_mean_is_a_read_only_copy(posterior, mean):
     expected = mean.copy()
     mean += 1
@@ -140,6 +191,15 @@ def test_the_given_precision_is_neither_modified_nor_kept(mean, precision):
     np.testing.assert_array_equal(precision, expected)
     precision += np.eye(len(mean))
     assert_close(posterior.precision(), expected)
+
+
+def test_a_factor_is_numpys_of_the_scaled_curvature_and_the_prior_and_of_none_by_default(precision):
+    P = len(precision)
+    assert_close(cholesky(precision), np.linalg.cholesky(precision))
+    upper_half_unknown = np.where(np.tri(P, dtype=bool), precision, np.nan)
+    for prior in (0.5, np.linspace(0.1, 2, P), np.eye(P) + 0.2):
+        added = prior if np.ndim(prior) == 2 else prior * np.eye(P)
+        assert_close(np.tril(cholesky(upper_half_unknown, prior, 3.0)), np.linalg.cholesky(3 * precision + added))
 
 
 @pytest.mark.parametrize("smallest", [-3.25, -1e-3])

@@ -357,6 +357,50 @@ def test_only_what_is_small_beside_the_largest_eigenvalue_is_rounding():
     np.testing.assert_array_equal(without_rounding(np.array([1e-37, 1e-30, 1e-20]), 3), [0, 1e-30, 1e-20])
 
 
+@pytest.mark.parametrize("structure", sorted({*STRUCTURES} - {"kron"}))
+@pytest.mark.parametrize("n_samples", [3, 40])
+def test_rounding_of_an_eigenvalue_is_size_times_eps_times_the_largest_of_its_matrix(structure, n_samples):
+    # gp decomposes G, the square of whose singular value moves by (s + e)^2 - s^2.
+    model, theta, X, y = problem(Gaussian((0.6, 1.1)), n_samples)
+    held = Laplace(model, theta, hessian_structure=structure, rank=5 if structure == "lowrank" else None).fit(X, y)
+    held, eps, P = held._fit.structure, np.finfo(float).eps, len(theta)
+    largest, bound = np.linalg.eigvalsh(ggn(model, theta, X, y)).max(), held.rounding
+    assert bound.shape == (P,)
+    if structure in ("full", "lowrank"):
+        kept = P if structure == "full" else 5
+        np.testing.assert_allclose(bound[:kept], P * eps * largest, rtol=1e-12)
+        np.testing.assert_array_equal(bound[kept:], 0)
+    elif structure == "gp":
+        s = np.sqrt(held.eigenvalues)
+        e = P * eps * np.sqrt(largest)
+        np.testing.assert_allclose(bound[s > 0], 2 * s[s > 0] * e, rtol=1e-6)
+        np.testing.assert_allclose(bound[s == 0], e**2, rtol=1e-12)
+        assert (s == 0).any() == (2 * n_samples < P)
+    elif structure == "blockdiag":
+        for l in range(3):
+            at = held.subset.tensors() // 2 == l
+            of_layer = np.linalg.eigvalsh(ggn(model, theta, X, y)[np.ix_(at, at)]).max()
+            np.testing.assert_allclose(bound[at], at.sum() * eps * of_layer, rtol=1e-12)
+    else:  # diag: nothing is decomposed
+        np.testing.assert_array_equal(bound, 0)
+
+
+@each_structure
+def test_a_sum_is_restored_from_parts_of_its_own_shapes_alone(structure):
+    model, theta, X, y = problem(Gaussian((0.6, 1.1)))
+    saved, empty = (Laplace(model, theta, hessian_structure=structure) for _ in range(2))
+    parts = saved.fit(X, y)._fit.structure.parts
+    empty = type(saved._fit.structure)(saved.subset)
+    empty.restore(parts)
+    assert empty.parts is parts
+    np.testing.assert_array_equal(empty.eigenvalues, saved._fit.structure.eigenvalues)
+    wrong = [part[..., 1:] for part in parts]
+    for bad in (wrong, [*parts[:-1], wrong[-1]]):
+        with pytest.raises(ValueError, match=r"^parts: expected shapes .*, received \[\("):
+            empty.restore(bad)
+    assert empty.parts is parts
+
+
 def test_an_eigenvalue_of_zero_is_refused():
     with pytest.raises(np.linalg.LinAlgError, match="its smallest eigenvalue is 0"):
         EigenPosterior(np.zeros(2), np.array([1.0, 0.0]))

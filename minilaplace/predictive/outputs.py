@@ -78,7 +78,9 @@ class Outputs:
 
     def linear_samples(self) -> Array:
         """Return m + J (theta_s - theta) for every sampled theta, (S, N, C)."""
-        return self.mean + self._jacobian().dot((self.thetas - self.at.theta)[:, self.at.subset.indices])
+        rows, deviations = self._jacobian(), (self.thetas - self.at.theta)[:, self.at.subset.indices]
+        some = batches(len(deviations), len(self.X) * max(H for H, _ in self.at.subset.shapes))
+        return self.mean + np.concatenate([rows.dot(deviations[batch]) for batch in some])
 
     def network_samples(self) -> Iterator[Array]:
         """Yield f(x, theta_s) for every sampled theta, (N, C) each."""

@@ -45,7 +45,7 @@ class LowRank(Full):
     def rounding(self) -> Array:
         """The same bound for all eigenvalues that are kept; the others are exactly 0."""
         values, P = self._largest[0], len(self.subset)
-        return _padded(np.full(len(values), rounding_of(values.max(initial=0), P)), P)
+        return _padded(np.full(len(values), rounding_of(values.max(), P)), P)
 
     @cached_property
     def _largest(self) -> tuple[Array, Array]:
@@ -108,7 +108,7 @@ class FunctionSpace(Structure):
     def rounding(self) -> Array:
         """An error e of a singular value s changes its square by at most 2 s e + e^2."""
         s = np.sqrt(self.eigenvalues)
-        error = rounding_of(s.max(initial=0), len(s))
+        error = rounding_of(s.max(), len(s))
         return 2 * s * error + error**2
 
 
