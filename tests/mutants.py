@@ -82,7 +82,7 @@ TESTS = {
     "model_average/mixture": "mixture",
     "model_average/hamiltonian": "hmc",
     "model_average/warm_up": "hmc",
-    "model_average/chains": "hmc",
+    "model_average/chains": "chains",
     "checks/derivatives": "checks answers",
     "checks/differences": "differences checks",
     "checks/verdict": "checks answers",
