@@ -67,6 +67,14 @@ def test_it_draws_from_a_skewed_logistic_posterior():
     np.testing.assert_allclose(average(model, chains.truth(1.05), X_new), exact.predict(X_new), rtol=0, atol=0.02)
 
 
+def test_one_leapfrog_step_a_draw_will_do():
+    # Langevin's method. One target of great noise leaves the prior as it is.
+    model = BayesianModel(MLP(1, 1), Gaussian(1e6), [4.0, 0.25], prior_mean=[1.0, -2.0])
+    chains = hmc(model, [[1.0]], [0.0], 2000, n_chains=2, n_warmup=200, n_leapfrog=1, rng=0)
+    assert_within_error(chains.samples, [1.0, -2.0])
+    assert_within_error((chains.samples - [1.0, -2.0]) ** 2, [0.25, 4.0])
+
+
 # --- Hamilton's equations
 
 
@@ -371,6 +379,19 @@ def test_a_divergence_is_a_rejection_and_no_warning():
     assert np.isfinite(chains.acceptance).all()
 
 
+def test_numbers_that_overflow_on_the_way_are_no_warning():
+    # Warnings are errors, and this potential says nothing of its own: its walls are higher than a float.
+    def walls(theta):
+        return float(np.exp(1e3 * theta**2).sum()), 2e3 * theta * np.exp(1e3 * theta**2)
+
+    start = Point(np.zeros(2), *walls(np.zeros(2)))
+    samples, *_ = _chain(walls, 20, 20, 8, start, np.random.default_rng(0))
+    assert np.ptp(samples[:, 0]) > 0.01
+    assert np.abs(samples).max() < 1
+    model = BayesianModel(MLP(1, 1), Gaussian(), 1e-4)
+    assert np.isfinite(_start(model, walls, np.random.default_rng(0)).loss)
+
+
 def test_divergences_are_counted_and_leave_the_chain_where_it_is(monkeypatch):
     # The steps are a hundred times too large for a Gaussian of deviation .01.
     monkeypatch.setattr("minilaplace.model_average.hamiltonian.warm_up", lambda move, here, *_: (here, 1.0, np.ones(2)))
@@ -397,6 +418,20 @@ def test_the_seed_gives_the_same_bits_with_or_without_an_executor(pool):
     np.testing.assert_array_equal(hmc(model, X, y, rng=7, **{**options, "n_chains": 2}).samples, alone.samples[:2])
     assert not np.any(hmc(model, X, y, rng=8, **options).samples == alone.samples)
     assert len(np.unique(alone.samples[:, -1, 0])) == 3
+
+
+def test_each_chain_is_a_task_of_the_executor():
+    model, _, X, y = random_problem(hidden=(3,), n_samples=10)
+    tasks = []
+
+    class Recorder(ThreadPoolExecutor):
+        def submit(self, *task, **options):
+            tasks.append(task)
+            return super().submit(*task, **options)
+
+    with Recorder(2) as executor:
+        hmc(model, X, y, 4, n_chains=3, n_warmup=20, n_leapfrog=2, rng=0, executor=executor)
+    assert len(tasks) == 3
 
 
 def test_the_callback_gets_each_chain_and_theta0_is_only_read():
