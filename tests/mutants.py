@@ -87,7 +87,7 @@ TESTS = {
     "checks/differences": "differences checks",
     "checks/verdict": "checks answers",
     "checks/answers": "answers",
-    "laplace": "laplace predictive",
+    "laplace": "laplace predictive weights fit",
 }
 
 CHECKS = re.compile(  # which are called with words for their errors
