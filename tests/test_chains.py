@@ -17,7 +17,14 @@ from scipy.stats import rankdata
 
 import minilaplace
 from minilaplace import MLP
-from minilaplace.model_average.chains import Chains, _autocovariance, _normal_scores, effective_sample_size, split_r_hat
+from minilaplace.model_average.chains import (
+    Chains,
+    _autocovariance,
+    _normal_scores,
+    _within_and_total,
+    effective_sample_size,
+    split_r_hat,
+)
 
 # --- R-hat
 
@@ -106,6 +113,13 @@ def test_a_small_spread_around_a_large_value_is_no_constant():
         assert statistic(1 + 1e-9 * x) == pytest.approx(statistic(x), rel=1e-4)
 
 
+def test_variances_of_numbers_far_from_0_are_those_of_their_differences():
+    # All numbers are whole multiples of 2^-52, which is 1's last place, so that no difference is rounded.
+    k = np.random.default_rng(0).integers(-1000, 1000, size=(3, 50)).astype(float)
+    unit = np.finfo(float).eps
+    np.testing.assert_allclose(_within_and_total(1 + unit * k), unit**2 * np.array(_within_and_total(k)), rtol=1e-12)
+
+
 # --- the effective sample size
 
 
@@ -176,7 +190,9 @@ def test_chains_that_disagree_count_for_little():
 
 
 def test_each_number_drawn_has_its_own():
-    draws = np.random.default_rng(0).normal(size=(2, 50, 3, 2)).cumsum(axis=1)
+    rng = np.random.default_rng(0)
+    draws = rng.normal(size=(2, 50, 3, 2)).cumsum(axis=1) * np.array([1e-30, 1.0, 1e30])[:, None]
+    draws[:, :, 1, 1] = 0.1 + np.spacing(0.1) * rng.integers(0, 2, size=(2, 50))  # a constant but for rounding
     for statistic in (split_r_hat, effective_sample_size):
         expected = [[statistic(draws[:, :, i, j]) for j in range(2)] for i in range(3)]
         np.testing.assert_array_equal(statistic(draws), expected)
@@ -213,17 +229,23 @@ def test_truth_is_all_draws_where_the_chains_agree_and_refused_where_they_do_not
     samples = np.random.default_rng(0).normal(size=(4, 500, 3))
     chains = chains_of(samples)
     np.testing.assert_array_equal(chains.truth(), samples.reshape(-1, 3))
+    np.testing.assert_array_equal(chains.r_hat(), split_r_hat(samples))
+    np.testing.assert_array_equal(chains.effective_sample_size(), effective_sample_size(samples))
     samples[2, :, 1] += 3
     worst = f"{chains_of(samples).r_hat()[1]:.4g}"
     expected = f"^truth: expected R-hat of at most 1.01 everywhere, received {worst} for theta at index \\(1,\\)"
     with pytest.raises(ValueError, match=expected) as refused:
-        chains_of(samples).truth()
-    assert "draw more (n_samples, n_warmup)" in str(refused.value)
+        replace(chains_of(samples), divergences=np.array([0, 4, 0, 3])).truth()
+    assert str(refused.value).endswith(
+        " at index (1,), 7 divergences; draw more (n_samples, n_warmup), with longer trajectories (n_leapfrog); "
+        "for a network ask whether its outputs agree: of=lambda theta: network.forward(theta, X)"
+    )
     samples[2, :, 1] -= 2.6
     assert 1.01 < chains_of(samples).r_hat()[1] < 1.05
     with pytest.raises(ValueError, match=r"R-hat of at most 1\.01 everywhere"):
         chains_of(samples).truth()
-    np.testing.assert_array_equal(chains_of(samples).truth(limit=1.05), samples.reshape(-1, 3))
+    for limit in (1.05, chains_of(samples).r_hat().max()):
+        np.testing.assert_array_equal(chains_of(samples).truth(limit), samples.reshape(-1, 3))
 
 
 def test_one_chain_is_no_truth_however_well_its_halves_agree():
@@ -237,14 +259,22 @@ def test_one_chain_is_no_truth_however_well_its_halves_agree():
 def test_starts_are_apart_by_the_measure_of_the_draws(apart, enough):
     # One parameter has a deviation of 1, the other of 1e-6: whether chains started apart does not depend on units.
     samples = np.random.default_rng(0).normal(size=(4, 500, 2)) * [1.0, 1e-6]
-    starts = np.zeros((4, 2))
-    starts[2, 1] = apart * 1e-6
+    starts = np.tile([0.0, 7.0], (4, 1))
+    starts[2, 1] += apart * 1e-6
     chains = replace(chains_of(samples), starts=starts)
     if enough:
         np.testing.assert_array_equal(chains.truth(), samples.reshape(-1, 2))
     else:
-        with pytest.raises(ValueError, match="expected chains that started apart"):
+        with pytest.raises(ValueError, match="expected chains that started apart") as refused:
             chains.truth()
+        advice = "; leave theta0 out, to start from draws of the prior, or give (n_chains, P) starts that are far apart"
+        assert str(refused.value).endswith(advice)
+
+
+def test_chains_that_stayed_at_one_start_did_not_start_apart():
+    chains = replace(chains_of(np.ones((2, 200, 3))), starts=np.ones((2, 3)))
+    with pytest.raises(ValueError, match="expected chains that started apart"):
+        chains.truth()
 
 
 def test_few_draws_are_no_truth_however_well_they_agree():
@@ -273,7 +303,7 @@ def test_chains_that_diverged_in_more_than_a_hundredth_of_their_draws_are_no_tru
 
     np.testing.assert_array_equal(chains(5, 0, 5, 5).truth(), samples.reshape(-1, 3))
     expected = r"^truth: expected divergences in at most 1% .*, received 6 in 500 draws of the chain at index 2;"
-    with pytest.raises(ValueError, match=expected):
+    with pytest.raises(ValueError, match=expected + r" warm up longer \(n_warmup\), or make the prior stronger$"):
         chains(0, 5, 6, 0).truth()
     with pytest.raises(ValueError, match="received 6 in 500 draws"):
         chains(0, 5, 6, 0).truth(of=lambda theta: theta[0])
@@ -307,6 +337,7 @@ BAD = [
     (lambda: CHAINS.truth(limit=1.0), ValueError, "limit: expected a finite number greater than 1"),
     (lambda: CHAINS.truth(of="outputs"), TypeError, "of: expected a function of theta, received 'outputs'"),
     (lambda: split_r_hat(np.ones(9)), ValueError, "draws: expected shape (n_chains, T, ...) with T >= 4"),
+    (lambda: split_r_hat(np.ones((2, 9, 0))), ValueError, "draws: expected shape (n_chains, T, ...) with T >= 4"),
     (lambda: split_r_hat(np.ones((4, 3))), ValueError, "draws: expected shape (n_chains, T, ...) with T >= 4"),
     (lambda: effective_sample_size([[1.0, np.nan, 1, 1]]), ValueError, "draws: expected finite numbers"),
 ]
