@@ -109,6 +109,14 @@ def test_shards_are_few_and_large_and_cover_the_data(monkeypatch):
         np.testing.assert_array_equal(np.concatenate(part), whole)
 
 
+def test_a_machine_that_does_not_say_its_cores_has_one(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: None)
+    model, theta, X, y = random_problem(n_samples=20)
+    executor = Recording()
+    Laplace(model, theta).fit(X, y, executor=executor)
+    assert len(executor.jobs) == 1
+
+
 @pytest.mark.parametrize("override", [True, False])
 def test_a_worker_that_fails_leaves_the_previous_fit(override, monkeypatch):
     monkeypatch.setattr("os.cpu_count", lambda: 3)
@@ -321,6 +329,20 @@ def test_what_is_counted_is_what_is_kept(structure, curvature, likelihood):
     rows = 5 * (2 if (likelihood, curvature) == ("categorical", "ggn") else 1)
     kept = sum(part.size for part in la._fit.structure.parts)
     assert KEPT[structure](la.subset, rows) == kept
+
+
+@pytest.mark.parametrize(
+    ("options", "matrices", "name"),
+    [({}, 2, "hessian_structure"), ({"hessian_structure": "diag", "curvature": "hessian"}, 1, "curvature")],
+)
+def test_a_curvature_has_room_for_what_it_counts_and_for_no_less(options, matrices, name, monkeypatch):
+    model, theta, *_ = random_problem(hidden=(3,))
+    room = 8.0 * matrices * model.network.n_params**2  # the matrix, and its factor if it is kept
+    monkeypatch.setattr(memory, "physical_memory", lambda: room)
+    Laplace(model, theta, **options)
+    monkeypatch.setattr(memory, "physical_memory", lambda: room - 1)
+    with pytest.raises(ValueError, match=f"^{name}: expected"):
+        Laplace(model, theta, **options)
 
 
 @pytest.mark.parametrize("answer", [AttributeError, ValueError, OSError, -1])
