@@ -404,3 +404,12 @@ def test_a_loss_beyond_the_range_is_refused_though_the_curvature_is_none():
     model = BayesianModel(MLP(1, 1), Gaussian())
     with pytest.raises(ValueError, match=r"^theta: expected parameters at which loss and curvature"):
         Laplace(model, np.array([0.0, 1e200])).fit([[0.0]], [0.0])
+
+
+@each_structure
+def test_a_curvature_beyond_the_range_is_refused_though_the_loss_is_none(structure):
+    # At theta = 0 there is no residual; the square of an input overflows, or in the rows of a gp the input's multiple.
+    la = Laplace(BayesianModel(MLP(1, 1), Gaussian(1e-150)), np.zeros(2), hessian_structure=structure)
+    with pytest.raises(ValueError, match=r"^theta: expected parameters at which loss and curvature"):
+        la.fit([[1e200]], [0.0])
+    assert la.n_data == 0
