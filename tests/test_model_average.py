@@ -517,7 +517,7 @@ def test_the_model_average_is_what_one_more_sample_adds_to_the_evidence():
     np.testing.assert_array_equal(exact_average(model, X, y, [x]), posterior.predict([x]))
 
 
-@pytest.mark.parametrize("reach", [2.0, 10.0, 60.0, 1000.0])
+@pytest.mark.parametrize("reach", [2.0, 10.0, 24.0, 60.0, 1000.0])  # at 24 a cell is 2.5 logits wide
 def test_far_out_the_average_is_that_of_the_logits_distribution(reach):
     # The second feature is 0 in all data: its weight u keeps its prior N(0, 1 / 2), apart from w and b. At (0, reach)
     # the logit is b + reach u, and given b a Gaussian, whose average is a one-dimensional integral; b's distribution
