@@ -109,6 +109,14 @@ def test_shards_are_few_and_large_and_cover_the_data(monkeypatch):
         np.testing.assert_array_equal(np.concatenate(part), whole)
 
 
+def test_a_machine_that_does_not_say_its_cores_has_one(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: None)
+    model, theta, X, y = random_problem(n_samples=20)
+    executor = Recording()
+    Laplace(model, theta).fit(X, y, executor=executor)
+    assert len(executor.jobs) == 1
+
+
 @pytest.mark.parametrize("override", [True, False])
 def test_a_worker_that_fails_leaves_the_previous_fit(override, monkeypatch):
     monkeypatch.setattr("os.cpu_count", lambda: 3)
@@ -323,6 +331,20 @@ def test_what_is_counted_is_what_is_kept(structure, curvature, likelihood):
     assert KEPT[structure](la.subset, rows) == kept
 
 
+@pytest.mark.parametrize(
+    ("options", "matrices", "name"),
+    [({}, 2, "hessian_structure"), ({"hessian_structure": "diag", "curvature": "hessian"}, 1, "curvature")],
+)
+def test_a_curvature_has_room_for_what_it_counts_and_for_no_less(options, matrices, name, monkeypatch):
+    model, theta, *_ = random_problem(hidden=(3,))
+    room = 8.0 * matrices * model.network.n_params**2  # the matrix, and its factor if it is kept
+    monkeypatch.setattr(memory, "physical_memory", lambda: room)
+    Laplace(model, theta, **options)
+    monkeypatch.setattr(memory, "physical_memory", lambda: room - 1)
+    with pytest.raises(ValueError, match=f"^{name}: expected"):
+        Laplace(model, theta, **options)
+
+
 @pytest.mark.parametrize("answer", [AttributeError, ValueError, OSError, -1])
 def test_a_machine_that_does_not_say_its_memory_refuses_nothing(answer, monkeypatch):
     def sysconf(name):
@@ -382,3 +404,12 @@ def test_a_loss_beyond_the_range_is_refused_though_the_curvature_is_none():
     model = BayesianModel(MLP(1, 1), Gaussian())
     with pytest.raises(ValueError, match=r"^theta: expected parameters at which loss and curvature"):
         Laplace(model, np.array([0.0, 1e200])).fit([[0.0]], [0.0])
+
+
+@each_structure
+def test_a_curvature_beyond_the_range_is_refused_though_the_loss_is_none(structure):
+    # At theta = 0 there is no residual; the square of an input overflows, or in the rows of a gp the input's multiple.
+    la = Laplace(BayesianModel(MLP(1, 1), Gaussian(1e-150)), np.zeros(2), hessian_structure=structure)
+    with pytest.raises(ValueError, match=r"^theta: expected parameters at which loss and curvature"):
+        la.fit([[1e200]], [0.0])
+    assert la.n_data == 0

@@ -517,7 +517,7 @@ def test_the_model_average_is_what_one_more_sample_adds_to_the_evidence():
     np.testing.assert_array_equal(exact_average(model, X, y, [x]), posterior.predict([x]))
 
 
-@pytest.mark.parametrize("reach", [2.0, 10.0, 60.0, 1000.0])
+@pytest.mark.parametrize("reach", [2.0, 10.0, 24.0, 60.0, 1000.0])  # at 24 a cell is 2.5 logits wide
 def test_far_out_the_average_is_that_of_the_logits_distribution(reach):
     # The second feature is 0 in all data: its weight u keeps its prior N(0, 1 / 2), apart from w and b. At (0, reach)
     # the logit is b + reach u, and given b a Gaussian, whose average is a one-dimensional integral; b's distribution
@@ -534,6 +534,18 @@ def test_far_out_the_average_is_that_of_the_logits_distribution(reach):
     edges = np.unique(np.clip([-9, -4, -1, *(np.array([-40, -8, -2, 0, 2, 8, 40]) / s), 1, 4, 9], -9, 9))
     pieces = [quad(given, a, b, epsabs=1e-11, epsrel=0)[0] for a, b in pairwise(edges)]
     assert received == pytest.approx(sum(pieces), abs=2e-6)
+
+
+def test_memory_of_a_grid_does_not_grow_with_the_data(monkeypatch):
+    monkeypatch.setattr("minilaplace.model_average.exact.BLOCK_FLOATS", 2**14)
+    model, X, y = logistic()
+    peaks = []
+    for repeats in (1, 8):
+        tracemalloc.start()
+        exact_posterior(model, np.tile(X, (repeats, 1)), np.tile(y, repeats))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 1e6  # all logits of 201^2 points and 175 samples more would take 57 MB
 
 
 @pytest.mark.long
@@ -608,9 +620,17 @@ def test_weights_that_move_the_posterior_are_those_of_the_closed_form():
     np.testing.assert_allclose(root.T @ posterior.covariance() @ root, np.eye(2), rtol=0, atol=2e-9)
 
 
-def test_where_rates_overflow_the_density_is_zero():
+class Plain(Poisson):
+    """Counts as one would write them oneself: nothing is said of overflow."""
+
+    def mean(self, f):
+        return np.exp(f)
+
+
+@pytest.mark.parametrize("likelihood", [Poisson(), Plain()], ids=["library", "own"])
+def test_where_rates_overflow_the_density_is_zero(likelihood):
     # At x = 0 the count 0 leaves the bias a density ~ exp(-b^2 / 2 s^2 - e^b), s = 300: e^b overflows within 3 s.
-    model = BayesianModel(MLP(1, 1), Poisson(), [1.0, 1 / 300**2])
+    model = BayesianModel(MLP(1, 1), likelihood, [1.0, 1 / 300**2])
     posterior = exact_posterior(model, [[0.0]], [0])
 
     def density(b):

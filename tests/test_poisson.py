@@ -58,10 +58,11 @@ def test_training_from_rates_that_are_far_too_large_ends_at_the_mode_without_a_w
         fit_map(model, X, Y, theta0=[0.0, 0.0, 1000.0])
 
 
-def test_loss_and_gradient_of_an_infinite_rate_do_not_warn():
+def test_loss_and_gradient_of_a_rate_of_infinity_or_0_do_not_warn():
     model = BayesianModel(MLP(2, 1), Poisson(), 0.5)
-    with np.errstate(over="raise"):
+    with np.errstate(over="raise", under="raise"):
         assert model.loss(np.array([0.0, 0.0, 1000.0]), X, Y) == np.inf
+        assert np.isfinite(model.loss(np.array([0.0, 0.0, -1000.0]), X, Y))
     with pytest.raises(ValueError, match="range of float64"):
         Laplace(model, [0.0, 0.0, 1000.0]).fit(X, Y)
 
@@ -292,6 +293,16 @@ def test_what_is_no_count_is_refused_before_any_work(y):
     with pytest.raises(ValueError, match=r"^y: expected "):
         la.fit(X[:3], y)
     assert la.posterior is before
+
+
+def test_what_is_no_count_is_named_by_its_place_in_what_was_given():
+    with pytest.raises(ValueError, match=r"^y: expected counts, .*, received -1 at index \(1,\)$"):
+        fitted().fit(X[:3], [1, -1, 2])
+    with pytest.raises(ValueError, match=r"^y: expected counts, .*, received 0\.5 at index \(2, 0\)$"):
+        fitted().fit(X[:3], [[1], [2], [0.5]])
+
+
+def test_the_mean_of_sampled_rates_is_theirs():
     assert mc(Poisson(), Sampled()).mean == 1.5
 
 

@@ -216,4 +216,4 @@ def _autocovariance(x: Array) -> Array:
     """Return 1 / n sum_i (x_i - mean) (x_i+t - mean) of each chain, (M, n), by FFT of chains padded with zeros."""
     n = x.shape[1]
     spectrum = rfft(x - x.mean(axis=1, keepdims=True), 2 * n)
-    return irfft(np.abs(spectrum) ** 2, 2 * n)[:, :n] / n
+    return irfft(np.abs(spectrum) ** 2)[:, :n] / n
