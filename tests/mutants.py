@@ -102,7 +102,6 @@ ALIKE = {
     "strict of a zip": lambda line: re.sub(r",( *strict=\w+)? *\)", ")", line),
     "a size that NumPy finds out": lambda line: re.sub(r"-[12]\b", "-1", line) if "reshape(" in line else line,
     "capitals of an einsum": lambda line: line.lower() if "einsum" in line.lower() else line,
-    "what BLAS reads alike": lambda line: re.sub(r", (lower=(0|None)|overwrite_\w+=[12])(?=[,)])", "", line),
     # No test sees the line of a warning, and mutmut adds calls before it.
     "the line of a warning": lambda line: re.sub(r"[, ]*(stacklevel[^,)]*[, ]*)?\)?( -> None:)?$", ")", line),
     # It says which routine of LAPACK runs, whether it looks for NaN first, and in whose memory; and lower=0 by default.

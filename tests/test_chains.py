@@ -238,7 +238,7 @@ def test_truth_is_all_draws_where_the_chains_agree_and_refused_where_they_do_not
     np.testing.assert_array_equal(chains.truth(), samples.reshape(-1, 3))
     samples[2, :, 1] += 3
     worst = f"{chains_of(samples).r_hat()[1]:.4g}"
-    expected = f"^truth: expected R-hat of at most 1.01 everywhere, received {worst} for theta at index 1;"
+    expected = f"^truth: expected R-hat of at most 1.01 everywhere, received {worst} for theta at index 1,"
     with pytest.raises(ValueError, match=expected) as refused:
         replace(chains_of(samples), divergences=np.array([0, 4, 0, 3])).truth()
     assert str(refused.value).endswith(
@@ -272,7 +272,7 @@ def test_starts_are_apart_by_the_measure_of_the_draws(apart, enough):
     else:
         with pytest.raises(ValueError, match="expected chains that started apart") as refused:
             chains.truth()
-        advice = "; leave theta0 out, to start from draws of the prior, or give (n_chains, P) starts that are far apart"
+        advice = "; leave theta0 out, to start from draws of the prior, or give (n_chains, P) starts far apart"
         assert str(refused.value).endswith(advice)
 
 
