@@ -256,6 +256,43 @@ def test_eigenvalues_that_are_repeated_are_not_missed(monkeypatch):
     assert sizes == [len(M)]
 
 
+def matrix_of(eigenvalues):
+    """Return a symmetric matrix of these eigenvalues, and its eigenvectors."""
+    Q, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(len(eigenvalues),) * 2))
+    return (Q * eigenvalues) @ Q.T, Q
+
+
+def test_few_eigenvalues_are_the_largest_and_not_those_largest_in_size_and_the_same_each_time(monkeypatch):
+    M, _ = matrix_of(np.array([-10.0, *np.linspace(0, 1, 196), 3.0, 4.0, 5.0]))
+    sizes = counted_eigh(monkeypatch)
+    values, vectors = low_rank._largest_of(M, 3)
+    np.testing.assert_allclose(values, [3, 4, 5], rtol=1e-13)
+    assert_largest(M, values, vectors)
+    assert sizes == []
+    again = low_rank._largest_of(M, 3)
+    np.testing.assert_array_equal(values, again[0])
+    np.testing.assert_array_equal(vectors, again[1])
+
+
+def test_of_eigenvalues_that_lanczos_is_slow_to_tell_apart_all_are_found(monkeypatch):
+    M, _ = matrix_of(np.linspace(1, 1.001, 500))
+    sizes = counted_eigh(monkeypatch)
+    assert_largest(M, *low_rank._largest_of(M, 3))
+    assert sizes == [500]
+
+
+@pytest.mark.parametrize("missed", [None, 198, 199])
+@pytest.mark.parametrize("gap", [1.0, 1e-6])
+def test_an_eigenvalue_that_lanczos_misses_is_found_and_none_is_looked_for_in_vain(missed, gap, monkeypatch):
+    every = np.array([*np.linspace(0, 1, 196), 3.0, 4.0, 4.0 + gap, 4.0 + 2 * gap])
+    M, Q = matrix_of(every)
+    found = [k for k in range(196, 200) if k != missed][-3:]
+    monkeypatch.setattr(low_rank, "eigsh", lambda *_, **__: (every[found], Q[:, found]))
+    sizes = counted_eigh(monkeypatch)
+    assert_largest(M, *low_rank._largest_of(M, 3))
+    assert sizes == ([] if missed is None else [200])
+
+
 def test_of_no_curvature_all_eigenvalues_are_zero():
     values, vectors = low_rank._largest_of(np.zeros((500, 500)), 3)
     assert not values.any()
