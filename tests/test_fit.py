@@ -368,6 +368,7 @@ REFUSED = [
     ({"hessian_structure": "kron", "subset_of_weights": "subnetwork"},
      "subset_of_weights: expected 'all' or 'last_layer' with hessian_structure='kron', received 'subnetwork'"),
     ({"temperature": 0.0}, "temperature: expected "),
+    ({"subset_of_weights": "half"}, "subset_of_weights: expected one of 'all', 'last_layer', 'subnetwork', rec"),
     ({"hessian_structure": "lowrank", "rank": 0}, "rank: expected a whole number of at least 1"),
     ({"rank": 3}, "rank: expected None but for hessian_structure='lowrank', received 3"),
 ]  # fmt: skip
@@ -386,10 +387,18 @@ def test_a_difference_of_two_products_has_no_factors():
         Laplace(model, np.zeros(model.network.n_params), hessian_structure="kron")
 
 
-def test_choices_are_kept_as_plain_numbers():
-    options = Options(temperature=np.float32(2), hessian_structure="lowrank", rank=np.int64(1))
-    assert (type(options.temperature), type(options.rank)) == (float, int)
-    assert (options.temperature, options.rank) == (2.0, 1)
+def test_choices_are_kept_as_plain_numbers_and_words():
+    options = Options(temperature=np.float32(2), hessian_structure=np.str_("lowrank"), rank=np.int64(1))
+    received = options.temperature, options.hessian_structure, options.rank
+    assert received == (2.0, "lowrank", 1)
+    assert [type(value) for value in received] == [float, str, int]
+
+
+def test_indices_that_the_caller_changes_afterwards_are_those_given():
+    indices = np.array([3, 0])
+    options = Options(subset_of_weights="subnetwork", subnetwork_indices=indices)
+    indices[0] = 5
+    np.testing.assert_array_equal(options.subnetwork_indices, [3, 0])
 
 
 def test_every_batch_is_told_and_none_is_larger_than_asked():
