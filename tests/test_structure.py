@@ -344,13 +344,16 @@ def test_the_hessian_is_the_ggn_plus_the_residual_term(likelihood):
 
 
 @each_structure
-@pytest.mark.parametrize("labels", ["tensors", "layers", "one"])
-def test_determinants_and_sums_of_variances_need_no_posterior(structure, labels):
+@pytest.mark.parametrize(
+    ("by", "of"), [("tensors", "tensors"), ("layers", "layers"), ("one", "one"), ("tensors", "one"), ("one", "tensors")]
+)
+def test_determinants_and_sums_of_variances_are_those_of_the_posterior(structure, by, of):
+    # The prior varies by one kind of labels, and the variances are added up within another.
     model, theta, X, y = problem(Categorical())
     la = Laplace(model, theta, **options(structure, "all", model.network)).fit(X, y)
     tensors = la.subset.tensors()
-    groups = {"tensors": tensors, "layers": tensors // 2, "one": 0 * tensors}[labels]
-    prior = 3.0 + 2 * groups
+    labels = {"tensors": tensors, "layers": tensors // 2, "one": 0 * tensors}
+    prior, groups = 3.0 + 2 * labels[by], labels[of]
     log_det, traces = la._fit.structure.log_det_and_traces(prior, 0.7, groups)
     posterior = la._fit.structure.posterior(theta, prior, 0.7)
     assert log_det == pytest.approx(np.linalg.slogdet(posterior.precision())[1], rel=1e-12)
