@@ -28,7 +28,7 @@ NO_TEST, UNNOTICED = 33, {0, 5, 33}  # exit codes of mutmut
 # The tests of each module are those meant for it, and not all that reach it: most mutants die by the first.
 TESTS = {
     "network/activation": "network activation",
-    "network/mlp": "network jacobian reference",
+    "network/mlp": "network jacobian reference subset",
     "network/second_order": "network curvature reference",
     "network/layer_pairs": "jacobian curvature posterior network",
     "network/layer_blocks": "jacobian curvature network",
@@ -92,8 +92,8 @@ TESTS = {
 }
 
 CHECKS = re.compile(  # which are called with words for their errors
-    r"\b(_answers|boolean|check_dense|check_shape|check_theta|class_labels|finite|instance|numbers|numeric_array|option|"
-    r"positive_numbers|real_array|real_number|real_targets|refuse_where|vector|whole_number)\("
+    r"\b(_answers|boolean|check_dense|check_memory|check_shape|check_theta|class_labels|finite|instance|numbers|"
+    r"numeric_array|option|positive_numbers|real_array|real_number|real_targets|refuse_where|vector|whole_number)\("
 )
 WORDS = r'"[^"]*"|\b(None|NOT_DENSE|WANTED|expected)\b'
 
