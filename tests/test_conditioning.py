@@ -27,6 +27,7 @@ from minilaplace.curvature import ggn
 from minilaplace.model_average.dropout import fit_dropout
 from minilaplace.posterior import FullPosterior
 from minilaplace.posterior.cholesky import DIGITS
+from minilaplace.structures.low_rank import LowRankPosterior
 
 PRIORS = (1e-8, 1e-4, 1.0, 1e4, 1e8)
 NETWORKS = {"gaussian": MLP(1, 4, 1), "bernoulli": MLP(1, 4, 1), "categorical": MLP(2, 2, 3)}
@@ -157,6 +158,22 @@ def test_a_prior_per_layer_has_the_same_accuracy(structure, kind, noise, prior):
     np.testing.assert_allclose(variance, rounded(np.diag(reference.covariance)), rtol=rtol)
     evidence = float(reference.log_evidence())
     assert abs(la.log_marginal_likelihood() - evidence) <= rtol * len(theta) + 1e-13 * abs(evidence)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("graded", ["rows", "parameters"])
+def test_rows_and_parameters_of_any_sizes_keep_nine_digits_in_function_space(graded, seed):
+    # As of samples of very different weights, or inputs in very different units.
+    rng = np.random.default_rng(seed)
+    K, P = rng.integers(2, 12), rng.integers(3, 9)
+    sizes = 10.0 ** rng.uniform(-5, 5, size=(K, 1) if graded == "rows" else P)
+    rows, prior = rng.normal(size=(K, P)) * sizes, 10.0 ** rng.uniform(-8, 4, size=1) * rng.uniform(0.1, 1, size=P)
+    found = LowRankPosterior(np.zeros(P), rows, prior)
+    G = mp.matrix(rows.tolist())
+    Lambda = G.T * G + mp.diag([mp.mpf(float(p)) for p in prior])
+    Sigma, volume = Lambda**-1, mp.log(mp.det(Lambda))
+    np.testing.assert_allclose(found.variance(), [float(Sigma[p, p]) for p in range(P)], rtol=1e-9)
+    assert found.log_det_precision == pytest.approx(float(volume), rel=1e-9, abs=1e-9)
 
 
 @pytest.mark.parametrize(("noise", "prior"), [(0.03, 1e-2), (1.0, 1e-2), (1e3, 1e2)])

@@ -134,13 +134,17 @@ def _padded(values: Array, P: int) -> Array:
 class LowRankPosterior(Posterior):
     """Lambda = G^T G + prior for K rows G (K, P_s), by algebra in k = min(K, P_s) dimensions.
 
-    With prior = L0 L0^T, whitened rows V = G L0^-T, and the QR decompositions V^T = Q T and [T^T; I] = O L^T:
+    With prior = L0 L0^T, whitened rows V = G L0^-T, their QR decomposition V^T = Q T, and I + T T^T = L L^T:
 
         Sigma = L0^-T [(I - Q Q^T) + Q (L L^T)^-1 Q^T] L0^-1,    log det Lambda = log det L L^T + log det prior
 
-    In whitened coordinates the data gives the directions Q (P_s, k) the precision L L^T = I + T T^T; all directions
-    orthogonal to Q keep the prior's precision I. Woodbury's identity has I - V^T (I + V V^T)^-1 V for the bracket, a
-    difference of nearly equal numbers where the prior is weak. In the form above variances are sums of squares.
+    In whitened coordinates the data gives the directions Q (P_s, k) the precision L L^T; all directions orthogonal to Q
+    keep the prior's precision I. Woodbury's identity has I - V^T (I + V V^T)^-1 V for the bracket, a difference of
+    nearly equal numbers where the prior is weak. In the form above variances are sums of squares.
+
+    The QR decomposition of a matrix whose rows and columns have very different sizes keeps the digits of the small ones
+    if its rows are in order of size and its columns are pivoted (Cox and Higham, 1998). T's rows are then in order of
+    size, too, and its Cholesky factor L keeps their digits.
     """
 
     def __init__(self, mean: Array, rows: Array, prior: Array) -> None:
@@ -148,9 +152,9 @@ class LowRankPosterior(Posterior):
         self._rows, self._prior = rows, prior
         self._root = np.sqrt(prior) if prior.ndim == 1 else cholesky(prior)  # L0
         self._V = self._whitened(rows)
-        mild = _is_mild(_squares(self._V))
-        self._Q, T, *_ = qr(self._V.T, mode="economic", pivoting=not mild)  # T T^T does not see the pivoting
-        self._L = cholesky(T @ T.T, 1.0) if mild else qr(np.vstack([T.T, np.eye(len(T))]), mode="r")[0][: len(T)].T
+        pivoting, order = not _is_mild(_squares(self._V)), np.argsort(-np.abs(self._V).max(axis=0), kind="stable")
+        Q, T, *_ = qr(self._V.T[order], mode="economic", pivoting=pivoting)  # T T^T does not see the pivoting
+        self._Q, self._L = Q[np.argsort(order)], cholesky(T @ T.T, 1.0)
 
     @property
     def log_det_precision(self) -> float:
