@@ -6,7 +6,10 @@
 asks `scipy.stats`.
 """
 
+import subprocess
+import sys
 from itertools import cycle, product
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +17,7 @@ from scipy import stats
 from scipy.differentiate import jacobian
 from scipy.special import expit, softmax
 
+import minilaplace
 from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian, Poisson
 from minilaplace.network import ACTIVATIONS
 
@@ -159,3 +163,9 @@ def _covering_set():
 
 
 CASES = _covering_set()  # (likelihood, hidden, activation, n_outputs)
+
+
+def printed(code):
+    """Return what Python code prints in a process of its own, which has imported nothing yet."""
+    root = Path(minilaplace.__file__).parents[1]
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root).stdout

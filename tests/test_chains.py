@@ -3,19 +3,16 @@
 The oracles: loops over the definitions, and the closed forms of an autoregressive process.
 """
 
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from problems import printed
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
-import minilaplace
 from minilaplace import MLP
 from minilaplace.model_average.chains import (
     Chains,
@@ -220,9 +217,7 @@ def test_scipys_statistics_are_loaded_by_r_hat_and_not_by_the_import():
         "minilaplace.model_average.split_r_hat([[1, 2, 3, 4], [2, 1, 4, 3]])\n"
         "print('scipy.stats' in sys.modules)"
     )
-    root = Path(minilaplace.__file__).parents[1]
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
-    assert run.stdout.split() == ["False", "True"]
+    assert printed(code).split() == ["False", "True"]
 
 
 def test_chains_have_the_statistics_of_their_draws():
