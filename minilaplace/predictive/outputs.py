@@ -73,7 +73,7 @@ class Outputs:
         return self.at.posterior.functional_variance(self._jacobian())
 
     def root(self, R: Array | None = None) -> Array:
-        """Return F_n with V_nm = F_n F_m^T also between inputs, (N, C, r); of R f for R as above, (N, K, r)."""
+        """Return F_n with V_nm = F_n F_m^T also between inputs, (N, C, r); of R f, R as in `covariance`, (N, K, r)."""
         return self.at.posterior.functional_root(self._jacobian(R))
 
     def linear_samples(self) -> Array:

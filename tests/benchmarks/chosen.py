@@ -122,7 +122,7 @@ def symmetric():
 
 
 def diagonal_bending():
-    """Return the time of an exact Hessian, what bends by itself alone added as such, and as a matrix between units."""
+    """Return the time of an exact Hessian whose units bend each by itself, and by a matrix between units."""
     rows, module = [], import_module("minilaplace.network.second_order")
 
     def between_units(c, u):
