@@ -11,7 +11,6 @@ import pytest
 from problems import from_conditional_mean, random_problem, random_targets
 from scipy.linalg import block_diag, eigh
 from scipy.linalg.lapack import dpocon
-from scipy.sparse.linalg import eigsh
 
 from minilaplace import (
     MLP,
@@ -246,14 +245,11 @@ def test_few_of_many_eigenvalues_are_found_without_the_others(n_samples, monkeyp
     assert n_samples < 10 or not sizes
 
 
-def test_eigenvalues_that_are_repeated_are_not_missed(monkeypatch):
+def test_eigenvalues_that_are_repeated_are_found_as_often_as_they_are_there():
     model, theta, X, y = random_problem("gaussian", (), "tanh", 10, n_inputs=64, n_samples=300)
-    la = Laplace(model, theta, hessian_structure="lowrank", rank=6).fit(X, y)  # each is there for all ten outputs
-    M, sizes = ggn(model, theta, X, y), counted_eigh(monkeypatch)
-    lanczos, _ = eigsh(M, 6, which="LA", v0=np.random.default_rng(0).standard_normal(len(M)))
-    assert lanczos.min() < 0.99 * np.linalg.eigvalsh(M)[-6]  # it has missed some
-    assert_largest(M, *la._fit.structure._largest)
-    assert sizes == [len(M)]
+    la = Laplace(model, theta, hessian_structure="lowrank", rank=6).fit(X, y)  # each is there for all ten outputs:
+    # rounding decides how many of them Lanczos finds
+    assert_largest(ggn(model, theta, X, y), *la._fit.structure._largest)
 
 
 def matrix_of(eigenvalues):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import expit, log_softmax, softmax
 
 from ..network.mlp import MLP
@@ -76,7 +76,9 @@ class Bernoulli(Likelihood):
         """Return y as numbers 0.0 and 1.0 in the shape of f (N, C)."""
         if f.ndim != 2:
             check_shape("f", f, (len(f), 1))
-        return _labels(y, len(f), 2, *_several(f.shape[1])).astype(np.float64).reshape(f.shape)
+        n_labels = _several(f.shape[1])
+        check_shape("y", y, (len(f), *n_labels))
+        return class_labels("y", y, len(f), 2, *n_labels).astype(np.float64).reshape(f.shape)
 
 
 def of_labels(p: Array) -> Array:
@@ -177,18 +179,10 @@ class Categorical(Likelihood):
         return class_labels("y", y, n_samples, n_classes=n_outputs)
 
     def _matched(self, f: Array, y: Any) -> Any:
-        return _labels(y, *f.shape)
+        check_shape("y", y, f.shape[:1])
+        return class_labels("y", y, *f.shape)
 
 
 def _over_classes(function: Callable[..., Array], f: Array) -> Array:
     """Return `function(f, axis=1)` transposed, (C, N), for f (N, C): NumPy takes long to add up many short rows."""
     return function(np.ascontiguousarray(np.transpose(f)), axis=0)
-
-
-def _labels(y: Any, n_samples: int, n_classes: int, *n_labels: int) -> NDArray[np.intp]:
-    """Return y as labels, (N,) or (N, n_labels), that are classes; for those that `check_targets` returned, quickly."""
-    check_shape("y", y, (n_samples, *n_labels))
-    # Read as unsigned, a negative label is larger than all classes.
-    if type(y) is np.ndarray and y.dtype == np.intp and y.view(np.uintp).max(initial=0) < n_classes:
-        return y
-    return class_labels("y", y, n_samples, n_classes, *n_labels)

@@ -164,8 +164,7 @@ class Full(Structure):
 
     def _blocks(self) -> list[NDArray[np.intp]]:
         """Return for each part the positions of its parameters among the P_s."""
-        labels = self.eigenspaces()
-        return [np.flatnonzero(labels == label) for label in np.unique(labels)]
+        return [np.arange(len(self.subset))]
 
     def _zeros(self) -> list[Array]:
         return [np.zeros((len(at),) * 2) for at in self._blocks()]
@@ -206,6 +205,10 @@ class Full(Structure):
 
 class BlockDiag(Full):
     """The exact block of every layer, each as its lower triangle."""
+
+    def _blocks(self) -> list[NDArray[np.intp]]:
+        layers = self.eigenspaces()
+        return [np.flatnonzero(layers == l) for l in np.unique(layers)]
 
     def add_rows(self, rows: FactoredRows, weight: Array) -> None:
         for layer, part in zip(rows.layers(), self.parts, strict=True):

@@ -12,13 +12,17 @@ from .shown import refusal
 
 
 def class_labels(
-    name: str, value: ArrayLike, n_samples: int, n_classes: int, n_labels: int | None = None
+    name: str, value: Any, n_samples: int, n_classes: int, n_labels: int | None = None
 ) -> NDArray[np.intp]:
     """Return `value` as integer labels 0 .. n_classes - 1; whole floats and bools count as integers.
 
-    Their shape is (n_samples,), or (n_samples, n_labels) if each sample has several labels.
+    Their shape is (n_samples,), or (n_samples, n_labels) if each sample has several labels. An array that holds such
+    labels already is returned as it is, quickly: training asks at every step.
     """
     shape = (n_samples,) if n_labels is None else (n_samples, n_labels)
+    whole = type(value) is np.ndarray and value.dtype == np.intp and value.shape == shape
+    if whole and value.view(np.uintp).max(initial=0) < n_classes:  # as unsigned, a negative label is larger than these
+        return value
     expected = f"shape {shape} of integer labels 0..{n_classes - 1}"
     array = real_array(name, value, expected)
     if array.shape != shape:

@@ -1,7 +1,7 @@
 """The least time in which this machine could do what a method cannot do without.
 
 That is a list of operations, which are priced twice: at the rates of one large product, this machine's best, and by
-what calls of BLAS and LAPACK of the same sizes take alone.
+what calls of BLAS, LAPACK and NumPy's functions of the same sizes take alone.
 """
 
 from functools import cache
@@ -25,14 +25,23 @@ WORK = {
     "inverse": lambda n: 2 * n**3 / 3,
     "eigenvectors": lambda n: 10 * n**3 / 3,
     "write": lambda count: count,
+    "tanh": lambda count: count,
+    "exp": lambda count: count,
 }
 
 
 def rates():
-    """Return operations a second of a large `dgemm` and `dsyrk`, and numbers a second that are written to memory."""
-    A, written = np.asfortranarray(np.random.default_rng(0).normal(size=(1_500, 1_500))), np.ones(2**22)
-    multiply, update = seconds(lambda: dgemm(1.0, A, A))[0], seconds(lambda: dsyrk(1.0, A))[0]
-    return 2 * len(A) ** 3 / multiply, len(A) ** 3 / update, written.size / seconds(lambda: written.fill(1.0))[0]
+    """Return operations a second of a large product, update and array: written to memory, and of `tanh` and `exp`."""
+    rng = np.random.default_rng(0)
+    A, z, out = np.asfortranarray(rng.normal(size=(1_500, 1_500))), rng.normal(size=PART), np.empty(PART)
+    timed = {
+        "multiply": (2 * len(A) ** 3, lambda: dgemm(1.0, A, A)),
+        "update": (len(A) ** 3, lambda: dsyrk(1.0, A)),
+        "write": (PART, lambda: out.fill(1.0)),
+        "tanh": (PART, lambda: np.tanh(z, out=out)),
+        "exp": (PART, lambda: np.exp(z, out=out)),
+    }
+    return {name: operations / seconds(work)[0] for name, (operations, work) in timed.items()}
 
 
 def floors(sizes, N, n_points, structure, subset, rates):
@@ -43,20 +52,22 @@ def floors(sizes, N, n_points, structure, subset, rates):
 
 def at_rates(way, rates):
     """Return the seconds that operations take at the rates of one large product, update and array."""
-    of_product, of_update, written = rates
-    rate = {"multiply": of_product, "write": written}
-    return sum(WORK[name](*sizes) / rate.get(name, of_update) for name, *sizes in way)
+    return sum(WORK[name](*sizes) / rates.get(name, rates["update"]) for name, *sizes in way)
 
 
 def of_calls(way, rates):
-    """Return the seconds that operations take as calls of BLAS and LAPACK, one by one."""
-    return sum(sizes[0] / rates[2] if name == "write" else call(name, *sizes) for name, *sizes in way)
+    """Return the seconds that operations take as calls of BLAS, LAPACK and NumPy, one by one."""
+    return sum(sizes[0] / rates[name] if name == "write" else call(name, *sizes) for name, *sizes in way)
 
 
 @cache
 def call(name, *sizes):
-    """Return the seconds that BLAS or LAPACK takes for an operation of these sizes."""
+    """Return the seconds that BLAS, LAPACK or NumPy takes for an operation of these sizes."""
     rng = np.random.default_rng(0)
+    if name in ("tanh", "exp"):
+        z = rng.normal(size=min(sizes[0], PART))
+        out = np.empty_like(z)
+        return seconds(lambda: getattr(np, name)(z, out=out), 0.1)[0] * sizes[0] / len(z)
     if name == "multiply":
         (short, long), k = sorted(sizes[::2]), sizes[1]
         part = min(long, max(1, PART // k))
@@ -86,7 +97,8 @@ def operations(sizes, N, n_points, structure, subset):
         forward = [("multiply", n, I, H) for H, I in shapes]
         backward = [("multiply", n * K, H, I) for H, I in chosen[1:start]]
         written = sum(H for H, _ in shapes) + K * sum(H for H, _ in chosen[:start])
-        return [*forward, *backward, ("write", n * written)]
+        functions = [("tanh", n * sum(sizes[1:-1])), ("exp", n * C)]
+        return [*forward, *functions, *backward, ("write", n * written)]
 
     fit = chain(N, C - 1, len(chosen))
     predict = chain(n_points, C, len(chosen) - 1)  # the rows of the last layer are the identity
