@@ -323,6 +323,24 @@ def test_the_expected_hessian_of_a_predicted_noise_is_its_factor_squared():
     assert_close(R.transpose(0, 2, 1) @ R, expected)
 
 
+@pytest.mark.parametrize("likelihood", [Gaussian((0.3, 0.8)), Poisson(), HeteroscedasticGaussian()], ids=repr)
+def test_moments_are_averages_over_gaussian_outputs(likelihood):
+    # By Gauss-Hermite quadrature. No mean and no noise depends on two outputs, so all can move together.
+    rng = np.random.default_rng(0)
+    C = 4 if isinstance(likelihood, HeteroscedasticGaussian) else 2
+    m, v = rng.normal(size=(6, C)), rng.uniform(0.1, 1, size=(6, C))
+    nodes, weights = np.polynomial.hermite_e.hermegauss(40)
+
+    def average(of_f):
+        pairs = zip(nodes, weights / weights.sum(), strict=True)
+        return sum(weight * of_f(m + np.sqrt(v) * node) for node, weight in pairs)
+
+    mean, noise, spread = likelihood.moments(m, v)
+    assert_close(mean, average(likelihood.mean))
+    assert_close(noise, average(likelihood.noise_variance))
+    assert_close(spread, average(lambda f: (likelihood.mean(f) - mean) ** 2))
+
+
 def test_a_noise_for_each_output_is_that_of_independent_outputs():
     rng = np.random.default_rng(0)
     f, y, sigma = rng.normal(size=(4, 3)), rng.normal(size=(4, 3)), (0.3, 1.0, 2.5)
