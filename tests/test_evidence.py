@@ -37,7 +37,7 @@ from minilaplace import (
 from minilaplace.curvature import ggn
 from minilaplace.evidence import PriorScore, tune_on_held_out, tune_to_budget
 from minilaplace.evidence.by_predictions import GRID
-from minilaplace.evidence.marginal_likelihood import LOG_BOUNDS, evidence_function
+from minilaplace.evidence.marginal_likelihood import LOG_BOUNDS, evidence_function, log_prior
 from minilaplace.predictive.links import Prediction
 from minilaplace.predictive.outputs import OutOfRangeError
 from minilaplace.structures.fit import STRUCTURES
@@ -131,8 +131,9 @@ def test_a_layers_weights_and_biases_share_a_prior(subset, layers):
     la = Laplace(model, theta, subset_of_weights=subset).fit(X, y)
     for prior_structure, groups in [("layerwise", layers), ("scalar", [0] * len(layers)), ("diag", range(len(layers)))]:
         np.testing.assert_array_equal(evidence_function(la._fit, model, theta, prior_structure, False).groups, groups)
-        la.optimize_prior_precision(prior_structure=prior_structure)
-        assert np.ndim(la.model.prior_precision) == (0 if (prior_structure, subset) == ("scalar", "all") else 1)
+        for noise in (False, True):
+            la.optimize_prior_precision(prior_structure=prior_structure, optimize_noise=noise)
+            assert np.ndim(la.model.prior_precision) == (0 if (prior_structure, subset) == ("scalar", "all") else 1)
 
 
 def test_mackays_step_counts_what_the_data_has_determined_however_little():
@@ -869,18 +870,16 @@ def test_training_with_the_evidence_keeps_a_noise_that_one_target_cannot_show():
     assert found.prior_precision == alone.prior_precision
 
 
-def test_the_noise_is_determined_by_the_targets_beyond_gamma():
+@pytest.mark.parametrize("N", [6, 4])
+def test_the_noise_is_determined_by_the_targets_beyond_gamma(N):
+    # N - gamma is about 2, 2.6, 4.1 and 6 of six targets, and 0, 0.9, 1.4, 2.6 and 4 of four.
     X, Y = linear_data(N=6)
-    la = Laplace(BayesianModel(MLP(3, 1), Gaussian(0.4)), np.zeros(4)).fit(X, Y)
+    la = Laplace(BayesianModel(MLP(3, 1), Gaussian(0.4)), np.zeros(4)).fit(X[:N], Y[:N])
     evidence = evidence_function(la._fit, la.model, la.theta, "scalar", True)
-    J = np.column_stack([X, np.ones(6)]) / 0.4
-    for log_delta in (-15.0, 0.0, 3.0):
+    J = np.column_stack([X, np.ones(6)])[:N] / 0.4
+    for log_delta in (-15.0, 0.0, 1.0, 3.0, 15.0):
         gamma = sum(l / (l + np.exp(log_delta)) for l in np.linalg.eigvalsh(J.T @ J))
-        assert evidence.determines_noise(np.array([log_delta, np.log(0.4)])) == (6 - gamma >= 1)
-    few = Laplace(la.model, la.theta).fit(X[:4], Y[:4])
-    evidence = evidence_function(few._fit, la.model, la.theta, "scalar", True)
-    assert not evidence.determines_noise(np.array([-15.0, np.log(0.4)]))  # gamma is nearly 4
-    assert evidence.determines_noise(np.array([15.0, np.log(0.4)]))  # and here nearly 0
+        assert evidence.determines_noise(np.array([log_delta, np.log(0.4)])) == (N - gamma >= 1)
 
 
 def test_held_out_regression_is_scored_by_its_density():
@@ -1278,6 +1277,21 @@ def test_the_evidence_of_a_subset_under_a_prior_matrix_is_that_of_the_others_giv
     expected = multivariate_normal.logpdf(y, mean, X @ X.T / 2 + np.eye(2))
     assert la.log_marginal_likelihood() == pytest.approx(expected, rel=1e-12)
     assert expected == pytest.approx(-4.964259, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["vector", "matrix"])
+def test_the_prior_of_some_parameters_is_the_density_of_all_over_that_of_the_others(kind):
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(4, 4))
+    precision = {"vector": rng.uniform(0.3, 3, size=4), "matrix": A @ A.T + np.eye(4)}[kind]
+    model = BayesianModel(MLP(3, 1), Bernoulli(), precision, rng.normal(size=4))
+    theta, some, at, other = rng.normal(size=4), rng.normal(size=(5, 3)), np.array([2, 0, 3]), [1]
+    covariance = np.linalg.inv(np.diag(precision) if kind == "vector" else precision)
+    thetas = np.tile(theta, (5, 1))
+    thetas[:, at] = some
+    of_other = norm.logpdf(theta[other], model.prior_mean[other], np.sqrt(covariance[other, other]))
+    expected = multivariate_normal.logpdf(thetas, model.prior_mean, covariance) - of_other + 1.5 * np.log(2 * np.pi)
+    np.testing.assert_allclose(log_prior(model, at, theta, some), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("seed", [1246, 7, 42, 99])

@@ -24,6 +24,7 @@ from minilaplace import (
     fit_map,
 )
 from minilaplace.curvature import empirical_fisher, ggn, hessian
+from minilaplace.model.likelihood import every_class
 
 METHODS = ["nll", "gradient", "hessian"]
 SHAPES = [
@@ -95,6 +96,16 @@ def test_mean_is_the_average_of_y(drawn):
     one_hot = np.eye(f.shape[1]) if isinstance(likelihood, Categorical) else None
     average = sum((weight * (y if one_hot is None else one_hot[y]).T).T for weight, y in enumeration(likelihood, f))
     assert_close(likelihood.mean(f), average, rtol=1e-15)
+
+
+def test_of_two_classes_each_has_what_the_other_leaves_of_1():
+    p = np.random.default_rng(0).uniform(size=(4, 3))
+    for of_one, axes in [(p[0], ()), (p, (2,))]:  # (N,), and samples of it, (S, N)
+        received = every_class(of_one, *axes)
+        assert received.shape == (*of_one.shape, 2)
+        np.testing.assert_array_equal(received[..., 0], 1 - of_one)
+        np.testing.assert_array_equal(received[..., 1], of_one)
+    np.testing.assert_array_equal(every_class(p), p)
 
 
 # f, y, nll, gradient, Lambda; 1 + e^-40 is 1 and e^-1e4 is 0, while e^-745 is 5e-324, TINY, or rounds to 0.
@@ -321,6 +332,24 @@ def test_the_expected_hessian_of_a_predicted_noise_is_its_factor_squared():
         expected += weight * likelihood.hessian(f, f[:, :1] + np.exp(f[:, 1:] / 2) * node)
     R = likelihood.factor(f)
     assert_close(R.transpose(0, 2, 1) @ R, expected)
+
+
+@pytest.mark.parametrize("likelihood", [Gaussian((0.3, 0.8)), Poisson(), HeteroscedasticGaussian()], ids=repr)
+def test_moments_are_averages_over_gaussian_outputs(likelihood):
+    # By Gauss-Hermite quadrature. No mean and no noise depends on two outputs, so all can move together.
+    rng = np.random.default_rng(0)
+    C = 4 if isinstance(likelihood, HeteroscedasticGaussian) else 2
+    m, v = rng.normal(size=(6, C)), rng.uniform(0.1, 1, size=(6, C))
+    nodes, weights = np.polynomial.hermite_e.hermegauss(40)
+
+    def average(of_f):
+        pairs = zip(nodes, weights / weights.sum(), strict=True)
+        return sum(weight * of_f(m + np.sqrt(v) * node) for node, weight in pairs)
+
+    mean, noise, spread = likelihood.moments(m, v)
+    assert_close(mean, average(likelihood.mean))
+    assert_close(noise, average(likelihood.noise_variance))
+    assert_close(spread, average(lambda f: (likelihood.mean(f) - mean) ** 2))
 
 
 def test_a_noise_for_each_output_is_that_of_independent_outputs():

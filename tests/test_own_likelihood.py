@@ -2,7 +2,7 @@
 
 `Waiting` is what a reader would write for waiting times: its derivatives, its mean, and nothing of the library's
 inside. Its Hessian is not the Fisher information. `FullWaiting` says so, and its noise and a closed form of the
-predictive; then the exact Hessian is right, and it has the exact link too.
+predictive; then the exact Hessian is right, and it has the exact link too. `Probit` has classes for its targets.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 from problems import assert_close, assert_is_derivative
 from scipy import stats
 from scipy.integrate import quad
-from scipy.special import roots_hermitenorm
+from scipy.special import entr, log_ndtr, ndtr, roots_hermitenorm
 from sklearn.linear_model import GammaRegressor
 
 from minilaplace import MLP, BayesianModel, Laplace, Prediction, average, fit_map, hmc, marglik_training
@@ -55,6 +55,28 @@ class FullWaiting(Waiting):
     def moments(self, m, v):
         mean = np.exp(m + v / 2)
         return mean, mean**2 * np.exp(v), mean**2 * np.expm1(v)
+
+
+class Probit(Likelihood):
+    """Two classes y of 0 and 1, p(y = 1 | f) = Phi(f), whose average over f ~ N(m, v) is Phi(m / sqrt(1 + v))."""
+
+    is_classifier = True
+
+    def nll(self, f, y):
+        return -log_ndtr(np.where(y == 1, f[:, 0], -f[:, 0]))
+
+    def gradient(self, f, y):
+        s = np.where(y == 1, 1, -1)[:, None]
+        return -s * np.exp(stats.norm.logpdf(f) - log_ndtr(s * f))
+
+    def factor(self, f):
+        return np.exp(stats.norm.logpdf(f) - 0.5 * (log_ndtr(f) + log_ndtr(-f)))[:, :, None]
+
+    def mean(self, f):
+        return ndtr(f[:, 0])
+
+    def check_targets(self, y, n_samples, n_outputs):
+        return np.reshape(y, n_samples)
 
 
 def fitted(likelihood, hidden=(3,), **options):
@@ -119,6 +141,7 @@ def test_without_the_hook_the_fisher_information_stands_for_the_hessian():
     exact = hessian(BayesianModel(MLP(2, 1), FullWaiting(), 0.5), la.theta, X, Y)
     received = hessian(la.model, la.theta, X, Y)
     assert_close(received, ggn(la.model, la.theta, X, Y))
+    np.testing.assert_array_equal(Waiting().hessian(np.zeros((40, 1)), Y), np.ones((40, 1, 1)))
     assert np.abs(received - exact).max() > 0.05 * np.abs(exact).max()
 
 
@@ -134,6 +157,14 @@ def test_every_structure_has_a_posterior_and_an_evidence(structure):
     assert_close(la.posterior.precision() @ la.posterior.covariance(), np.eye(len(la.theta)), 1e-9)
     before = la.log_marginal_likelihood()
     assert la.optimize_prior_precision().log_marginal_likelihood() > before
+
+
+def test_a_temperature_divides_all_of_its_log_likelihood():
+    la = fitted(Waiting(), temperature=4.0)
+    G = ggn(la.model, la.theta, X, Y)
+    log_likelihood = -la.model.likelihood.nll(la.model.network.forward(la.theta, X), Y).sum()
+    occam = np.linalg.slogdet(G / 2 + np.eye(len(G)))[1] + 0.5 * la.theta @ la.theta  # (G / 4 + 1/2) / (1/2)
+    assert la.log_marginal_likelihood() == pytest.approx(log_likelihood / 4 - occam / 2, rel=1e-10)
 
 
 def test_the_evidence_of_one_mean_is_the_integral_up_to_laplaces_error():
@@ -240,3 +271,20 @@ def test_held_out_data_asks_for_a_density_and_a_contour_for_classes():
 
     with pytest.raises(ValueError, match=r"^la: expected a classifier of two inputs, received MLP"):
         plot_contour(la, X, Y)
+
+
+def test_classes_of_its_own_are_predicted_scored_and_uncertain_as_the_librarys():
+    labels = (Y[:, 0] > 1.5).astype(int)
+    model = BayesianModel(MLP(2, 1), Probit(), prior_precision=0.5)
+    la = Laplace(model, fit_map(model, X, labels, rng=0)).fit(X, labels)
+    assert is_mode(model, la.theta, X, labels)
+    m, V = la.glm_predictive_distribution(X[:5])
+    expected = ndtr(m[:, 0] / np.sqrt(1 + V[:, 0, 0]))
+    S = 20_000
+    assert np.all(np.abs(la.predict(X[:5], n_samples=S, rng=0) - expected) < 5 * 0.5 / np.sqrt(S))  # a deviation <= 1/2
+    scores = Probit().log_score(expected, labels[:5])
+    np.testing.assert_allclose(scores, np.log(np.where(labels[:5] == 1, expected, 1 - expected)), rtol=1e-14)
+    p = ndtr(la.functional_samples(X[:5], 50, rng=1)[:, :, 0])  # (S, N)
+    total, aleatoric, _ = la.uncertainty(X[:5], n_samples=50, rng=1)
+    np.testing.assert_allclose(total, entr(p.mean(axis=0)) + entr(1 - p.mean(axis=0)), rtol=1e-10)
+    np.testing.assert_allclose(aleatoric, (entr(p) + entr(1 - p)).mean(axis=0), rtol=1e-10)

@@ -256,6 +256,13 @@ def test_the_log_score_of_classes_is_the_log_of_what_the_label_was_given_and_is_
     np.testing.assert_array_equal(Categorical().log_score(np.stack([1 - p, p], axis=1), y), Bernoulli().log_score(p, y))
 
 
+def test_the_log_score_of_several_labels_is_the_sum_of_their_own():
+    rng = np.random.default_rng(0)
+    p, y = rng.uniform(size=(5, 3)), rng.integers(0, 2, size=(5, 3))
+    expected = sum(Bernoulli().log_score(p[:, c], y[:, c]) for c in range(3))
+    np.testing.assert_allclose(Bernoulli().log_score(p, y), expected, rtol=1e-14)
+
+
 def test_outputs_of_a_linear_network_have_the_moments_of_a_linear_map():
     # f = w x + b with (w, b) ~ N((2, -1), S): mean 2 x - 1, variance S_ww x^2 + 2 S_wb x + S_bb.
     S = np.array([[0.5, -0.2], [-0.2, 0.3]])

@@ -123,7 +123,7 @@ def bridge(likelihood: Likelihood, f: Outputs, *, normalise: bool = False) -> Ar
         s = v.mean(axis=1, keepdims=True) / np.sqrt(C / 2)
         m, v = m / np.sqrt(s), v / s
     exponent = m + logsumexp(-m, axis=1, keepdims=True)
-    top = np.maximum(exponent.max(axis=1, keepdims=True), 0)
+    top = exponent.max(axis=1, keepdims=True)  # at least log C
     # All alphas of an input are divided by exp(top), so that none overflows, and times its smallest v: it cancels.
     alpha = ((1 - 2 / C) * np.exp(-top) + np.exp(exponent - top) / C**2) * (v.min(axis=1, keepdims=True) / v)
     return alpha / alpha.sum(axis=1, keepdims=True)
@@ -201,7 +201,7 @@ def sample_moments(
             squares = squares + deviation**2 * (w * before / total)
         if noise_s is not None:
             noise = noise + (noise_s - noise) * w / total
-    return mean, noise, squares / (2 * pairs / total) if pairs > 0 else 0 * squares
+    return mean, noise, squares / (2 * pairs / total) if pairs > 0 else squares
 
 
 def mc(likelihood: Likelihood, f: Outputs) -> Array | Prediction:
