@@ -68,11 +68,8 @@ def _dense(curvature: str, model: BayesianModel, theta: Any, X: Any, y: Any, sam
 
 
 def add_gram(lower: Array, rows: FactoredRows) -> None:
-    """Add sum_n J_n^T J_n to the lower triangle of a (P, P) matrix, in place.
-
-    Rows written out and pairs of layers give the same numbers; the second is faster for many rows a sample.
-    """
-    if rows.n_each > 1 and layer_pairs.in_pairs(rows):
+    """Add sum_n J_n^T J_n to the lower triangle of a (P, P) matrix, in place, by pairs of layers where it is faster."""
+    if layer_pairs.in_pairs(rows):
         layer_pairs.add_gram(lower, rows)
     else:
         rows.add_gram(lower)
@@ -124,7 +121,7 @@ def contributions(
     """
     network, likelihood, exact = model.network, model.likelihood, curvature == "hessian"
     floats = subset.floats_factored if factored else subset.floats_written
-    floats += exact * (sum(network.sizes) + len(network.sizes)) ** 2
+    floats += exact * sum(H for H, _ in subset.shapes) ** 2  # between all units, for the second-order term
     for batch in batches(len(data.X), floats, batch_size):
         X, y, weight = data.some(batch)
         trace = network.trace(theta, X)

@@ -1,18 +1,20 @@
 """The three curvatures are what their definitions say, however the data is cut, and the Hessian is the Hessian."""
 
-from itertools import pairwise
+import tracemalloc
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from problems import CASES, assert_close, assert_is_derivative, random_problem
+from problems import CASES, OnlySlices, assert_close, assert_is_derivative, random_problem
 
 from minilaplace import MLP, BayesianModel, Bernoulli, Categorical, Gaussian
 from minilaplace.curvature import CURVATURES, contributions, empirical_fisher, ggn, hessian
 from minilaplace.network.jacobian import BATCH_FLOATS, batches
 from minilaplace.network.subset import select
 from minilaplace.structures.full import Full
+from minilaplace.structures.kronecker import Diag
 
 FUNCTIONS = {"ggn": ggn, "hessian": hessian, "empirical_fisher": empirical_fisher}
 ROUNDING = 1e-13  # of the trace, below which an eigenvalue is zero: tens of P eps
@@ -110,6 +112,32 @@ def test_any_memory_gives_the_same(typical, name, n_floats, monkeypatch):
     assert_close(FUNCTIONS[name](*typical), expected)
 
 
+@pytest.mark.parametrize(
+    ("structure", "name", "n_inputs", "hidden", "n_outputs"),
+    [
+        *product([Full], FUNCTIONS, [3], [(8, 16, 8)], [2]),
+        *product([Full], FUNCTIONS, [16], [(16,)], [8]),
+        *product([Full], FUNCTIONS, [30], [()], [2]),
+        *product([Full, Diag], ["ggn"], [100], [(10,)], [1]),
+    ],
+)
+def test_a_batch_takes_about_as_much_memory_as_there_is_for_one(
+    structure, name, n_inputs, hidden, n_outputs, monkeypatch
+):
+    problem = random_problem("gaussian", hidden, "tanh", n_outputs, n_inputs=n_inputs, n_samples=2000)
+    model, subset, peaks = problem.model, select(problem.model.network, "all"), []
+    for size in (1000, 2000):
+        some = problem._replace(X=problem.X[:size], y=problem.y[:size])
+        tracemalloc.start()
+        accumulated(name, some, structure(subset), batch_size=size)
+        peaks.append(tracemalloc.get_traced_memory()[1] / some.X.itemsize)
+        tracemalloc.stop()
+    monkeypatch.setattr("minilaplace.network.jacobian.BATCH_FLOATS", 2**16)
+    data = model.check_weighted(problem.X, problem.y, None)
+    first = next(contributions(name, model, problem.theta, data, subset, factored=structure.factored))
+    assert 1 / 3 < len(first.weight) * (peaks[1] - peaks[0]) / 1000 / 2**16 < 3
+
+
 def test_shards_add(typical, name):
     total, rest = (accumulated(name, typical._replace(X=typical.X[s], y=typical.y[s])) for s in (slice(3), slice(3, 8)))
     total.add(rest)
@@ -203,6 +231,13 @@ def test_an_overflow_is_an_error_and_no_warning(name):
     model = BayesianModel(MLP(2, 2, 1, activation="relu"), Gaussian())
     with pytest.raises(ValueError, match="theta: expected parameters at which loss and curvature"):
         FUNCTIONS[name](model, np.full(9, 1e200), np.ones((3, 2)), np.zeros(3))
+
+
+def test_rows_on_a_disk_are_read_by_slices(typical, name, monkeypatch):
+    monkeypatch.setattr("minilaplace.network.jacobian.BATCH_FLOATS", 1000)
+    expected = FUNCTIONS[name](*typical)
+    on_disk = typical._replace(X=OnlySlices(typical.X))
+    np.testing.assert_array_equal(FUNCTIONS[name](*on_disk), expected)
 
 
 @pytest.mark.parametrize("kind", [list, bool, float])

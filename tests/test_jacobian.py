@@ -242,7 +242,7 @@ def test_the_cost_rule_counts_what_it_says_it_counts(h):
     assert pair_floats(shapes) == 2 * max(units for units, _, _ in factors)
     pairs = sum(2 * units * inputs + 30 * (units + written) for units, inputs, written in factors)
     for K in range(1, 30):
-        assert pairs_are_cheaper(shapes, K) == (pairs < K * P**2 + 30 * K * P)
+        assert pairs_are_cheaper(shapes, K) == (K > 1 and pairs < K * P**2 + 30 * K * P)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,8 @@ def test_the_cost_rule_counts_what_it_says_it_counts(h):
         ((2, 32, 2), 2, False),
         ((64, 32, 10), 9, True),
         ((256, 10), 9, True),
-        ((784, 100, 10), 1, True),
+        ((784, 100, 10), 2, True),
+        ((784, 100, 10), 1, False),
     ],
 )
 def test_many_rows_a_sample_are_taken_by_pairs_and_few_of_a_small_network_are_not(sizes, K, cheaper):

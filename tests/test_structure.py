@@ -4,6 +4,7 @@ The oracle writes out what a structure keeps of the dense curvature (`kept`), ad
 and `slogdet`. Prior precisions are large enough for exact Hessians to be positive definite away from a mode.
 """
 
+import tracemalloc
 from itertools import product
 
 import numpy as np
@@ -23,6 +24,7 @@ from minilaplace import (
     Laplace,
 )
 from minilaplace.curvature import CURVATURES, empirical_fisher, ggn, hessian
+from minilaplace.posterior.gaussian import FullPosterior
 from minilaplace.structures import low_rank
 from minilaplace.structures.fit import STRUCTURES
 from minilaplace.structures.full import without_rounding
@@ -278,15 +280,15 @@ def test_of_eigenvalues_that_lanczos_is_slow_to_tell_apart_all_are_found(monkeyp
 
 
 @pytest.mark.parametrize("missed", [None, 198, 199])
-@pytest.mark.parametrize("gap", [1.0, 1e-6])
+@pytest.mark.parametrize("gap", [1.0, 1e-6, 0.0])  # where all four are equal, any three are the largest
 def test_an_eigenvalue_that_lanczos_misses_is_found_and_none_is_looked_for_in_vain(missed, gap, monkeypatch):
-    every = np.array([*np.linspace(0, 1, 196), 3.0, 4.0, 4.0 + gap, 4.0 + 2 * gap])
+    every = np.array([*np.linspace(0, 1, 196), *(3 + gap * np.arange(4))])
     M, Q = matrix_of(every)
     found = [k for k in range(196, 200) if k != missed][-3:]
     monkeypatch.setattr(low_rank, "eigsh", lambda *_, **__: (every[found], Q[:, found]))
     sizes = counted_eigh(monkeypatch)
     assert_largest(M, *low_rank._largest_of(M, 3))
-    assert sizes == ([] if missed is None else [200])
+    assert sizes == ([] if missed is None or gap == 0 else [200])
 
 
 def test_of_no_curvature_all_eigenvalues_are_zero():
@@ -358,10 +360,33 @@ def test_determinants_and_sums_of_variances_are_those_of_the_posterior(structure
 
 
 def test_variances_of_rows_need_no_more_memory_than_blocks(monkeypatch):
-    model, theta, X, y = problem(Categorical())
-    posterior = Laplace(model, theta, hessian_structure="gp").fit(X, y).posterior
-    monkeypatch.setattr("minilaplace.network.jacobian.BATCH_FLOATS", 300)  # some five units at a time
-    assert_close(posterior.variance(), np.diagonal(posterior.covariance()))
+    P, n_floats = 1000, 2**16
+    rows, prior = np.random.default_rng(0).normal(size=(20, P)), np.linspace(1, 2, P)
+    posterior = low_rank.LowRankPosterior(np.zeros(P), rows, prior)
+    monkeypatch.setattr("minilaplace.network.jacobian.BATCH_FLOATS", n_floats)
+    tracemalloc.start()
+    variance = posterior.variance()
+    peak = tracemalloc.get_traced_memory()[1] / variance.itemsize
+    tracemalloc.stop()
+    assert peak < 3 * n_floats < P**2 / 5
+    assert_close(variance, np.diagonal(np.linalg.inv(rows.T @ rows + np.diag(prior))))
+
+
+def test_a_dense_matrix_without_room_is_refused_with_what_needs_none(monkeypatch):
+    posterior = low_rank.LowRankPosterior(np.zeros(20), np.ones((1, 20)), np.ones(20))
+    monkeypatch.setattr("minilaplace.validation.memory.physical_memory", lambda: 8 * 20**2 - 1)
+    for dense in (posterior.precision, posterior.covariance):
+        with pytest.raises(ValueError, match=r"^posterior: .* its variance, samples and predictions, .* received 20, "):
+            dense()
+    np.testing.assert_allclose(posterior.variance(), 20 / 21, rtol=1e-14)
+
+
+def test_a_sum_of_many_rows_needs_no_estimate_of_its_condition_either(monkeypatch):
+    calls = []
+    monkeypatch.setattr("minilaplace.posterior.cholesky.dpocon", lambda *a, **k: calls.append(a) or dpocon(*a, **k))
+    model, theta, X, y = problem(Categorical(), n_samples=100)
+    assert isinstance(Laplace(model, theta, hessian_structure="gp").fit(X, y).posterior, FullPosterior)
+    assert not calls
 
 
 @pytest.mark.parametrize("structure", ["full", "blockdiag"])

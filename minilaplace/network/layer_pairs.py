@@ -157,12 +157,13 @@ def add_symmetric_block(matrix: Array, shapes: Sequence[Shape], l: int, M: Array
 def pairs_are_cheaper(shapes: Sequence[Shape], n_each: int) -> bool:
     """Return whether pairs of layers beat `n_each` rows a sample of the Jacobian written out.
 
-    Counted are operations of matrix products, and `WRITTEN` for every number that has to be written first.
+    Counted are operations of matrix products, and `WRITTEN` for every number that has to be written first. A single
+    row is always written out.
     """
     P = n_parameters(shapes)
     rows = n_each * P * P + WRITTEN * n_each * P
     pairs = sum(2 * units * inputs + WRITTEN * (units + written) for units, inputs, written in pair_sizes(shapes))
-    return pairs < rows
+    return n_each > 1 and pairs < rows
 
 
 def pair_floats(shapes: Sequence[Shape]) -> int:

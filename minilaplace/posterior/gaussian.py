@@ -147,7 +147,7 @@ class FullPosterior(Posterior):
         """Return J Sigma J^T or its diagonals: from V = L^-1 J^T, from Sigma J^T, or from Sigma by pairs of layers."""
         # To solve with L takes P^2 operations a row; to compute Sigma takes 2/3 P^3, once.
         few = 3 * len(rows.deltas[0]) * rows.n_each < 2 * len(self.mean)
-        if not few and rows.n_each > 1 and in_pairs(rows):
+        if not few and in_pairs(rows):
             if self._pairs is None:
                 self._pairs = PairQuadratic(self._sigma, rows.shapes)
             return self._pairs(rows, diagonal)

@@ -152,15 +152,17 @@ class LowRankPosterior(Posterior):
         self._rows, self._prior = rows, prior
         self._root = np.sqrt(prior) if prior.ndim == 1 else cholesky(prior)  # L0
         self._V = self._whitened(rows)
-        pivoting, order = not _is_mild(_squares(self._V)), np.argsort(-np.abs(self._V).max(axis=0), kind="stable")
-        Q, T, *_ = qr(self._V.T[order], mode="economic", pivoting=pivoting)  # T T^T does not see the pivoting
+        squares = _squares(self._V)
+        order = np.argsort(-squares)
+        # T T^T does not see the pivoting.
+        Q, T, *_ = qr(self._V.T[order], mode="economic", pivoting=not _is_mild(squares))
         self._Q, self._L = Q[np.argsort(order)], cholesky(T @ T.T, 1.0)
 
     @property
     def log_det_precision(self) -> float:
         """Log det L L^T + log det L0 L0^T, each twice the sum of the logarithms of the factor's diagonal."""
         of_prior = self._root if self._root.ndim == 1 else np.diagonal(self._root)
-        return float(2 * (np.log(np.abs(np.diagonal(self._L))).sum() + np.log(of_prior).sum()))
+        return float(2 * (np.log(np.diagonal(self._L)).sum() + np.log(of_prior).sum()))
 
     def precision(self) -> Array:
         """Return G^T G + prior, (P_s, P_s)."""
