@@ -97,7 +97,6 @@ INNER = {
     "model_average.warm_up",
     "model_average.hamiltonian.leapfrog",
     "training.map_estimate.optimizer_of",
-    "training.adam.Adam.descend",
     "model.bayesian_model.BayesianModel.pull",
     "training.map_estimate.check_finite",
     "training.map_estimate.descended",

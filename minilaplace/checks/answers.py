@@ -5,9 +5,8 @@
 | numbers, and what they should be, both S | `check_equal(name, received, expected)` |
 | a function, and one that is right, `(...) -> S` | `check_function(name, received, expected, draw)` |
 
-S stands for any shape. An exercise has a gap, `...`, for the answer. The check of a value that still is the gap, or of
-a function that returns it, fails and says that the gap is open. Who sets an exercise knows what is likely to go wrong:
-`mistakes` are such answers by what is wrong with them, and the check of one of them says which it is.
+S stands for any shape. Who sets an exercise knows what is likely to go wrong: `mistakes` are such answers by what is
+wrong with them, and the check of one of them says which it is.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,19 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..validation import Array, Seed, instance, real_array, refusal, sampler, whole_number
-from .verdict import (
-    Check,
-    agree,
-    by_name,
-    check_rtol,
-    is_open,
-    judge,
-    still_open,
-    tolerances_off,
-    usual_cause,
-    which,
-    wrong_shape,
-)
+from .verdict import Check, agree, by_name, check_rtol, is_open, judge_all, still_open, which
 
 Function: TypeAlias = Callable[..., Any]
 
@@ -79,7 +66,7 @@ def check_equal(
     if is_open(received):
         return still_open(name)
     answers = [real_array("received", received, WANTED)]
-    return _verdict(name, answers, right, rtol, which(answers, wrong, rtol))
+    return judge_all(name, answers, right, rtol, which(answers, wrong, rtol))
 
 
 def check_function(
@@ -136,18 +123,7 @@ def check_function(
     cause = (
         "" if agree(answers, right, rtol) else which(answers, wrong, rtol) or _unused(received, expected, calls, rtol)
     )
-    return _verdict(name, answers, right, rtol, cause)
-
-
-def _verdict(name: str, answers: list[Array], right: list[Array], rtol: float, cause: str) -> Check:
-    """Return the verdict on the first wrong answer, or else on the first; without `cause` the usual one is guessed."""
-    verdicts = []
-    for r, e in zip(answers, right, strict=True):
-        if r.shape != e.shape:
-            return wrong_shape(name, e.shape, r.shape, cause)
-        why = cause or usual_cause(r, e, rtol)
-        verdicts.append(judge(name, tolerances_off(r, e, rtol), r, e, np.zeros(e.shape), why))
-    return next((verdict for verdict in verdicts if not verdict), verdicts[0])
+    return judge_all(name, answers, right, rtol, cause)
 
 
 def _unused(received: Function, expected: Function, calls: list[tuple[Any, ...]], rtol: float) -> str:

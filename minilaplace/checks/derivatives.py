@@ -15,9 +15,6 @@ check fails and says that it "cannot be checked": at a kink or a pole, if `fun` 
 float16, or if rounding errors hide the derivative beside a large constant. An entry that is smaller than 1e-6 of the
 largest is compared as one of this size, and an entry that is zero must be so to 1e-9 of the largest. What no
 difference can see is not seen: an oscillation whose size is a few rounding errors of `fun` looks like them.
-
-An exercise has a gap, `...`, for the answer. The check of a value that still is the gap, or of a function that returns
-it, fails and says that the gap is open.
 """
 
 from collections.abc import Callable, Mapping

@@ -53,6 +53,17 @@ def judge(name: str, off: Array, received: Array, expected: Array, error: Array,
     return Check(bool(off[index] < 1), index, e, r, err, message)
 
 
+def judge_all(name: str, answers: list[Array], right: list[Array], rtol: float, cause: str) -> Check:
+    """Return the verdict on the first wrong answer, or else on the first; without `cause` the usual one is guessed."""
+    verdicts = []
+    for r, e in zip(answers, right, strict=True):
+        if r.shape != e.shape:
+            return wrong_shape(name, e.shape, r.shape, cause)
+        why = cause or usual_cause(r, e, rtol)
+        verdicts.append(judge(name, tolerances_off(r, e, rtol), r, e, np.zeros(e.shape), why))
+    return next((verdict for verdict in verdicts if not verdict), verdicts[0])
+
+
 def tolerances_off(received: Array, expected: Array, rtol: float) -> Array:
     """Return by how many tolerances each number is off: less than 1 if it agrees, infinitely many for NaN."""
     with np.errstate(all="ignore"):

@@ -15,7 +15,7 @@ from ..model.classes import Bernoulli
 from ..structures.fit import STRUCTURES
 from .layout import COLUMN, ROW, Layout
 
-CHOICES = [  # a group of radio buttons: its name, its setting, its width in points, its options
+CHOICES = [  # a group of radio buttons: its name, its setting, the width in points of its longest option, its options
     ("structure", "hessian_structure", 64.0, list(STRUCTURES)),
     ("curvature", "curvature", 101.0, list(CURVATURES)),
     ("link", "link_approx", 72.0, list(Bernoulli.links)),
@@ -33,28 +33,27 @@ class Controls:
         self.sliders: dict[str, Slider] = {}
         self.radios: dict[str, RadioButtons] = {}
         self.buttons: dict[str, Button] = {}
-        self._widths: dict[str, float] = {}  # of the radio buttons, in points
         self._knobs = Bbox.unit()
         self.changing = TransformedBbox(self._knobs, figure.transFigure)
 
-    def add_slider(self, name: str, low: float, high: float, value: float, step: float | None = None) -> Slider:
+    def add_slider(
+        self, name: str, low: float, high: float, value: float, act: Callable[[float], None], step: float | None = None
+    ) -> None:
         """Add a slider, whose axis is a little longer than its range: at the ends, too, all of the knob can be held."""
-        slider = Slider(self._axes(name), name, low, high, valinit=value, valstep=step)
+        self.sliders[name] = slider = Slider(self._axes(name), name, low, high, valinit=value, valstep=step)
         slider.ax.set_xlim(low - 0.04 * (high - low), high + 0.04 * (high - low))
         for text in (slider.label, slider.valtext):
             text.set_fontsize(LETTERS)
         slider.drawon = False  # it is drawn once, together with what it changes
-        self.sliders[name] = slider
-        return slider
+        slider.on_changed(act)
 
-    def add_choice(self, name: str, options: Sequence[str], chosen: str, width: float) -> RadioButtons:
-        """Add radio buttons, which take so many points for the longest of their options."""
+    def add_choice(self, name: str, options: Sequence[str], chosen: str, act: Callable[[Any], None]) -> None:
+        """Add radio buttons, which call `act` with the option that is chosen."""
         axes = self._axes(name, frameon=False)
         axes.set_title(name, loc="left", fontsize=10, pad=1)
         letters: dict[str, Sequence[Any]] = {"fontsize": [LETTERS] * len(options)}
         self.radios[name] = RadioButtons(axes, options, active=options.index(chosen), label_props=letters)
-        self._widths[name] = width
-        return self.radios[name]
+        self.radios[name].on_clicked(act)
 
     def add_button(self, name: str, act: Callable[[], None]) -> None:
         """Add a button that calls `act`."""
@@ -71,9 +70,9 @@ class Controls:
         x, y = 72 * self._figure.get_size_inches()
         self._knobs.bounds = (left + LABEL) / x, bottom / y, (width - LABEL) / x, height / y
         at, top = layout.choices.left, layout.choices.bottom + layout.choices.height - 16
-        for name, radio in self.radios.items():
-            wide, high = min(width / COLUMN, 1.3) * self._widths[name], OPTION * len(radio.labels)
-            put(radio.ax, at, top - high, wide, high)
+        for name, _, points, options in CHOICES:
+            wide, high = min(width / COLUMN, 1.3) * points, OPTION * len(options)
+            put(self.radios[name].ax, at, top - high, wide, high)
             at += wide
         step = min(width, 1.5 * COLUMN) / len(self.buttons)
         for k, button in enumerate(self.buttons.values()):

@@ -186,7 +186,6 @@ class Explorer:
             self._theta, self.trained_under = theta, trained_under
 
     def _index(self, index: int) -> int:
-        """Return the index of a sample, or raise a ValueError if there is no such sample."""
         return whole_number("index", index, least=0, most=len(self.X) - 1)
 
     def _set_data(self, X: Array, y: NDArray[np.intp]) -> None:

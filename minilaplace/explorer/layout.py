@@ -70,21 +70,18 @@ def lay_out(width: float, height: float, n_letters: int) -> Layout:
 
 def _picture(width: float, height: float, n_letters: int) -> tuple[float, float]:
     """Return the size of the square that fits here, and the height of the help below it, 0 if it is left out."""
-    size = min(width - LEFT - BAR, height - TOP - BOTTOM)
-    for_help = 0.0
+    size = alone = min(width - LEFT - BAR, height - TOP - BOTTOM)
     for _ in range(3):  # a smaller picture has a narrower help below it, which is higher
         lines = 2 + int(n_letters * LETTER * 8 / max(size + LEFT + BAR - GAP, 1.0))  # two paragraphs
         for_help = lines * LINE + GAP
-        size = min(width - LEFT - BAR, height - TOP - BOTTOM - for_help)
-    if size < LEAST:
-        return max(min(width - LEFT - BAR, height - TOP - BOTTOM), 60.0), 0.0
-    return size, for_help
+        size = min(alone, height - TOP - BOTTOM - for_help)
+    return (size, for_help) if size >= LEAST else (max(alone, 60.0), 0.0)
 
 
-def _column(column: Box) -> tuple[Box, Box, Box, Box]:
+def _column(column: Box) -> list[Box]:
     """Return the places of sliders, choices, buttons and numbers below each other, from the top of the column."""
     top, boxes = column.height, []
     for height in (4 * ROW, 96.0, 22.0, 78.0):
         boxes.append(Box(column.left, top - height, column.width, height))
         top -= height + GAP
-    return boxes[0], boxes[1], boxes[2], boxes[3]
+    return boxes

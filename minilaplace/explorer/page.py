@@ -134,7 +134,6 @@ def page(
 
 
 def _part(name: str) -> str:
-    """Return a file of this room as text."""
     return (files(__package__) / name).read_text(encoding="utf-8")
 
 

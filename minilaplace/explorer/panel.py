@@ -117,7 +117,6 @@ class Panel:
         self.axes.set(xlim=(-half, half), ylim=(-half, half))
 
     def _clear(self) -> None:
-        """Remove the contours and hide the refusal."""
         self.refusal.set_visible(False)
         for contours in self.contours:
             contours.remove()

@@ -93,8 +93,9 @@ class Window:
         self.facts = figure.text(0, 0, "", va="top", fontsize=9, linespacing=1.3)
         self.help = figure.text(0, 0, "", va="top", fontsize=8, color="0.35", linespacing=1.3)
         self._add_sliders()
-        for choice in CHOICES:
-            self._add_choice(*choice)
+        for name, field, _, options in CHOICES:
+            chosen = getattr(explorer.settings, field)
+            self._controls.add_choice(name, options, chosen, partial(self._choose, field))
         for name, act in (("train", self._train), ("tune prior", self._tune)):
             self._controls.add_button(name, act)
         for name, change in (("new start", explorer.start_anew), ("undo", explorer.undo)):
@@ -110,20 +111,14 @@ class Window:
 
     def _add_sliders(self) -> None:
         now, size = self.explorer.settings, np.log10(np.abs(self.explorer.X).max())
-        change = partial(self._change, self.explorer.set)
-        rows: list[tuple[str, float, float, float, Callable[[float], None]]] = [
-            ("prior precision", -4, 4, np.log10(now.prior_precision), lambda v: change(prior_precision=10.0**v)),
-            ("temperature", -3, 3, np.log10(now.temperature), lambda v: change(temperature=10.0**v)),
-            ("view", size - 0.5, size + 1.5, size + 0.04, lambda v: self.refresh()),
-            ("hidden units", 0, 64, now.n_hidden, lambda v: change(n_hidden=int(v))),
-        ]
-        for name, low, high, value, act in rows:
-            slider = self._controls.add_slider(name, low, high, value, 1 if name == "hidden units" else None)
-            slider.on_changed(act)
+        add, change = self._controls.add_slider, partial(self._change, self.explorer.set)
+        add("prior precision", -4, 4, np.log10(now.prior_precision), lambda v: change(prior_precision=10.0**v))
+        add("temperature", -3, 3, np.log10(now.temperature), lambda v: change(temperature=10.0**v))
+        add("view", size - 0.5, size + 1.5, size + 0.04, lambda v: self.refresh())
+        add("hidden units", 0, 64, now.n_hidden, lambda v: change(n_hidden=int(v)), step=1)
 
-    def _add_choice(self, name: str, field: str, width: float, options: list[str]) -> None:
-        radio = self._controls.add_choice(name, options, getattr(self.explorer.settings, field), width)
-        radio.on_clicked(lambda chosen: self._change(self.explorer.set, **{field: str(chosen)}))
+    def _choose(self, field: str, chosen: Any) -> None:
+        self._change(self.explorer.set, **{field: str(chosen)})
 
     def _lay_out(self) -> None:
         """Put everything where there is room for it in a figure of the present size."""

@@ -13,16 +13,16 @@ Source: the post; Gal and Ghahramani (2016).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..model.bayesian_model import BayesianModel
 from ..network.mlp import MLP
 from ..training.adam import Adam
 from ..training.convergence import TrainingCallback
-from ..training.map_estimate import check_finite
+from ..training.map_estimate import descended
 from ..validation import Array, Seed, check_callback, instance, real_number, refusal, sampler, shown, whole_number
 
 
@@ -74,8 +74,7 @@ def fit_dropout(
 ) -> Array:
     """Return the theta (P,) with the smallest expected loss over masks, by Adam with a new mask for each mini-batch.
 
-    By the chain rule the gradient of a batch's nll(mask * theta) is mask times the gradient at mask * theta. The
-    prior's gradient is taken at theta itself. With a rate of 0 this is `fit_map` by `adam` with the same options.
+    With a rate of 0 this is `fit_map` by `adam` with the same options.
 
     The first arguments are those of `mc_dropout`. Training starts at `theta0` (P,), by default a draw of
     `network.init(rng)`. After each epoch, `callback(epoch, theta, loss)` receives the model's loss at theta, without
@@ -89,22 +88,25 @@ def fit_dropout(
     rng = sampler(rng)
     theta = model.network.init(rng) if theta0 is None else model.check_theta(theta0, "theta0")
     masks = rng.spawn(1)[0]  # a generator of their own, so that the order of the data does not depend on the rate
+    return descended(_Masked(**vars(model), rate=rate, masks=masks), data, theta, adam, rng, callback)
 
-    def gradient(theta: Array, batch: NDArray[np.intp]) -> Array:
-        mask = _mask(model.network, rate, masks)
-        of_nll = model.loss_and_gradient(mask * theta, *data.some(batch), share=0.0)[1]
-        share = len(batch) / len(data.X)
-        return (mask * of_nll + share * model.pull(theta)) / (share * data.weight.sum())
 
-    def report(epoch: int, theta: Array) -> None:
-        if callback is not None:
-            callback(epoch, theta.copy(), model.loss(theta, *data))
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Masked(BayesianModel):
+    """The model of training: each gradient is that of nll(mask * theta) under a new mask, and of the prior at theta.
 
-    with np.errstate(all="ignore"):  # as in `fit_map`
-        check_finite("theta0", model, theta, data)
-        theta = adam.descend(gradient, len(data.X), theta, rng, report)
-        check_finite("learning_rate", model, theta, data)
-    return theta
+    By the chain rule the gradient of nll(mask * theta) is mask times the gradient at mask * theta.
+    """
+
+    rate: float
+    masks: np.random.Generator
+
+    def loss_and_gradient(
+        self, theta: Array, X: Array, y: Any, sample_weight: Array | None = None, *, share: float = 1.0
+    ) -> tuple[float, Array]:
+        mask = _mask(self.network, self.rate, self.masks)
+        nll, gradient = super().loss_and_gradient(mask * theta, X, y, sample_weight, share=0.0)
+        return nll + share * self._penalty(theta), mask * gradient + share * self.pull(theta)
 
 
 def dropout_masks(network: MLP, rate: float, n_samples: int, rng: Seed = None) -> Array:

@@ -93,8 +93,8 @@ def plot_ood(inside_scores: ArrayLike, outside_scores: ArrayLike, *, ax: Axes | 
     return _legend_below(ax, title=f"AUROC = {area:.3f}")
 
 
-def _score_edges(scores: Array, n_bins: int = 25) -> Array:
-    """Return the edges (n_bins + 1,) of bins from the lowest to the highest score, or around scores that are equal.
+def _score_edges(scores: Array) -> Array:
+    """Return the edges (26,) of 25 bins from the lowest to the highest score, or around scores that are equal.
 
     Scores whose differences are less than 1e-12 of their size, or than 1e-280, count as equal: Matplotlib's axes do
     not resolve such differences, and floating point has no room for the edges between them.
@@ -104,7 +104,7 @@ def _score_edges(scores: Array, n_bins: int = 25) -> Array:
     if high - low <= 1e-12 * size + 1e-280:
         half = max(0.5, 1e-9 * size)
         low, high = low - half, high + half
-    return np.linspace(low, high, n_bins + 1)
+    return np.linspace(low, high, 26)
 
 
 def _steps(ax: Axes, heights: Array, edges: Array, colour: str, alpha: float, label: str, hatch: str = "") -> None:

@@ -31,9 +31,6 @@ Self = TypeVar("Self", bound="LaplaceMLP")
 class LaplaceMLP(FittedMLP):
     """An estimator that trains an MLP, tunes its prior and keeps its posterior; see `LaplaceClassifier`."""
 
-    X_mean_: Array
-    X_scale_: Array
-
     _peer: ClassVar[Any]  # scikit-learn's MLP for the same task
     _of_the_mlp: ClassVar[frozenset[str]] = frozenset({"hidden_layer_sizes", "activation", "normalize_X"})
     # The defaults of `from_fitted`: new labels can cost a fifth more than those of the training, and .01 is the aim.

@@ -93,7 +93,6 @@ class LaplaceClassifier(ClassifierMixin, LaplaceMLP):
     """
 
     _peer = MLPClassifier
-    classes_: Any
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> LaplaceClassifier:
         """Learn from more data, with the posterior of the earlier data as the prior, and return self.

@@ -95,9 +95,8 @@ class FittedMLP(BaseEstimator):
         real_number("budget", self.budget, above=0.0)
         if self.tune_prior is not None:
             option("tune_prior", self.tune_prior, TUNED)
-            fit = empty.options.no_data(model.likelihood, empty.subset)
             tuning: dict[str, Any] = {"prior_structure": "scalar"} if self.tune_prior == "budget" else self._tuning()
-            evidence_function(fit, model, theta, tuning["prior_structure"], tuning.get("optimize_noise", False))
+            evidence_function(empty._fit, model, theta, tuning["prior_structure"], tuning.get("optimize_noise", False))
             warn_of_size(self.hessian_structure, len(empty.subset))
         elif np.ndim(model.prior_precision) > 0:  # the same structure of prior and curvature, asked with no information
             check = Laplace(model, theta, **{**self._options(), "curvature": "ggn"})

@@ -192,9 +192,8 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
         for share, few in KINKED if self.activation == "relu" else STARTS:
             best.attempt(self._trained, model.under(sigma_noise=share), data, theta0, few)
             if best.vanished:
+                best.attempt(self._assumed, model.under(sigma_noise=LEAST), data, theta0, NONE_SEEN)
                 break
-        if best.vanished:
-            best.attempt(self._assumed, model.under(sigma_noise=LEAST), data, theta0, NONE_SEEN)
         if best.found is None:  # all of them have ended where rounding outweighs the prior
             best.attempt(self._assumed, model.under(sigma_noise=STARTS[0][0]), data, theta0, NOT_TOLD)
         if model.network.n_outputs > 1 and best.found is not None:  # a noise of its own for each output

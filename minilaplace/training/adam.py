@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..model.bayesian_model import BayesianModel
 from ..model.weights import WeightedData
@@ -47,25 +45,7 @@ class Adam:
         callback: TrainingCallback,
     ) -> Array:
         """Return theta after the last epoch."""
-
-        def gradient(theta: Array, batch: NDArray[np.intp]) -> Array:
-            share = len(batch) / len(data.X)
-            return model.loss_and_gradient(theta, *data.some(batch), share=share)[1] / (share * data.weight.sum())
-
-        def report(epoch: int, theta: Array) -> None:
-            callback(epoch, theta.copy(), model.loss(theta, *data))
-
-        return self.descend(gradient, len(data.X), theta, rng, report)
-
-    def descend(
-        self,
-        gradient: Callable[[Array, NDArray[np.intp]], Array],
-        N: int,
-        theta: Array,
-        rng: np.random.Generator,
-        report: Callable[[int, Array], object],
-    ) -> Array:
-        """Return theta after all epochs along `gradient(theta, batch)`, an estimate of d (loss / N) / d theta."""
+        N, total = len(data.X), data.weight.sum()
         beta1, beta2, epsilon = 0.9, 0.999, 1e-8
         mean, square = np.zeros_like(theta), np.zeros_like(theta)  # running moments of the gradient
         step = 0
@@ -74,10 +54,11 @@ class Adam:
             for start in range(0, N, self.batch_size):
                 batch = order[start : start + self.batch_size]
                 step += 1
-                g = gradient(theta, batch)
+                share = len(batch) / N
+                g = model.loss_and_gradient(theta, *data.some(batch), share=share)[1] / (share * total)
                 mean = beta1 * mean + (1 - beta1) * g
                 square = beta2 * square + (1 - beta2) * g**2
                 corrected = mean / (1 - beta1**step), square / (1 - beta2**step)
                 theta = theta - self.learning_rate * corrected[0] / (np.sqrt(corrected[1]) + epsilon)
-            report(epoch, theta)
+            callback(epoch, theta.copy(), model.loss(theta, *data))
         return theta
