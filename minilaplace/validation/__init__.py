@@ -14,16 +14,7 @@ names the argument, what was expected and what was received. What it returns is 
 `shown.py` says how values look in errors, and in reprs.
 """
 
-from .arguments import (
-    keep,
-    number_or_vector,
-    numbers,
-    option,
-    positive_definite,
-    positive_numbers,
-    real_number,
-    vector,
-)
+from .arguments import keep, number_or_vector, numbers, option, positive_definite, positive_numbers, real_number, vector
 from .inputs import (
     Array,
     Readable,
