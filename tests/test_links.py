@@ -61,9 +61,19 @@ def test_the_bridge_survives_extremes(link):
 
 
 @pytest.mark.parametrize("link", ["bridge", "bridge_norm"])
+def test_certain_logits_have_the_bridge_of_a_variance_of_1(link):
+    f = gaussian_outputs(3)
+    less_mean = np.eye(3) - 1 / 3
+    m = f.mean @ less_mean * (1 if link == "bridge" else 1.5**0.25)  # over the root of s = 1 / sqrt(C / 2)
+    alpha = 1 - 2 / 3 + np.exp(m) * np.exp(-m).sum(axis=1, keepdims=True) / 9
+    received = LINKS[link](Categorical(), Known(f.mean, np.zeros_like(f.V)))
+    np.testing.assert_allclose(received, alpha / alpha.sum(axis=1, keepdims=True), rtol=1e-13)
+
+
+@pytest.mark.parametrize("link", ["bridge", "bridge_norm"])
 def test_the_bridge_of_an_input_does_not_depend_on_the_others(link):
     of_outputs, f = LINKS[link], gaussian_outputs(3)
-    V = f.V * np.geomspace(1e-18, 1e18, len(f.V))[:, None, None]
+    V = f.V * np.geomspace(1e-200, 1e200, len(f.V))[:, None, None]
     together = of_outputs(Categorical(), Known(f.mean, V))
     for p, m, V_n in zip(together, f.mean, V, strict=True):
         np.testing.assert_allclose(p, of_outputs(Categorical(), Known(m[None], V_n[None]))[0], rtol=1e-12)

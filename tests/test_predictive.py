@@ -369,3 +369,8 @@ def test_the_standard_deviation_of_a_prediction_is_scipys():
     prediction = Prediction(mean, variance)
     np.testing.assert_allclose(prediction.std, norm(mean, variance**0.5).std(), rtol=1e-15)
     assert len(prediction) == 2  # it is still unpacked into mean and variance
+
+
+def test_a_prediction_is_printed_by_its_moments_in_short():
+    prediction = Prediction(np.full((9, 1), 0.5), np.array([[0.25], [1.0]]))
+    assert repr(prediction) == "Prediction(mean=(9, 1) of 0.5, variance=(2, 1) from 0.25 to 1.0)"
