@@ -113,19 +113,21 @@ def test_any_memory_gives_the_same(typical, name, n_floats, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("structure", "name", "n_inputs", "hidden", "n_outputs"),
+    ("name", "n_inputs", "hidden", "n_outputs", "how"),
     [
-        *product([Full], FUNCTIONS, [3], [(8, 16, 8)], [2]),
-        *product([Full], FUNCTIONS, [16], [(16,)], [8]),
-        *product([Full], FUNCTIONS, [30], [()], [2]),
-        *product([Full, Diag], ["ggn"], [100], [(10,)], [1]),
+        *product(FUNCTIONS, [3], [(8, 16, 8)], [2], [{}]),
+        *product(FUNCTIONS, [16], [(16,)], [8], [{}]),
+        *product(FUNCTIONS, [30], [()], [2], [{}]),
+        ("hessian", 2, (16,) * 6, 2, {}),
+        ("ggn", 100, (10,), 1, {}),
+        ("ggn", 100, (10,), 1, {"factored": True}),
     ],
+    ids=str,
 )
-def test_a_batch_takes_about_as_much_memory_as_there_is_for_one(
-    structure, name, n_inputs, hidden, n_outputs, monkeypatch
-):
+def test_a_batch_takes_about_as_much_memory_as_there_is_for_one(name, n_inputs, hidden, n_outputs, how, monkeypatch):
     problem = random_problem("gaussian", hidden, "tanh", n_outputs, n_inputs=n_inputs, n_samples=2000)
     model, subset, peaks = problem.model, select(problem.model.network, "all"), []
+    structure = Diag if how else Full
     for size in (1000, 2000):
         some = problem._replace(X=problem.X[:size], y=problem.y[:size])
         tracemalloc.start()
@@ -134,7 +136,7 @@ def test_a_batch_takes_about_as_much_memory_as_there_is_for_one(
         tracemalloc.stop()
     monkeypatch.setattr("minilaplace.network.jacobian.BATCH_FLOATS", 2**16)
     data = model.check_weighted(problem.X, problem.y, None)
-    first = next(contributions(name, model, problem.theta, data, subset, factored=structure.factored))
+    first = next(contributions(name, model, problem.theta, data, subset, **how))
     assert 1 / 3 < len(first.weight) * (peaks[1] - peaks[0]) / 1000 / 2**16 < 3
 
 

@@ -34,8 +34,8 @@ X, PRIOR_PRECISION = RECORDS["X"], float(RECORDS["prior_precision"])
 MODULES = [path.split("/")[0] for path in RECORDS if path.endswith("/module")]
 ACCEPTED = [name for name in MODULES if f"{name}/outputs" in RECORDS]
 REFUSED = {
-    "convolution": "layer 0: expected one of Linear, Tanh, .*, received Conv1d",
-    "layer norm": "layer 1: expected one of Linear, Tanh, .*, received LayerNorm",
+    "convolution": "layer 0: expected one of Linear, Tanh, .*, received Conv1d of torch.nn.modules.conv$",
+    "layer norm": "layer 1: expected one of Linear, Tanh, .*, received LayerNorm of torch.nn.modules.normalization$",
     "batch norm": "layer 1: expected one of Linear, Tanh, .*, received BatchNorm1d",
     "no bias": "layer 2: expected a Linear's weight and bias, received weight alone: give it a bias of zeros, layer",
     "weight norm": "layer 0: expected one of Linear, Tanh, .*, received ParametrizedLinear",
@@ -180,6 +180,14 @@ def test_a_module_that_is_no_mlp_is_refused_by_its_layer(name):
     with pytest.raises(ValueError, match=REFUSED[name]) as error:
         from_torch(stand_in(name))
     assert "\n" not in str(error.value)
+
+
+def test_a_layer_within_others_is_named_by_the_way_to_it():
+    for name, at in [("softmax", "layer 0.0.3"), ("hook of all", "layer 0.0")]:
+        inner, outer = stand_in(name), stand_in("tanh")
+        outer._layers = [type(outer)({}, {}, [inner])]
+        with pytest.raises(ValueError, match=f"^{at}: expected"):
+            from_torch(outer)
 
 
 @pytest.mark.parametrize(
