@@ -232,3 +232,9 @@ def test_the_condition_is_estimated_where_the_prior_does_not_bound_it(mean, prec
 def test_a_precision_that_overflows_is_refused_without_a_warning(curvature):
     with pytest.raises(np.linalg.LinAlgError, match="has not 4 digits"), np.errstate(all="raise"):
         cholesky(np.array(curvature, dtype=float), 1e308)
+
+
+def test_a_prior_bounds_nothing_where_the_curvature_is_not_known_to_be_of_squares():
+    curvature = np.array([[0.5, 1 - 1e-14], [1 - 1e-14, 0.5]])  # of eigenvalues 1.5 and -0.5 + 1e-14
+    with pytest.raises(np.linalg.LinAlgError, match="has not 4 digits"):
+        cholesky(curvature, 0.5)
