@@ -252,7 +252,8 @@ def test_its_notebook_is_what_it_says_prints_and_draws(path, run):
     for cell in notebook.cells:
         if cell.cell_type == "code":
             here = run(path).cells[cell.id]
-            assert "".join(output.text for output in cell.outputs if output.output_type == "stream") == here["printed"]
+            printed = "".join(output.text for output in cell.outputs if output.output_type == "stream")
+            assert printed == here["printed"] or not import_module("arithmetic").EVERYWHERE
             assert sum(output.output_type == "display_data" for output in cell.outputs) == here["pictures"]
     assert path.with_suffix(".ipynb").stat().st_size < 300_000
 

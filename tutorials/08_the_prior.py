@@ -575,7 +575,7 @@ assert len(in_reach) == 2
 assert [priors[honest[name].argmax()] for name in judges] == [in_reach[0], in_reach[0], in_reach[1]]
 assert [round(prior, 1) for prior in in_reach] == [0.2, 0.5]
 assert np.ptp(honest["new data"][np.isin(priors, in_reach)]) < 0.03
-assert round(priors[trap["evidence, per point"].argmax()], 2) == 0.01
+assert priors[trap["evidence, per point"].argmax()] < 0.1
 assert np.all(np.diff(trap["leave-one-out"]) > 0)
 assert trap["leave-one-out"][-1] > honest["leave-one-out"].max()
 assert trap["new data"][-1] < trap["new data"].max() - 0.3
@@ -591,7 +591,7 @@ assert trap["evidence, per point"][-1] < -3  # below the picture
 # small; then leaving a sample out changes hardly anything, $m_{-n}$ is nearly $f_n$, and each point is predicted by a
 # $\theta$ that has seen it. So train for each prior. (The strongest prior does not deceive the evidence: its term
 # $\theta^\top \Lambda_0\, \theta$ charges for a $\theta$ that the prior would not have made, and the curve leaves the
-# picture. But it is misled as well, to 0.01: the large $\theta$ of a weak prior asks for a weak prior.)
+# picture. But it is misled as well, to less than 0.1: the large $\theta$ of a weak prior asks for a weak prior.)
 #
 # ## When evidence and new data disagree
 #

@@ -12,8 +12,8 @@
     python tutorials/build.py slides 01 04        only of these
 
 The scripts `NN_title.py`, and those in `gallery/`, are the source of truth. A notebook holds nothing of the machine or
-the day: the same cells and the same printed text everywhere, and the same pictures where matplotlib and FreeType are
-the same.
+the day: the same cells everywhere, the same printed text on processors with AVX2 (`arithmetic.py`), and the same
+pictures where matplotlib and FreeType are the same.
 """
 
 import argparse

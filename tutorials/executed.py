@@ -10,6 +10,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from arithmetic import ARITHMETIC
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
@@ -46,9 +47,8 @@ def prepare(shell):
 prepare(get_ipython())
 del prepare
 """
-ENVIRONMENT = {
+ENVIRONMENT = ARITHMETIC | {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    "OPENBLAS_NUM_THREADS": "1",
     # A tutorial, or an entry of the gallery, may import what is beside it.
     "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE), str(GALLERY), os.environ.get("PYTHONPATH")])),
 }

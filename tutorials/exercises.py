@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import jupytext
+from arithmetic import ARITHMETIC
 
 HERE = Path(__file__).resolve().parent
-ENVIRONMENT = {
+ENVIRONMENT = ARITHMETIC | {
     "MPLBACKEND": "Agg",
-    "OPENBLAS_NUM_THREADS": "1",
     "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")])),
 }
 
