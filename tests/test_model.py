@@ -202,6 +202,7 @@ def test_checked_parameters_and_data_come_back_as_floats_and_parameters_as_a_cop
         ),
         ({"prior_precision": np.ones((12, 12))}, ValueError, r"prior_precision: .* received shape \(12, 12\)"),
         ({"prior_precision": np.arange(13)}, ValueError, "prior_precision: expected positive numbers, .* 0 at index 0"),
+        ({"prior_precision": [2.0, -1]}, ValueError, "prior_precision: expected positive numbers, .* -1 at index 1"),
         ({"prior_precision": [1.0, [1.0, 2.0]]}, ValueError, "prior_precision: .* received rows of different lengths"),
         ({"prior_mean": np.nan}, ValueError, "prior_mean: expected a finite number, received nan"),
         ({"prior_mean": np.zeros(14)}, ValueError, r"prior_mean: expected shape \(13,\), received shape \(14,\)"),
