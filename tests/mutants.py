@@ -92,10 +92,11 @@ TESTS = {
 }
 
 CHECKS = re.compile(  # which are called with words for their errors
-    r"\b(_answers|boolean|check_dense|check_memory|check_shape|check_theta|class_labels|finite|instance|numbers|"
-    r"numeric_array|option|positive_numbers|real_array|real_number|real_targets|refuse_where|vector|whole_number)\("
+    r"\b(_answers|boolean|check_dense|check_memory|check_shape|check_theta|class_labels|finite|instance|matrix|"
+    r"number_or_vector|numbers|numeric_array|option|positive_definite|positive_numbers|readable|real_array|real_number|"
+    r"real_targets|refuse_where|sample_weights|vector|whole_number)\("
 )
-WORDS = r'"[^"]*"|\b(None|NOT_DENSE|WANTED|expected)\b'
+WORDS = r'f?"[^"]*"|\b(None|NOT_DENSE|WANTED|expected)\b'
 
 # What a mutant may change without a change of what comes out: a name, and how its line becomes the line of before.
 ALIKE = {

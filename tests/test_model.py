@@ -93,29 +93,39 @@ def test_the_prior_over_some_parameters_is_theirs(prior):
     )
 
 
-def test_a_prior_matrix_over_some_parameters_is_the_others_given():
+@pytest.mark.parametrize("at", [[7, 0, 12], [*range(5), *range(12, 5, -1)], range(13)], ids=["some", "but one", "all"])
+def test_a_prior_matrix_over_some_parameters_is_the_others_given(at):
     # The reference is the joint density: as a function of some parameters it is N(mean, precision^-1) up to a factor.
     rng = np.random.default_rng(0)
     A = rng.normal(size=(13, 13))
     model = BayesianModel(NETWORK, Bernoulli(), A @ A.T + np.eye(13), rng.normal(size=13))
-    at, theta = np.array([7, 0, 12]), rng.normal(size=13)
+    at, theta = np.array(at), rng.normal(size=13)
     joint = multivariate_normal(model.prior_mean, np.linalg.inv(model.prior_precision))
     given = multivariate_normal(model.prior_mean_over(at, theta), np.linalg.inv(model.prior_over(at)))
-    others = np.array([joint.logpdf(moved(theta, at, z)) - given.logpdf(z) for z in rng.normal(size=(5, 3))])
-    np.testing.assert_allclose(others, others[0], rtol=1e-10)
+    others = [joint.logpdf(moved(theta, at, z)) - given.logpdf(z) for z in rng.normal(size=(5, len(at)))]
+    assert_close(others, np.full(5, others[0]), rtol=1e-10)
 
 
-def test_another_prior_of_some_parameters_leaves_that_of_the_others():
+@pytest.mark.parametrize("new_is_diagonal", [False, True])
+@pytest.mark.parametrize("kind", ["number", "vector", "matrix"])
+def test_another_prior_of_some_parameters_leaves_that_of_the_others(kind, new_is_diagonal):
     rng = np.random.default_rng(1)
-    A, B = rng.normal(size=(13, 13)), rng.normal(size=(3, 3))
-    model = BayesianModel(NETWORK, Bernoulli(), A @ A.T + np.eye(13), rng.normal(size=13))
+    A, B = rng.normal(size=(13, 13)), np.eye(3) if new_is_diagonal else rng.normal(size=(3, 3))
+    prior = {"number": 0.3, "vector": np.linspace(0.1, 3, 13), "matrix": A @ A.T + np.eye(13)}[kind]
+    model = BayesianModel(NETWORK, Bernoulli(), prior, rng.normal(size=13))
     at, theta, mean, precision = np.array([7, 0, 12]), rng.normal(size=13), rng.normal(size=3), B @ B.T + np.eye(3)
     new, others = model.with_prior_over(at, precision, mean, theta), np.setdiff1d(np.arange(13), at)
-    assert_close(new.prior_over(at), precision)
+    before, after = (whole(m.prior_over(np.arange(13))) for m in (model, new))
+    assert_close(after[np.ix_(at, at)], precision)
     assert_close(new.prior_mean_over(at, theta), mean, rtol=1e-10)
-    before, after = (np.linalg.inv(m.prior_precision)[np.ix_(others, others)] for m in (model, new))
-    assert_close(after, before, rtol=1e-9)
+    assert_close(*(np.linalg.inv(m)[np.ix_(others, others)] for m in (after, before)), rtol=1e-9)
     np.testing.assert_array_equal(new.prior_mean[others], model.prior_mean[others])
+    assert np.ndim(new.prior_precision) == (1 if kind != "matrix" and new_is_diagonal else 2)
+
+
+def whole(precision):
+    """Return a precision (P,) or (P, P) as a matrix."""
+    return np.diag(precision) if precision.ndim == 1 else precision
 
 
 def moved(theta, at, z):
@@ -192,6 +202,7 @@ def test_checked_parameters_and_data_come_back_as_floats_and_parameters_as_a_cop
         ),
         ({"prior_precision": np.ones((12, 12))}, ValueError, r"prior_precision: .* received shape \(12, 12\)"),
         ({"prior_precision": np.arange(13)}, ValueError, "prior_precision: expected positive numbers, .* 0 at index 0"),
+        ({"prior_precision": [2.0, -1]}, ValueError, "prior_precision: expected positive numbers, .* -1 at index 1"),
         ({"prior_precision": [1.0, [1.0, 2.0]]}, ValueError, "prior_precision: .* received rows of different lengths"),
         ({"prior_mean": np.nan}, ValueError, "prior_mean: expected a finite number, received nan"),
         ({"prior_mean": np.zeros(14)}, ValueError, r"prior_mean: expected shape \(13,\), received shape \(14,\)"),
