@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..model.bayesian_model import BayesianModel
+from ..model.weights import WeightedData
 from ..network.mlp import MLP
 from ..training.adam import Adam
 from ..training.convergence import TrainingCallback
@@ -88,12 +89,12 @@ def fit_dropout(
     rng = sampler(rng)
     theta = model.network.init(rng) if theta0 is None else model.check_theta(theta0, "theta0")
     masks = rng.spawn(1)[0]  # a generator of their own, so that the order of the data does not depend on the rate
-    return descended(_Masked(**vars(model), rate=rate, masks=masks), data, theta, adam, rng, callback)
+    return descended(model, data, theta, _MaskedAdam(**vars(adam), rate=rate, masks=masks), rng, callback)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class _Masked(BayesianModel):
-    """The model of training: each gradient is that of nll(mask * theta) under a new mask, and of the prior at theta.
+@dataclass(frozen=True, kw_only=True)
+class _MaskedAdam(Adam):
+    """Adam along gradients of nll(mask * theta), each under a new mask, and of the prior at theta itself.
 
     By the chain rule the gradient of nll(mask * theta) is mask times the gradient at mask * theta.
     """
@@ -101,12 +102,9 @@ class _Masked(BayesianModel):
     rate: float
     masks: np.random.Generator
 
-    def loss_and_gradient(
-        self, theta: Array, X: Array, y: Any, sample_weight: Array | None = None, *, share: float = 1.0
-    ) -> tuple[float, Array]:
-        mask = _mask(self.network, self.rate, self.masks)
-        nll, gradient = super().loss_and_gradient(mask * theta, X, y, sample_weight, share=0.0)
-        return nll + share * self._penalty(theta), mask * gradient + share * self.pull(theta)
+    def gradient(self, model: BayesianModel, theta: Array, batch: WeightedData, share: float) -> Array:
+        mask = _mask(model.network, self.rate, self.masks)
+        return mask * model.loss_and_gradient(mask * theta, *batch, share=0.0)[1] + share * model.pull(theta)
 
 
 def dropout_masks(network: MLP, rate: float, n_samples: int, rng: Seed = None) -> Array:

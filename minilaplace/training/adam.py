@@ -52,13 +52,17 @@ class Adam:
         for epoch in range(1, self.epochs + 1):
             order = rng.permutation(N) if self.shuffle else np.arange(N)
             for start in range(0, N, self.batch_size):
-                batch = order[start : start + self.batch_size]
+                batch = data.some(order[start : start + self.batch_size])
                 step += 1
-                share = len(batch) / N
-                g = model.loss_and_gradient(theta, *data.some(batch), share=share)[1] / (share * total)
+                share = len(batch.X) / N
+                g = self.gradient(model, theta, batch, share) / (share * total)
                 mean = beta1 * mean + (1 - beta1) * g
                 square = beta2 * square + (1 - beta2) * g**2
                 corrected = mean / (1 - beta1**step), square / (1 - beta2**step)
                 theta = theta - self.learning_rate * corrected[0] / (np.sqrt(corrected[1]) + epsilon)
             callback(epoch, theta.copy(), model.loss(theta, *data))
         return theta
+
+    def gradient(self, model: BayesianModel, theta: Array, batch: WeightedData, share: float) -> Array:
+        """Return the gradient of a batch's loss, with this share of the prior's term, (P,)."""
+        return model.loss_and_gradient(theta, *batch, share=share)[1]
