@@ -131,6 +131,7 @@ INNER = {
     "training.convergence.warn",
     "training.convergence.convergence_heard",
     "training.lbfgs.LBFGS.minimise",
+    "training.adam.Adam.gradient",
     "training.adam.Adam.minimise",
     "evidence.tuning.tune",
     "evidence.by_predictions",
