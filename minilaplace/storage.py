@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 
@@ -62,7 +62,7 @@ def written_aside(path: Path) -> Iterator[Path]:
     """Yield a temporary path to write to, and move the file to `path` if writing did not raise an error."""
     if not path.parent.is_dir():
         raise FileNotFoundError(refusal("path", "a file in a folder that exists", f"{path}, whose folder does not"))
-    beside = path.with_name(f"{path.name}.{uuid4().hex}.part")
+    beside = path.with_name(f"{path.name}.{os.urandom(16).hex()}.part")
     try:
         yield beside
         beside.replace(path)
