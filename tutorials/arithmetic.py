@@ -7,7 +7,8 @@ what the kernels for processors with AVX2 print; those that can do more have the
 
 import numpy as np
 
-EVERYWHERE = "X86_V3" in np.show_config(mode="dicts")["SIMD Extensions"]["found"]  # NumPy's name for AVX2 and FMA
+# Whether this machine has it: X86_V3 is NumPy's name for AVX2 and FMA.
+EVERYWHERE = "X86_V3" in np.show_config(mode="dicts")["SIMD Extensions"]["found"]
 ARITHMETIC = {"OPENBLAS_NUM_THREADS": "1"}
 if EVERYWHERE:
     ARITHMETIC |= {"OPENBLAS_CORETYPE": "Haswell", "NPY_ENABLE_CPU_FEATURES": "X86_V3"}
