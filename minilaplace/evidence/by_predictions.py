@@ -33,7 +33,7 @@ GRID = np.linspace(*LOG_BOUNDS, 33)  # log precisions; a score may rise and fall
 PRECISE = 1e-4  # of a log precision
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class PriorScore:
     """Minus the mean log density of targets y as a function of log delta, large where there is no prediction.
 

@@ -103,7 +103,7 @@ def marglik_training(
     return model, theta
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, repr=False)
 class _Rounds:
     """Rounds of training and tuning on one set of data, from one start."""
 

@@ -34,7 +34,7 @@ CACHED = 2**17  # the numbers of J Q that are multiplied at a time, 1 MB
 Predict = Callable[[BayesianModel], Array | Prediction]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, repr=False)
 class RotatedOutputs(Outputs):
     """The Gaussian over the outputs, from the posterior over Q^T theta, which is diagonal, and the rows J Q."""
 

@@ -92,7 +92,7 @@ def fit_dropout(
     return descended(model, data, theta, _MaskedAdam(**vars(adam), rate=rate, masks=masks), rng, callback)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class _MaskedAdam(Adam):
     """Adam along gradients of nll(mask * theta), each under a new mask, and of the prior at theta itself.
 

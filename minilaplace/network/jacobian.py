@@ -62,7 +62,7 @@ def batches(n_samples: int, floats_each: int = 1, size: int | None = None, room:
         yield slice(start, min(start + size, n_samples))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, repr=False)
 class FactoredRows:
     """K rows of every sample's Jacobian as their factors: for each layer inputs a (N, I) and deltas R (N, K, H)."""
 

@@ -184,7 +184,7 @@ def _affine(a: Array, W: Array, b: Array) -> Array:
     return product(a, W.T.copy()) + b
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, repr=False)
 class Trace:
     """One forward pass: the weights, the inputs of each layer, and the outputs of its linear map."""
 

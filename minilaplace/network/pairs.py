@@ -8,7 +8,6 @@ A `PairedMLP` has the methods of an `MLP`, for inputs X (N, 2, D), so that other
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -57,7 +56,6 @@ class PairedTrace(Trace):
         return PairedRows(rows.inputs, rows.deltas, columns)
 
 
-@dataclass(frozen=True, eq=False)
 class PairedRows(FactoredRows):
     """Factors of 2N samples' rows: those of samples 2n and 2n + 1 add up to the rows of pair n."""
 

@@ -60,7 +60,7 @@ from .outputs import NO_SAMPLES, LinearisedNetwork, Outputs
 SAME = 1e-9  # how far, relatively, sums over the same data differ by rounding
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, repr=False)
 class LeftOut(Outputs):
     """The Gaussian f(x_n) ~ N(m_-n, V_-n) at training samples, each as if it had not been seen.
 
@@ -138,7 +138,7 @@ class LeftOut(Outputs):
             raise ValueError(refusal("hessian_structure", expected, f"{received}: {value}"))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, repr=False)
 class TrainingSamples:
     """The data of a fit, read by slices: `samples[batch]` are the outputs at each sample as if it had not been seen.
 

@@ -25,7 +25,7 @@ class OutOfRangeError(ValueError):
     """Predictions, or their variances, are not within the range of float64: the inputs or the prior are too extreme."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, repr=False)
 class LinearisedNetwork:
     """A network linearised around theta (P,), with a posterior over a subset of its parameters."""
 
@@ -50,7 +50,7 @@ class LinearisedNetwork:
         return self.subset.floats_factored + 4 * self.network.n_outputs * n_parameters(self.subset.shapes)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, repr=False)
 class Outputs:
     """The Gaussian f(x_n) ~ N(m_n, V_n) at inputs X (N, D), of which a link computes only what it needs."""
 

@@ -91,7 +91,7 @@ class Fit:
         return self.n_data * likelihood.log_normalizer(n_outputs)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Options:
     """The choices that define a fit, checked; they are small enough to be sent to another process."""
 

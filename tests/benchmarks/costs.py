@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-import timeit
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -44,21 +43,21 @@ def evidence():
 
 
 def imports():
-    """Return the seconds that the import takes, as a share of its dependencies', best of twenty processes in turn.
+    """Return the seconds that the import takes, as a share of its dependencies', each the best of twenty processes.
 
-    All modules are compiled beforehand, as they are wherever a package is installed.
+    A process imports the dependencies first, so that what minilaplace adds is measured by itself: as the difference of
+    two imports it would drown in their noise. All modules are compiled beforehand, as they are in an installed package.
     """
-    code = "import sys, minilaplace; print(*sorted(m for m in sys.modules if m.split('.')[0] in ('numpy', 'scipy')))"
+    names = "import sys, minilaplace; print(*sorted(m for m in sys.modules if m.split('.')[0] in ('numpy', 'scipy')))"
     with TemporaryDirectory() as compiled:
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": compiled}
 
         def run(code):
             command = [sys.executable, "-c", code]
-            return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+            return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.split()
 
-        dependencies = f"import {', '.join(part for part in run(code).split() if '._' not in part)}"
-        codes = "pass", "import minilaplace", dependencies
-        start, ours, theirs = np.min(
-            [[timeit.timeit(lambda c=c: run(c), number=1) for c in codes] for _ in range(20)], 0
-        )
-        return float((ours - start) / (theirs - start))
+        parts = f"import {', '.join(part for part in run(names) if '._' not in part)}"
+        read = "start = time.perf_counter()", parts, "parts = time.perf_counter()", "import minilaplace"
+        code = "\n".join(["import time", *read, "print(parts - start, time.perf_counter() - parts)"])
+        theirs, added = np.min([np.array(run(code), dtype=float) for _ in range(20)], axis=0)
+        return float(1 + added / theirs)
