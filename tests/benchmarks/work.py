@@ -21,8 +21,8 @@ def settle():
     np.ones(2**21)
 
 
-def seconds(work, least=1.0):
-    """Return the best of at least three runs and a second, or `least`, and what the work returns."""
+def seconds(work, least=0.5):
+    """Return the best of at least three runs and half a second, or `least`, and what the work returns."""
     best, start, runs = np.inf, time.perf_counter(), 0
     while time.perf_counter() - start < least or runs < 3:
         runs += 1
