@@ -294,9 +294,13 @@ def test_noise_that_is_not_a_positive_number_is_refused(sigma):
         Gaussian(sigma)
 
 
-def test_likelihoods_are_frozen():
+@pytest.mark.parametrize(
+    "kind", [Bernoulli, BradleyTerry, Categorical, Gaussian, HeteroscedasticGaussian, Poisson], ids=lambda k: k.__name__
+)
+def test_likelihoods_are_frozen(kind):
     with pytest.raises(FrozenInstanceError):
-        Gaussian().sigma_noise = 2.0
+        kind().sigma_noise = 2.0
+    assert kind() == kind()
 
 
 # --- a noise that the network predicts, a noise for each output, and preferences

@@ -14,7 +14,7 @@ ROUNDED = 1e-2  # a smaller relative difference looks like rounding or an approx
 HINTS = {-1.0: "wrong sign?", 0.0: "a missing term?", 0.5: "a missing factor 2?", 2.0: "a missing factor 1/2?"}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Check:
     """The verdict of a check, which is true if the check has passed, and prints as its message.
 

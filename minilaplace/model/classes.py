@@ -91,6 +91,7 @@ def _several(n_labels: int) -> tuple[int, ...]:
     return () if n_labels == 1 else (n_labels,)
 
 
+@dataclass(frozen=True)
 class BradleyTerry(Bernoulli):
     """Which of two is preferred: p(y = 1 | r_1, r_2) = 1 / (1 + exp(r_2 - r_1)), r the network's reward of each.
 

@@ -57,7 +57,13 @@ def imports():
             return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.split()
 
         parts = f"import {', '.join(part for part in run(names) if '._' not in part)}"
-        read = "start = time.perf_counter()", parts, "parts = time.perf_counter()", "import minilaplace"
-        code = "\n".join(["import time", *read, "print(parts - start, time.perf_counter() - parts)"])
+        code = f"""
+import time
+start = time.perf_counter()
+{parts}
+between = time.perf_counter()
+import minilaplace
+print(between - start, time.perf_counter() - between)
+"""
         theirs, added = np.min([np.array(run(code), dtype=float) for _ in range(20)], axis=0)
         return float(1 + added / theirs)
