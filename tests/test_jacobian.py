@@ -27,10 +27,10 @@ from minilaplace.network.unit_pairs import add_unit_pairs, few_units, unit_quadr
 SHAPES = [(4, 2), (3, 4), (2, 3)]  # of three layers 2-4-3-2
 
 
-def factored(N=6, K=3, columns=None, paired=False, shapes=SHAPES):
+def factored(N=6, K=3, columns=None, paired=False, shapes=SHAPES, order="C"):
     rng = np.random.default_rng(0)
     inputs = [rng.normal(size=(N, I)) for _, I in shapes]
-    deltas = [rng.normal(size=(N, K, H)) for H, _ in shapes]
+    deltas = [np.array(rng.normal(size=(N, K, H)), order=order) for H, _ in shapes]
     return (PairedRows if paired else FactoredRows)(inputs, deltas, columns)
 
 
@@ -42,6 +42,8 @@ CASES = {
     "columns at the edges of layers": {"columns": np.array([34, 12, 11, 0, 27, 26])},
     "columns of pairs": {"columns": np.array([30, 2, 17, 9]), "paired": True},
     "one layer": {"shapes": [(2, 3)]},
+    "samples last in memory": {"order": "F"},
+    "columns, samples last in memory": {"columns": np.array([30, 2, 17, 9]), "order": "F"},
 }
 
 

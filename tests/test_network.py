@@ -100,8 +100,9 @@ def test_backward_is_the_vector_jacobian_product(case):
 def test_pulling_rows_back_multiplies_them_with_the_jacobian(case):
     network, theta, X, G, rng = case
     R = rng.normal(size=(len(X), 3, G.shape[1]))  # (N, K, C)
-    rows = network.trace(theta, X).pull_back(R)
-    assert_close(rows.dense(), np.einsum("nkc,ncp->nkp", R, network.jacobian(theta, X)))
+    expected = np.einsum("nkc,ncp->nkp", R, network.jacobian(theta, X))
+    for order in "CF":  # in memory, samples first or last
+        assert_close(network.trace(theta, X).pull_back(np.array(R, order=order)).dense(), expected)
 
 
 def test_rows_of_pairs_are_pulled_back_to_some_parameters_of_the_last_layers():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from problems import assert_close
 
-from minilaplace.network.products import _in_columns, product, rank_k_update
+from minilaplace.network.products import _in_columns, in_one_matrix, product, rank_k_update
 
 LAYOUTS = {
     "rows in one piece": np.ascontiguousarray,
@@ -60,6 +60,23 @@ def test_a_rank_k_update_adds_a_multiple_to_the_lower_triangle(layout, data, siz
     expected = np.tril(lower + factor * A.T @ A)
     rank_k_update(lower, LAYOUTS[layout](A), factor)
     np.testing.assert_array_equal(np.tril(lower), expected)
+
+
+@pytest.mark.parametrize(("order", "rows"), [("C", [0, 1, 2, 3]), ("F", [0, 2, 1, 3])])
+def test_rows_of_samples_are_one_matrix_in_the_order_of_memory(order, rows):
+    R = np.array(np.arange(12.0).reshape(2, 2, 3), order=order)
+    matrix = in_one_matrix(R)
+    assert np.shares_memory(matrix, R)
+    np.testing.assert_array_equal(matrix, R.reshape(4, 3)[rows])
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 3), (2, 1, 3), (2, 2, 1), (3, 1, 1), (1, 1, 1)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_rows_of_a_single_sample_row_or_unit_are_one_matrix_too(order, shape):
+    R = np.array(np.arange(float(np.prod(shape))).reshape(shape), order=order)
+    matrix = in_one_matrix(R)
+    assert np.shares_memory(matrix, R)
+    np.testing.assert_array_equal(matrix.T @ matrix, np.einsum("nkh,nkg->hg", R, R))
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

@@ -160,10 +160,10 @@ class Categorical(Likelihood):
         s = np.cumsum(p[::-1], axis=0)[::-1]  # sum_{j >= c} p_j
         floor = np.maximum(s, np.finfo(float).tiny)  # where s is 0, so is what it divides
         scale = np.sqrt(p[:-1] / floor[:-1] * s[1:])  # (C - 1, N)
-        R = np.zeros((len(scale), *p.shape))
-        for c, row in enumerate(R):
-            row[c], row[c + 1 :] = scale[c], p[c + 1 :] * (-scale[c] / floor[c + 1])
-        return np.ascontiguousarray(R.transpose(2, 0, 1))
+        R = np.zeros((len(p), *scale.shape))  # samples last: (C, C - 1, N)
+        for c in range(len(scale)):
+            R[c, c], R[c + 1 :, c] = scale[c], p[c + 1 :] * (-scale[c] / floor[c + 1])
+        return R.T
 
     def mean(self, f: Array) -> Array:
         return np.ascontiguousarray(_over_classes(softmax, f).T)

@@ -76,7 +76,7 @@ def in_pairs(rows: FactoredRows) -> bool:
 
 def add_gram(lower: Array, rows: FactoredRows) -> None:
     """Add sum_n J_n^T J_n to the lower triangle of a (P, P) matrix, in place, as `FactoredRows.add_gram` does."""
-    shapes, a, R = rows.shapes, with_ones(rows.inputs), rows.deltas
+    shapes, a, R = rows.shapes, with_ones(rows.inputs), [np.ascontiguousarray(R) for R in rows.deltas]
     for l, m in _pairs(shapes):
         M = R[l].transpose(0, 2, 1) @ R[m]  # (N, H_l, H_m)
         if l == m:

@@ -26,6 +26,16 @@ def product(A: Array, B: Array, out: Array | None = None) -> Array:
     return dgemm(1.0, b, a, kept, out.T, trans_a=transposed_b, trans_b=transposed_a, overwrite_c=1).T
 
 
+def in_one_matrix(R: Array) -> Array:
+    """Return the rows R (N, K, H) of all samples as one matrix (N K, H), in the order in which they lie in memory."""
+    return R.T.reshape(R.shape[2], -1).T if samples_last(R) else R.reshape(-1, R.shape[2])
+
+
+def samples_last(R: Array) -> bool:
+    """Return whether an array (N, K, H) lies in memory as (H, K, N), in long runs of samples."""
+    return R.flags.f_contiguous and not R.flags.c_contiguous
+
+
 def rank_k_update(lower: Array, A: Array, factor: float = 1.0) -> None:
     """Add `factor` A^T A to the lower triangle of a contiguous (P, P) matrix, in place, for A (K, P).
 

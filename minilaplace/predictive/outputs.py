@@ -88,7 +88,7 @@ class Outputs:
 
     def _jacobian(self, R: Array | None = None) -> FactoredRows:
         """Return the Jacobian of f, or of R f, in the uncertain parameters, (N, C or K, P_s)."""
-        R = None if R is None else np.broadcast_to(R, (len(self.X), *R.shape[-2:]))
+        R = None if R is None else np.ascontiguousarray(np.broadcast_to(R, (len(self.X), *R.shape[-2:])))
         return self.trace.pull_back(R, self.at.subset.n_layers, self.at.subset.columns)
 
 

@@ -14,6 +14,7 @@ the identity.
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from scipy.linalg import block_diag, eigh
 
 from ..model.weights import weighed
 from ..network.jacobian import FactoredRows, layer_views
-from ..network.products import product, rank_k_update
+from ..network.products import in_one_matrix, product, rank_k_update
 from ..posterior.cholesky import not_positive_definite, not_resolved, rounding_of
 from ..posterior.gaussian import Posterior
 from ..validation import NOT_DENSE, Array, check_dense, refusal
@@ -46,13 +47,12 @@ class Kron(Structure):
         n_samples, *factors = self.parts
         n_samples += weight.sum()
         for a, R, B, A in zip(rows.inputs, rows.deltas, factors[::2], factors[1::2], strict=True):
-            rank_k_update(B, R.reshape(-1, R.shape[2]))  # (N K, H)
+            rank_k_update(B, in_one_matrix(R))
             rank_k_update(A, weighed(a, np.sqrt(weight)))
 
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
-        prior, tensors = diagonal_prior(prior, "kron"), self.subset.tensors()
-        for tensor in np.unique(tensors):
-            values = prior[tensors == tensor]
+        prior = diagonal_prior(prior, "kron")
+        for values in chain.from_iterable(layer_views(prior, self.subset.shapes)):
             if np.ptp(values) > 0:
                 expected = "one value on each W and each b for hessian_structure='kron'"
                 raise ValueError(refusal("prior_precision", expected, f"{values.min():g} to {values.max():g} on one"))
