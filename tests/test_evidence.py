@@ -870,6 +870,24 @@ def test_training_with_the_evidence_keeps_a_noise_that_one_target_cannot_show():
     assert found.prior_precision == alone.prior_precision
 
 
+def test_a_noise_that_falls_where_no_residual_is_left_is_given_up_at_once():
+    X, rounds = np.random.default_rng(6).normal(size=(6, 2)), []
+    y, model = np.sign(X[:, :1]), BayesianModel(MLP(2, 4, 1), Gaussian(0.3))
+    heard = {"callback": lambda step, model, theta: rounds.append((step, model, theta))}
+    with pytest.warns(ConvergenceWarning, match="not the noise: sigma_noise stays as given"):
+        found, _ = marglik_training(model, X, y, optimize_noise=True, rng=0, **heard)
+    assert found.likelihood.sigma_noise == 0.3
+    again = [step for step, *_ in rounds].index(1, 1)  # where the rounds start again with the noise as it was given
+    left = []
+    for _, tried, theta in rounds[:again]:
+        evidence = evidence_function(Laplace(tried, theta).fit(X, y)._fit, tried, theta, "scalar", True)
+        left.append(evidence.determines_noise(evidence.mackay(evidence.start)))
+    assert left == [True, True, True, False]
+    noises = [tried.likelihood.sigma_noise for _, tried, _ in rounds[:again]]
+    assert noises == sorted(noises, reverse=True)
+    np.testing.assert_allclose(noises, [0.3, 0.125, 0.069, 0.039], rtol=0.02)
+
+
 @pytest.mark.parametrize("N", [6, 4])
 def test_the_noise_is_determined_by_the_targets_beyond_gamma(N):
     # N - gamma is about 2, 2.6, 4.1 and 6 of six targets, and 0, 0.9, 1.4, 2.6 and 4 of four.

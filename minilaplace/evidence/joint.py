@@ -66,8 +66,9 @@ def marglik_training(
     Warns
     -----
     ConvergenceWarning
-        If the last of `max_rounds` still moves by more than `tol`, or the data does not determine the noise, which then
-        stays as it was given. What `fit_map` would warn of is said once, of the theta that is returned.
+        If the last of `max_rounds` still moves by more than `tol`, or the data does not determine the noise: where a
+        mode leaves less than one target to tell it by and it does not rise, it stays as it was given. What `fit_map`
+        would warn of is said once, of the theta that is returned.
 
     Notes
     -----
@@ -126,10 +127,11 @@ class _Rounds:
             if self.callback is not None:
                 self.callback(step, model, theta)
             x = evidence.mackay(evidence.start)
-            moved = np.abs(x - evidence.start).max()
+            moves = x - evidence.start
+            moved, rises = np.abs(moves).max(), moves[-1] > self.tol
             if moved <= self.tol and few is not None:
                 few = None
-            elif moved <= self.tol and noise and not evidence.determines_noise(x):
+            elif noise and few is None and not rises and not evidence.determines_noise(x):
                 model, theta, heard = self.run(given, noise=False)
                 return model, theta, [NOT_DETERMINED, *heard]
             elif moved <= self.tol:  # the very pair that was judged: another step may lead to another mode
@@ -137,13 +139,13 @@ class _Rounds:
             else:
                 model = evidence.model_at(x)
             theta, heard = self._trained(model, theta, few)
-        moves = (
+        unsettled = (
             f"prior and MAP still move by {moved:.2g} > {self.tol:g} after {self.max_rounds} rounds; raise tol or "
             "max_rounds, or take a smaller network"
         )
         if few is not None:
             theta, heard = self._trained(model, theta, None)
-        return model, theta, [moves, *heard]
+        return model, theta, [unsettled, *heard]
 
     def _trained(self, model: BayesianModel, theta0: Array, few: int | None) -> tuple[Array, list[str]]:
         """Return the MAP estimate, or what a few iterations lead to, and what the training warns of."""

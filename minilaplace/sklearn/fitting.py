@@ -116,7 +116,7 @@ class FittedMLP(BaseEstimator):
     def _trained(
         self, model: BayesianModel, data: WeightedData, theta0: Array | None, few: int | None = None, **tuning: Any
     ) -> Trained:
-        """Return the fit that training and tuning lead to from one start, `tuning` as `_tuning` says or as it is given.
+        """Return the fit that training and tuning lead to from one start, by `ROUNDS` and `_tuning`, or by `tuning`.
 
         Where they take turns, a first training and each round of L-BFGS have at most `few` iterations, see
         `marglik_training`.
@@ -125,7 +125,7 @@ class FittedMLP(BaseEstimator):
         theta, n_iter = self._train(model, data, theta0, few if online else None)
         if online:
             X, y, weight = data
-            how = {**self._tuning(), **tuning, **self._options(), **ROUNDS, "max_iterations": few}
+            how = {**self._options(), **ROUNDS, **self._tuning(), **tuning, "max_iterations": few}
             model, theta = marglik_training(
                 model, X, y, sample_weight=weight, theta0=theta, callback=self._round, **how
             )

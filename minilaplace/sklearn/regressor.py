@@ -34,6 +34,7 @@ FEW = 20  # iterations of training between two steps of tuning: long training un
 STARTS = ((0.3, FEW), (0.1, FEW))  # the noise in standard deviations of y, and the iterations
 KINKED = (*STARTS, (0.1, 1000))  # a ReLU network whose noise is tuned early can stay near a line
 LEAST = 1e-3  # of the noise, where it is found: less is none, and would take very long
+ROUGHLY = 0.2  # how far the prior may still move under a noise that is only assumed, where training takes longest
 NONE_SEEN = (
     f"the noise seems to be less than {LEAST:g} standard deviations of y, which is taken for it: y may have none, or "
     "be too few to tell, and then the error bars are far too small; set sigma_noise"
@@ -206,7 +207,7 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
 
     def _assumed(self, model: BayesianModel, data: WeightedData, theta0: Array | None, why: str) -> Trained:
         """Return the fit under a noise that stays, and say that it is not the data's."""
-        trained = self._trained(model, data, theta0, FEW, optimize_noise=False)
+        trained = self._trained(model, data, theta0, FEW, optimize_noise=False, tol=ROUGHLY)
         warn(why)
         return trained
 
