@@ -870,22 +870,38 @@ def test_training_with_the_evidence_keeps_a_noise_that_one_target_cannot_show():
     assert found.prior_precision == alone.prior_precision
 
 
-def test_a_noise_that_falls_where_no_residual_is_left_is_given_up_at_once():
-    X, rounds = np.random.default_rng(6).normal(size=(6, 2)), []
-    y, model = np.sign(X[:, :1]), BayesianModel(MLP(2, 4, 1), Gaussian(0.3))
-    heard = {"callback": lambda step, model, theta: rounds.append((step, model, theta))}
-    with pytest.warns(ConvergenceWarning, match="not the noise: sigma_noise stays as given"):
-        found, _ = marglik_training(model, X, y, optimize_noise=True, rng=0, **heard)
-    assert found.likelihood.sigma_noise == 0.3
-    again = [step for step, *_ in rounds].index(1, 1)  # where the rounds start again with the noise as it was given
-    left = []
-    for _, tried, theta in rounds[:again]:
+def rounds_of(model, X, y):
+    """Return the model that the evidence finds, and for each round its noise, and whether the data determines it."""
+    noises, determined = [], []
+
+    def heard(step, tried, theta):
         evidence = evidence_function(Laplace(tried, theta).fit(X, y)._fit, tried, theta, "scalar", True)
-        left.append(evidence.determines_noise(evidence.mackay(evidence.start)))
-    assert left == [True, True, True, False]
-    noises = [tried.likelihood.sigma_noise for _, tried, _ in rounds[:again]]
-    assert noises == sorted(noises, reverse=True)
-    np.testing.assert_allclose(noises, [0.3, 0.125, 0.069, 0.039], rtol=0.02)
+        noises.append(tried.likelihood.sigma_noise)
+        determined.append(evidence.determines_noise(evidence.mackay(evidence.start)))
+
+    found, _ = marglik_training(model, X, y, optimize_noise=True, rng=0, callback=heard)
+    return found, noises, determined
+
+
+def test_a_noise_that_falls_where_no_residual_is_left_is_given_up_at_once():
+    X = np.random.default_rng(6).normal(size=(6, 2))
+    model = BayesianModel(MLP(2, 4, 1), Gaussian(0.3))
+    with pytest.warns(ConvergenceWarning, match="not the noise: sigma_noise stays as given"):
+        found, noises, determined = rounds_of(model, X, np.sign(X[:, :1]))
+    assert found.likelihood.sigma_noise == 0.3
+    np.testing.assert_allclose(noises[:4], [0.3, 0.125, 0.069, 0.039], rtol=0.02)
+    assert determined[:4] == [True, True, True, False]
+    assert set(noises[4:]) == {0.3}  # the rounds start again
+
+
+def test_a_noise_that_was_given_too_small_rises_where_no_residual_is_left():
+    rng = np.random.default_rng(2)
+    X = rng.uniform(-2, 2, size=(8, 1))
+    y = np.sin(X) + 0.5 * rng.normal(size=(8, 1))
+    found, noises, determined = rounds_of(BayesianModel(MLP(1, 6, 1), Gaussian(0.03)), X, y)
+    assert determined[:3] == [False, False, True]
+    assert noises[:3] == sorted(noises[:3])
+    assert 0.2 < found.likelihood.sigma_noise < 0.4
 
 
 @pytest.mark.parametrize("N", [6, 4])
