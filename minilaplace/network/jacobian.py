@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..validation import Array
-from .products import product, rank_k_update
+from .products import product, rank_k_update, samples_last
 
 Shape = tuple[int, int]  # of a layer's W: (H, I)
 BATCH_FLOATS = 2**22  # work arrays of about 32 MB: they stay near the cache, and memory does not grow with N
@@ -60,6 +60,21 @@ def batches(n_samples: int, floats_each: int = 1, size: int | None = None, room:
         size = max(1, -(-n_samples // max(1, -(-n_samples // most))))
     for start in range(0, n_samples, size):
         yield slice(start, min(start + size, n_samples))
+
+
+def back_propagated(R: Array | None, W: Array, slope: Array) -> Array:
+    """Return (R W) * slope, (N, K, I), for rows R (N, K, H), None for the identity, and slope (N, I).
+
+    Its numbers lie in memory in the order of R's, samples first or last.
+    """
+    N, (H, I) = len(slope), W.shape
+    if R is not None and samples_last(R):
+        back = product(W.T, R.T.reshape(H, -1)).reshape(I, -1, N)
+        back *= slope.T.copy()[:, None, :]
+        return back.T
+    back = np.tile(W, (N, 1, 1)) if R is None else product(R.reshape(-1, H), W).reshape(N, -1, I)
+    back *= slope[:, None, :]
+    return back
 
 
 @dataclass(eq=False, repr=False)

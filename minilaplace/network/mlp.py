@@ -45,8 +45,8 @@ from ..validation import (
     whole_number,
 )
 from .activation import ACTIVATIONS, Activation
-from .jacobian import FactoredRows, Shape, layer_views, n_parameters
-from .products import product, samples_last
+from .jacobian import FactoredRows, Shape, back_propagated, layer_views, n_parameters
+from .products import product
 from .second_order import second_order
 
 
@@ -186,21 +186,6 @@ def _affine(a: Array, W: Array, b: Array) -> Array:
     return z
 
 
-def _backward(R: Array | None, W: Array, slope: Array) -> Array:
-    """Return (R W) * slope, (N, K, I), for rows R (N, K, H), None for the identity, and slope (N, I).
-
-    Its numbers lie in memory in the order of R's, samples first or last.
-    """
-    N, (H, I) = len(slope), W.shape
-    if R is not None and samples_last(R):
-        back = product(W.T, R.T.reshape(H, -1)).reshape(I, -1, N)
-        back *= slope.T.copy()[:, None, :]
-        return back.T
-    back = np.tile(W, (N, 1, 1)) if R is None else product(R.reshape(-1, H), W).reshape(N, -1, I)
-    back *= slope[:, None, :]
-    return back
-
-
 @dataclass(eq=False, repr=False)
 class Trace:
     """One forward pass: the weights, the inputs of each layer, and the outputs of its linear map."""
@@ -237,7 +222,7 @@ class Trace:
         first = 0 if n_layers is None else L - n_layers
         for l in reversed(range(first, L - 1)):
             is_identity = R is None and l == L - 2
-            rows.insert(0, _backward(None if is_identity else rows[0], self.weights[l + 1], self.slope(l)))
+            rows.insert(0, back_propagated(None if is_identity else rows[0], self.weights[l + 1], self.slope(l)))
         return FactoredRows(self.inputs[first:], rows, columns)
 
     def second_order(self, G: Array, n_layers: int | None = None, top: Array | None = None) -> Array:
