@@ -127,11 +127,10 @@ class _Rounds:
             if self.callback is not None:
                 self.callback(step, model, theta)
             x = evidence.mackay(evidence.start)
-            moves = x - evidence.start
-            moved, rises = np.abs(moves).max(), moves[-1] > self.tol
+            moved = np.abs(x - evidence.start).max()
             if moved <= self.tol and few is not None:
                 few = None
-            elif noise and few is None and not rises and not evidence.determines_noise(x):
+            elif noise and few is None and x[-1] <= evidence.start[-1] + self.tol and not evidence.determines_noise(x):
                 model, theta, heard = self.run(given, noise=False)
                 return model, theta, [NOT_DETERMINED, *heard]
             elif moved <= self.tol:  # the very pair that was judged: another step may lead to another mode

@@ -69,10 +69,9 @@ def back_propagated(R: Array | None, W: Array, slope: Array) -> Array:
     """
     N, (H, I) = len(slope), W.shape
     if R is not None and samples_last(R):
-        back = product(W.T, R.T.reshape(H, -1)).reshape(I, -1, N)
-        back *= slope.T.copy()[:, None, :]
-        return back.T
-    back = np.tile(W, (N, 1, 1)) if R is None else product(R.reshape(-1, H), W).reshape(N, -1, I)
+        back, slope = product(W.T, R.T.reshape(H, -1)).reshape(I, -1, N).T, np.asfortranarray(slope)
+    else:
+        back = np.tile(W, (N, 1, 1)) if R is None else product(R.reshape(-1, H), W).reshape(N, -1, I)
     back *= slope[:, None, :]
     return back
 

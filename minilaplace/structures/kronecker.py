@@ -14,7 +14,6 @@ the identity.
 from __future__ import annotations
 
 from functools import cached_property
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +51,7 @@ class Kron(Structure):
 
     def posterior(self, mean: Array, prior: Array, scale: float) -> Posterior:
         prior = diagonal_prior(prior, "kron")
-        for values in chain.from_iterable(layer_views(prior, self.subset.shapes)):
+        for values in (part for layer in layer_views(prior, self.subset.shapes) for part in layer):
             if np.ptp(values) > 0:
                 expected = "one value on each W and each b for hessian_structure='kron'"
                 raise ValueError(refusal("prior_precision", expected, f"{values.min():g} to {values.max():g} on one"))
