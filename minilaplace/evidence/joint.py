@@ -66,9 +66,9 @@ def marglik_training(
     Warns
     -----
     ConvergenceWarning
-        If the last of `max_rounds` still moves by more than `tol`, or the data does not determine the noise: where a
-        mode leaves less than one target to tell it by and it does not rise, it stays as it was given. What `fit_map`
-        would warn of is said once, of the theta that is returned.
+        If the last of `max_rounds` still moves by more than `tol`. If the data does not determine the noise, which then
+        stays as it was given: a mode leaves less than one target to tell the noise by, and the noise does not rise from
+        there. What `fit_map` would warn of is said once, of the theta that is returned.
 
     Notes
     -----

@@ -17,7 +17,7 @@ layer's linear map z = W a + b. The rows of the Jacobian are, in the layer's par
 | symbol | shape | meaning |
 |---|---|---|
 | a | (N, I) | inputs of a layer |
-| R | (N, K, H) | back-propagated rows, K a sample |
+| R | (N, K, H) | back-propagated rows, K a sample; in memory samples first or last |
 | v | (P,) | one number for each parameter |
 """
 
