@@ -1,9 +1,10 @@
 """What holds for all tests: one BLAS thread for each process, no hurry, and what is skipped without `--everything`.
 
-The cores are the processes', and small matrices are quicker with one thread; a number in the environment is kept. No
-test depends on the machine's speed. `python -m pytest` runs what the extra `test` is enough for; tests of more than the
-library, which need other packages, or take long, say so when they are skipped. `python -m pytest --everything` skips
-neither, and a package that is missing is an error; so CI calls it.
+The cores are the processes', and small matrices are quicker with one thread; a number in the environment is kept. Files
+that take long are begun first, so that no process waits for one at the end; no test depends on the machine's speed.
+`python -m pytest` runs what the extra `test` is enough for; tests of more than the library, which need other packages,
+or take long, say so when they are skipped. `python -m pytest --everything` skips neither, and a package that is missing
+is an error; so CI calls it.
 """
 
 import os
@@ -20,6 +21,8 @@ from hypothesis import HealthCheck, settings  # it imports NumPy, whose threads 
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
+LONG = ("test_tutorials", "test_site", "test_gallery", "test_defaults", "test_sklearn", "test_marking")  # by time
+
 
 def pytest_addoption(parser):
     parser.addoption(
@@ -28,7 +31,8 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Skip, with the reason, tests marked `long`, `browser` without one, or `needs` with a module that is not there."""
+    """Begin with files that take long; skip what is `long`, a `browser` that is not there, or `needs` what is not."""
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
     if config.getoption("everything"):
         return
     for item in items:

@@ -1061,6 +1061,27 @@ def test_rounds_of_few_iterations_that_do_not_settle_end_at_a_mode_too():
     assert is_mode(model, theta, X, y)
 
 
+def test_rounds_may_end_where_they_have_settled_and_go_on_from_there():
+    X, y = toy_data_regression(60, rng=0)
+    start, few = BayesianModel(MLP(1, 4, 1), Gaussian(0.4)), {"max_iterations": 5, "optimize_noise": True}
+    messages, (model, theta) = recorded(lambda: marglik_training(start, X, y, rng=0, to_mode=False, **few))
+    assert messages == []
+    assert not is_mode(model, theta, X, y)
+    evidence = evidence_function(Laplace(model, theta).fit(X, y)._fit, model, theta, "scalar", True)
+    assert np.abs(evidence.mackay(evidence.start) - evidence.start).max() <= 1e-3
+    as_a_whole = marglik_training(start, X, y, rng=0, **few)
+    in_two = marglik_training(model, X, y, theta0=theta, optimize_noise=True)
+    assert as_a_whole[0].prior_precision == in_two[0].prior_precision
+    assert as_a_whole[0].likelihood == in_two[0].likelihood
+    np.testing.assert_array_equal(as_a_whole[1], in_two[1])
+    (message,), (_, theta) = recorded(
+        lambda: marglik_training(start, X, y, max_iterations=2, max_rounds=2, rng=0, to_mode=False)
+    )
+    assert "still move by" in message
+    with pytest.raises(ValueError, match=r"^max_iterations: expected a number of iterations with to_mode=False, rec"):
+        marglik_training(start, X, y, to_mode=False)
+
+
 def test_training_by_the_evidence_starts_where_it_is_told_and_keeps_its_curvature():
     X, y = toy_data_non_linear(60, rng=0)
     model, calls = BayesianModel(MLP(2, 3, 1), Bernoulli()), []

@@ -16,7 +16,18 @@ from ..training.advice import warn_of_columns
 from ..training.convergence import convergence_heard, warn
 from ..training.lbfgs import LBFGS
 from ..training.map_estimate import descended
-from ..validation import Array, Seed, check_callback, instance, option, real_number, sampler, whole_number
+from ..validation import (
+    Array,
+    Seed,
+    boolean,
+    check_callback,
+    instance,
+    option,
+    real_number,
+    refusal,
+    sampler,
+    whole_number,
+)
 from .marginal_likelihood import evidence_function
 from .tuning import NOT_DETERMINED, at_edge
 
@@ -34,6 +45,7 @@ def marglik_training(
     tol: float = 1e-3,
     max_rounds: int = 200,
     max_iterations: int | None = None,
+    to_mode: bool = True,
     callback: Callable[[int, BayesianModel, Array], object] | None = None,
     **options: Any,
 ) -> tuple[BayesianModel, Array]:
@@ -57,7 +69,10 @@ def marglik_training(
     max_iterations
         The largest number of iterations of a round's training, by default as many as a mode takes. Where they are few,
         prior and noise are tuned before theta has fitted what only suits the first of them, which is quicker and can
-        end at another, often better mode. Once the numbers have settled, rounds go on to modes.
+        end at another, often better mode.
+    to_mode
+        Whether rounds of few iterations go on to modes once the numbers have settled. Of many starts, train those to
+        modes that promise most: a mode takes most of the time.
     callback
         Called as `callback(round, model, theta)`.
     **options
@@ -90,6 +105,8 @@ def marglik_training(
     check_callback(callback, "(round, model, theta)")
     max_rounds, rng = whole_number("max_rounds", max_rounds, least=1), sampler(rng)
     few = None if max_iterations is None else whole_number("max_iterations", max_iterations, least=1)
+    if not boolean("to_mode", to_mode) and few is None:
+        raise ValueError(refusal("max_iterations", "a number of iterations with to_mode=False", max_iterations))
     data = model.check_weighted(X, y, sample_weight)
     subset = chosen.subset(model)
     empty = chosen.no_data(model.likelihood, subset)
@@ -97,7 +114,7 @@ def marglik_training(
     start = model.network.init(rng) if theta0 is None else model.check_theta(theta0, "theta0")
 
     warn_of_columns(model, data.X)
-    rounds = _Rounds(data, start, chosen, subset, prior_structure, tol, max_rounds, few, callback)
+    rounds = _Rounds(data, start, chosen, subset, prior_structure, tol, max_rounds, few, to_mode, callback)
     model, theta, heard = rounds.run(model, optimize_noise)
     if heard:
         warn("; and ".join(heard))
@@ -116,6 +133,7 @@ class _Rounds:
     tol: float
     max_rounds: int
     few: int | None  # iterations of the training of a round, until the numbers have settled
+    to_mode: bool
     callback: Callable[[int, BayesianModel, Array], object] | None
 
     def run(self, model: BayesianModel, noise: bool) -> tuple[BayesianModel, Array, list[str]]:
@@ -129,6 +147,8 @@ class _Rounds:
             x = evidence.mackay(evidence.start)
             moved = np.abs(x - evidence.start).max()
             if moved <= self.tol and few is not None:
+                if not self.to_mode:
+                    return model, theta, []
                 few = None
             elif noise and few is None and x[-1] <= evidence.start[-1] + self.tol and not evidence.determines_noise(x):
                 model, theta, heard = self.run(given, noise=False)
@@ -143,7 +163,7 @@ class _Rounds:
             "max_rounds, or take a smaller network"
         )
         if few is not None:
-            theta, heard = self._trained(model, theta, None)
+            theta, heard = self._trained(model, theta, None) if self.to_mode else (theta, [])
         return model, theta, [unsettled, *heard]
 
     def _trained(self, model: BayesianModel, theta0: Array, few: int | None) -> tuple[Array, list[str]]:

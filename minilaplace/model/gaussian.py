@@ -65,7 +65,8 @@ class Gaussian(Likelihood):
         return m, self.noise_variance(m), v
 
     def log_normalizer(self, n_outputs: int) -> float:
-        return float(np.log(np.broadcast_to(self.sigma_noise, n_outputs) * np.sqrt(2 * np.pi)).sum())
+        logs = np.log(np.multiply(self.sigma_noise, np.sqrt(2 * np.pi)))  # one for all outputs, or one for each
+        return float(logs.sum() * n_outputs / logs.size)
 
     def with_noise(self, sigma_noise: Any) -> Gaussian:
         return Gaussian(sigma_noise)

@@ -31,4 +31,4 @@ def weighed(values: Array, weight: Array | None) -> Array:
     if weight is None:
         return values
     check_shape("sample_weight", weight, (len(values),))
-    return values if np.all(weight == 1) else values * np.reshape(weight, (-1, *(1,) * (values.ndim - 1)))
+    return values if (weight == 1).all() else values * np.reshape(weight, (-1, *(1,) * (values.ndim - 1)))

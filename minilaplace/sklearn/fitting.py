@@ -6,7 +6,6 @@ data in the form that the library takes. `LaplaceMLP` in `base.py` adds what sci
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, NamedTuple
@@ -24,7 +23,7 @@ from ..model.weights import WeightedData
 from ..network.mlp import MLP
 from ..predictive.links import link_of
 from ..structures.fit import Options
-from ..training.convergence import convergence_heard, warn
+from ..training.convergence import convergence_heard
 from ..training.map_estimate import fit_map
 from ..validation import Array, boolean, option, real_number, short, whole_number
 from .conventions import seed_of
@@ -182,44 +181,6 @@ class FittedMLP(BaseEstimator):
     def _outputs(self, y: Any) -> tuple[int, Likelihood]:
         """Return the number of outputs of the network, and the likelihood of the targets."""
         raise NotImplementedError
-
-
-class NoNoiseError(Exception):
-    """The noise has become so small that tuning it has no end."""
-
-
-class BestAttempt:
-    """The attempt with the largest evidence, and what was said of its convergence alone."""
-
-    def __init__(self) -> None:
-        self.found: Trained | None = None
-        self.evidence = -np.inf
-        self.said: list[str] = []
-        self.failed: np.linalg.LinAlgError | None = None
-        self.vanished = False  # whether the noise of an attempt did
-
-    def attempt(self, train: Callable[..., Trained], *start: Any) -> None:
-        """Train from a start, and keep the result if it is better; where there is no posterior it is not."""
-        with convergence_heard() as said:
-            try:
-                trained = train(*start)
-                evidence = trained.la.log_marginal_likelihood()
-            except np.linalg.LinAlgError as error:
-                self.failed = self.failed or error
-                return
-            except NoNoiseError:
-                self.vanished = True
-                return
-        if self.found is None or evidence > self.evidence:
-            self.found, self.evidence, self.said = trained, evidence, said
-
-    def told(self) -> Trained:
-        """Return the best, and say what was said of it; if all attempts failed, raise the first one's error."""
-        if self.found is None:
-            raise self.failed or ValueError("no attempt")
-        for message in self.said:
-            warn(message)
-        return self.found
 
 
 def _tuned(model: BayesianModel) -> str:

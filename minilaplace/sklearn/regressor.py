@@ -1,12 +1,13 @@
 """A regressor for scikit-learn's pipelines, searches and displays.
 
-Its `fit` standardises the targets, and trains and tunes from several noises, of which it keeps what has the largest
-evidence. Its `from_fitted` takes over a trained MLP of scikit-learn instead.
+Its `fit` standardises the targets, and trains and tunes from several noises, of which the one with the largest evidence
+is trained to a mode. Its `from_fitted` takes over a trained MLP of scikit-learn instead.
 """
 
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,23 +27,10 @@ from ..training.convergence import warn
 from ..validation import Array, boolean, option, refusal, refuse_masked
 from .base import LaplaceMLP
 from .conventions import as_a_whole, drawn_counts, gathered
-from .fitting import BestAttempt, NoNoiseError, Trained
+from .fitting import Trained
 from .mlp import LOSSES, matching_likelihood, matching_precision, residual_noise
 from .scales import Scale, as_they_are, standard_targets
-
-FEW = 20  # iterations of training between two steps of tuning: long training under little noise fits the noise
-STARTS = ((0.3, FEW), (0.1, FEW))  # the noise in standard deviations of y, and the iterations
-KINKED = (*STARTS, (0.1, 1000))  # a ReLU network whose noise is tuned early can stay near a line
-LEAST = 1e-3  # of the noise, where it is found: less is none, and would take very long
-ROUGHLY = 0.2  # how far the prior may still move under a noise that is only assumed, where training takes longest
-NONE_SEEN = (
-    f"the noise seems to be less than {LEAST:g} standard deviations of y, which is taken for it: y may have none, or "
-    "be too few to tell, and then the error bars are far too small; set sigma_noise"
-)
-NOT_TOLD = (
-    f"the data tell neither noise nor parameters, and {STARTS[0][0]:g} standard deviations of y are taken for the "
-    "noise: take a smaller network, or set sigma_noise"
-)
+from .starts import FEW, KINKED, LEAST, NONE_SEEN, NOT_TOLD, ROUGHLY, STARTS, Attempts, NoNoiseError
 
 
 @dataclass(eq=False, repr=False)
@@ -68,9 +56,9 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
         `"gaussian"` for real targets, `"poisson"` for counts, whole numbers of at least 0.
     sigma_noise
         The noise's standard deviation in the units of y, one for all outputs or one for each. The tuning starts from
-        it. By default it starts from several noises, and what ends with the largest evidence is kept: from much noise
-        it can end at a line, from little it takes longer. Only used with `likelihood="gaussian"`, as are the next two:
-        the noise of a count is its mean.
+        it. By default it starts from several noises, and goes on to a mode from where the evidence settles at the
+        largest: from much noise that can be at a line, from little it takes longer. Only used with
+        `likelihood="gaussian"`, as are the next two: the noise of a count is its mean.
     optimize_noise
         Whether `sigma_noise` is tuned along with the prior. If not, it needs a value.
     normalize_y
@@ -189,21 +177,24 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
     def _best(self, model: BayesianModel, data: WeightedData, theta0: Array | None) -> Trained:
         if self.likelihood != "gaussian" or self.sigma_noise is not None:
             return self._trained(model, data, theta0)
-        best = BestAttempt()
+        settled, ended = Attempts(), Attempts()
         for share, few in KINKED if self.activation == "relu" else STARTS:
-            best.attempt(self._trained, model.under(sigma_noise=share), data, theta0, few)
-            if best.vanished:
-                best.attempt(self._assumed, model.under(sigma_noise=LEAST), data, theta0, NONE_SEEN)
+            settled.attempt(partial(self._trained, to_mode=False), model.under(sigma_noise=share), data, theta0, few)
+        for la in settled.found():
+            ended.attempt(self._trained, la.model, data, la.theta, FEW)
+            if ended.found() or ended.vanished:
                 break
-        if best.found is None:  # all of them have ended where rounding outweighs the prior
-            best.attempt(self._assumed, model.under(sigma_noise=STARTS[0][0]), data, theta0, NOT_TOLD)
-        if model.network.n_outputs > 1 and best.found is not None:  # a noise of its own for each output
-            la = best.found.la
-            squares = (data.y - model.network.forward(la.theta, data.X)) ** 2  # (N, C)
-            sigma = np.sqrt(np.average(squares, axis=0, weights=data.weight))
+        if settled.vanished or ended.vanished:
+            ended.attempt(self._assumed, model.under(sigma_noise=LEAST), data, theta0, NONE_SEEN)
+        if not ended.found():  # all of them have ended where rounding outweighs the prior
+            ended.attempt(self._assumed, model.under(sigma_noise=STARTS[0][0]), data, theta0, NOT_TOLD)
+        if model.network.n_outputs > 1 and ended.found():  # a noise of its own for each output
+            la = ended.found()[0]
+            residuals = data.y - model.network.forward(la.theta, data.X)  # (N, C)
+            sigma = np.sqrt(np.average(residuals**2, axis=0, weights=data.weight))
             start = la.model.under(sigma_noise=tuple(np.maximum(sigma, LEAST)))
-            best.attempt(self._trained, start, data, la.theta, FEW)
-        return best.told()
+            ended.attempt(self._trained, start, data, la.theta, FEW)
+        return ended.told()
 
     def _assumed(self, model: BayesianModel, data: WeightedData, theta0: Array | None, why: str) -> Trained:
         """Return the fit under a noise that stays, and say that it is not the data's."""

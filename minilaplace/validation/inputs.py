@@ -40,6 +40,8 @@ def numeric_array(name: str, value: Any, expected: str) -> NDArray[Any]:
     Masked entries and sparse matrices are refused: NumPy would drop a mask, and take a sparse matrix for one object. In
     the numbers of pandas that may be missing, those that are become NaN.
     """
+    if type(value) is np.ndarray and value.dtype.kind in NUMERIC:
+        return value
     refuse_masked(**{name: value})
     if issparse(value):
         raise TypeError(refusal(name, f"real numbers, {expected}", f"a sparse {type(value).__name__}: {DENSE}"))
@@ -67,6 +69,8 @@ def _advice(name: str, array: NDArray[Any], expected: str) -> str:
 def refuse_masked(**arguments: Any) -> None:
     """Raise a ValueError if one of the arguments is a masked array, or a list of some, with masked entries."""
     for name, value in arguments.items():
+        if type(value) is np.ndarray:
+            continue
         if isinstance(value, (list, tuple)):
             for element in value:
                 if isinstance(element, (list, tuple, np.ma.MaskedArray)):
