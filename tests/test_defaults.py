@@ -101,7 +101,7 @@ def test_the_regressors_default_finds_the_noise_and_predicts_as_well_as_a_gaussi
 
 
 def test_few_points_are_predicted_nearly_as_well_as_by_a_gaussian_process():
-    # Twenty points tell little of the noise, found at .61 to 1.09 of the truth. One seed differs from the next.
+    # Twenty points tell little of the noise, found at .62 to 1.09 of the truth. One seed differs from the next.
     behind = [ours - min(others) for _, ours, *others in (row("few points", seed) for seed in range(6))]
     assert np.mean(behind) < 0.1  # .07
     assert np.max(behind) < 0.15  # .13
@@ -235,7 +235,7 @@ def test_raw_targets_of_diabetes_take_little_work_and_are_predicted_as_well_as_b
         errors.append(np.sqrt(np.mean((y_test - mean) ** 2)))
         assert 0.7 < np.sqrt(np.mean(((y_test - mean) / std) ** 2)) < 1.3
     assert np.mean(errors) < 59  # over six splits 56.7, and 56.0 of scikit-learn's MLP, of a standard deviation of 77
-    assert len(gradients) / 3 < 4000  # 2,000 here; targets that are not standardised take more than 10,000
+    assert len(gradients) / 3 < 2000  # 800 here; targets that are not standardised take more than 10,000
 
 
 # --- the scales of the inputs

@@ -38,7 +38,8 @@ def numeric_array(name: str, value: Any, expected: str) -> NDArray[Any]:
     """Return `value` as an array of bools, whole or real numbers, in the type that it has, or raise an error.
 
     Masked entries and sparse matrices are refused: NumPy would drop a mask, and take a sparse matrix for one object. In
-    the numbers of pandas that may be missing, those that are become NaN.
+    the numbers of pandas that may be missing, those that are become NaN. A plain array of numbers is returned at once:
+    training asks at every step.
     """
     if type(value) is np.ndarray and value.dtype.kind in NUMERIC:
         return value
