@@ -1078,7 +1078,7 @@ def test_rounds_may_end_where_they_have_settled_and_go_on_from_there():
         lambda: marglik_training(start, X, y, max_iterations=2, max_rounds=2, rng=0, to_mode=False)
     )
     assert "still move by" in message
-    with pytest.raises(ValueError, match=r"^max_iterations: expected a number of iterations with to_mode=False, rec"):
+    with pytest.raises(TypeError, match=r"^max_iterations: expected a whole number of at least 1, received None"):
         marglik_training(start, X, y, to_mode=False)
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
+from itertools import cycle
 from pathlib import Path
 from threading import Thread
 from urllib.parse import unquote, urlsplit
@@ -341,11 +342,11 @@ WIDTHS = """(async () => {
 @of_the_site
 @pytest.mark.browser
 def test_no_page_scrolls_sideways_or_asks_for_anything_outside_and_every_formula_is_set(site, pages, browser):
-    for path in pages:
-        browser.resize(390, 844)
+    browser.resize(390, 844)
+    for path, other_width in zip(pages, cycle([1280, 390])):  # than that at which the page is opened
         browser.open(path.as_uri())
         assert browser.run(WIDTHS) == [0, 0, 0], path.relative_to(site)
-        browser.resize(1280, 844)
+        browser.resize(other_width, 844)
         assert browser.run(WIDTHS) == [0, 0, 0], path.relative_to(site)
         asked = [e["params"]["request"]["url"] for e in browser.events if e["method"] == "Network.requestWillBeSent"]
         assert [url for url in asked if not url.startswith(("file:", "data:"))] == [], path.relative_to(site)

@@ -16,18 +16,7 @@ from ..training.advice import warn_of_columns
 from ..training.convergence import convergence_heard, warn
 from ..training.lbfgs import LBFGS
 from ..training.map_estimate import descended
-from ..validation import (
-    Array,
-    Seed,
-    boolean,
-    check_callback,
-    instance,
-    option,
-    real_number,
-    refusal,
-    sampler,
-    whole_number,
-)
+from ..validation import Array, Seed, boolean, check_callback, instance, option, real_number, sampler, whole_number
 from .marginal_likelihood import evidence_function
 from .tuning import NOT_DETERMINED, at_edge
 
@@ -71,8 +60,8 @@ def marglik_training(
         prior and noise are tuned before theta has fitted what only suits the first of them, which is quicker and can
         end at another, often better mode.
     to_mode
-        Whether rounds of few iterations go on to modes once the numbers have settled. Of many starts, train those to
-        modes that promise most: a mode takes most of the time.
+        Whether rounds of few iterations go on to modes once the numbers have settled; if not, `max_iterations` is asked
+        for. Of several starts, train the one that promises most to a mode: that takes most of the time.
     callback
         Called as `callback(round, model, theta)`.
     **options
@@ -104,9 +93,8 @@ def marglik_training(
     tol, chosen = real_number("tol", tol, above=0.0), Options(**options)
     check_callback(callback, "(round, model, theta)")
     max_rounds, rng = whole_number("max_rounds", max_rounds, least=1), sampler(rng)
-    few = None if max_iterations is None else whole_number("max_iterations", max_iterations, least=1)
-    if not boolean("to_mode", to_mode) and few is None:
-        raise ValueError(refusal("max_iterations", "a number of iterations with to_mode=False", max_iterations))
+    modes_alone = boolean("to_mode", to_mode) and max_iterations is None
+    few = None if modes_alone else whole_number("max_iterations", max_iterations, least=1)
     data = model.check_weighted(X, y, sample_weight)
     subset = chosen.subset(model)
     empty = chosen.no_data(model.likelihood, subset)

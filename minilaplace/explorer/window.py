@@ -88,8 +88,7 @@ class Window:
         self._training, self._superseded = False, False
         self._shown, self._news = 0.0, ""  # when progress was last shown, and warnings to show
         self._controls = Controls(figure)
-        self.sliders, self.radios = self._controls.sliders, self._controls.radios
-        self.buttons = self._controls.buttons
+        self.sliders, self.radios, self.buttons = self._controls.sliders, self._controls.radios, self._controls.buttons
         self.facts = figure.text(0, 0, "", va="top", fontsize=9, linespacing=1.3)
         self.help = figure.text(0, 0, "", va="top", fontsize=8, color="0.35", linespacing=1.3)
         self._add_sliders()

@@ -88,7 +88,8 @@ class BayesianModel:
         """Return sum_n -w_n log p(y_n | f_n) + 1/2 (theta - mu0)^T Lambda0 (theta - mu0), the regularised loss."""
         with np.errstate(under="ignore"):  # a class that is almost sure has an exp that is 0
             nll = self.likelihood.nll(self.network.forward(theta, X), y)
-            return float(weighed(nll, sample_weight).sum()) + self._penalty(theta, self.pull(theta))
+            penalty = 0.5 * (theta - self.prior_mean) @ self.pull(theta)
+            return float(weighed(nll, sample_weight).sum() + penalty)
 
     def gradient(self, theta: Array, X: Array, y: Any, sample_weight: Array | None = None) -> Array:
         """Return the gradient of the loss, sum_n w_n J_n^T d nll_n / d f_n + Lambda0 (theta - mu0), (P,)."""
@@ -106,8 +107,8 @@ class BayesianModel:
             trace = self.network.trace(theta, X)
             nll = float(weighed(self.likelihood.nll(trace.output, y), sample_weight).sum())
             gradient = trace.backward(weighed(self.likelihood.gradient(trace.output, y), sample_weight))
-            pull = self.pull(theta)
-            return nll + share * self._penalty(theta, pull), gradient + share * pull
+            pull = share * self.pull(theta)
+            return nll + float(0.5 * (theta - self.prior_mean) @ pull), gradient + pull
 
     def under(self, prior_precision: Any = None, sigma_noise: Any = None) -> BayesianModel:
         """Return the model with another prior precision or noise, where one is given."""
@@ -185,9 +186,6 @@ class BayesianModel:
     def check_targets(self, y: Any, n_samples: int) -> Any:
         """Return y in the likelihood's form, or raise a ValueError."""
         return self.likelihood.check_targets(y, n_samples, self.network.n_outputs)
-
-    def _penalty(self, theta: Array, pull: Array) -> float:
-        return float(0.5 * (theta - self.prior_mean) @ pull)
 
     def _checked_precision(self, value: Any) -> float | Array:
         """Return a number, (P,) or (P, P), or raise a ValueError."""

@@ -65,8 +65,7 @@ class Gaussian(Likelihood):
         return m, self.noise_variance(m), v
 
     def log_normalizer(self, n_outputs: int) -> float:
-        logs = np.log(np.multiply(self.sigma_noise, np.sqrt(2 * np.pi)))  # one for all outputs, or one for each
-        return float(logs.sum() * n_outputs / logs.size)
+        return float(np.log(np.full(n_outputs, self.sigma_noise) * np.sqrt(2 * np.pi)).sum())
 
     def with_noise(self, sigma_noise: Any) -> Gaussian:
         return Gaussian(sigma_noise)

@@ -56,9 +56,9 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
         `"gaussian"` for real targets, `"poisson"` for counts, whole numbers of at least 0.
     sigma_noise
         The noise's standard deviation in the units of y, one for all outputs or one for each. The tuning starts from
-        it. By default it starts from several noises, and goes on to a mode from where the evidence settles at the
-        largest: from much noise that can be at a line, from little it takes longer. Only used with
-        `likelihood="gaussian"`, as are the next two: the noise of a count is its mean.
+        it. By default it starts from several noises, as from much noise it can settle at a line, and goes on to a mode
+        where the evidence is largest. Only used with `likelihood="gaussian"`, as are the next two: the noise of a count
+        is its mean.
     optimize_noise
         Whether `sigma_noise` is tuned along with the prior. If not, it needs a value.
     normalize_y
@@ -177,24 +177,30 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
     def _best(self, model: BayesianModel, data: WeightedData, theta0: Array | None) -> Trained:
         if self.likelihood != "gaussian" or self.sigma_noise is not None:
             return self._trained(model, data, theta0)
-        settled, ended = Attempts(), Attempts()
-        for share, few in KINKED if self.activation == "relu" else STARTS:
-            settled.attempt(partial(self._trained, to_mode=False), model.under(sigma_noise=share), data, theta0, few)
-        for la in settled.found():
-            ended.attempt(self._trained, la.model, data, la.theta, FEW)
-            if ended.found() or ended.vanished:
-                break
-        if settled.vanished or ended.vanished:
+        starts, kinked = Attempts(), self.activation == "relu"
+        for share, few in KINKED if kinked else STARTS:
+            starts.attempt(partial(self._trained, to_mode=kinked), model.under(sigma_noise=share), data, theta0, few)
+        ended = starts if kinked else self._ended(starts, data)
+        if ended.vanished:
             ended.attempt(self._assumed, model.under(sigma_noise=LEAST), data, theta0, NONE_SEEN)
-        if not ended.found():  # all of them have ended where rounding outweighs the prior
-            ended.attempt(self._assumed, model.under(sigma_noise=STARTS[0][0]), data, theta0, NOT_TOLD)
-        if model.network.n_outputs > 1 and ended.found():  # a noise of its own for each output
-            la = ended.found()[0]
+        if not ended.found():
+            return self._assumed(model.under(sigma_noise=STARTS[0][0]), data, theta0, NOT_TOLD)
+        if model.network.n_outputs > 1:  # a noise of its own for each output
+            la, _ = ended.found()[0]
             residuals = data.y - model.network.forward(la.theta, data.X)  # (N, C)
             sigma = np.sqrt(np.average(residuals**2, axis=0, weights=data.weight))
             start = la.model.under(sigma_noise=tuple(np.maximum(sigma, LEAST)))
             ended.attempt(self._trained, start, data, la.theta, FEW)
         return ended.told()
+
+    def _ended(self, settled: Attempts, data: WeightedData) -> Attempts:
+        """Return the most promising of the starts that have settled, trained to a mode."""
+        ended = Attempts(settled.vanished)
+        for la, _ in settled.found():
+            ended.attempt(self._trained, la.model, data, la.theta, FEW)
+            if ended.found() or ended.vanished:
+                break
+        return ended
 
     def _assumed(self, model: BayesianModel, data: WeightedData, theta0: Array | None, why: str) -> Trained:
         """Return the fit under a noise that stays, and say that it is not the data's."""
@@ -214,9 +220,8 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
     def _keep(self, la: Laplace, n_iter: int) -> None:
         super()._keep(la, n_iter)
         self.log_marginal_likelihood_ -= la.n_data * float(np.sum(np.log(self.y_scale_)))
-        if self.likelihood != "gaussian":
-            self.__dict__.pop("sigma_noise_", None)
-        else:
+        self.__dict__.pop("sigma_noise_", None)
+        if self.likelihood == "gaussian":
             sigma = np.asarray(la.model.likelihood.sigma_noise) * self.y_scale_
             self.sigma_noise_ = sigma if np.ndim(sigma) else float(sigma)
 

@@ -2,16 +2,17 @@
 
 A mode under little noise takes thousands of steps, and nearly all the time of a fit. So each start is followed until
 prior and noise have settled around a theta of few steps, and where the evidence is largest then is trained to a mode.
+But a ReLU network, which is trained along kinks, does not promise where it will end, and is trained from every start.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ..laplace import Laplace
 from ..training.convergence import convergence_heard, warn
 from .fitting import Trained
 
@@ -34,16 +35,15 @@ class NoNoiseError(Exception):
     """The noise has become so small that tuning it has no end."""
 
 
+@dataclass(eq=False, repr=False)
 class Attempts:
     """Trainings from several starts, that with the largest evidence first, each with what it said of its convergence.
 
-    Where there is no posterior, an attempt is not among them.
+    Where there is no posterior, as rounding outweighs the prior, an attempt is not among them.
     """
 
-    def __init__(self) -> None:
-        self._made: list[tuple[float, Trained, list[str]]] = []
-        self._failed: np.linalg.LinAlgError | None = None
-        self.vanished = False  # whether the noise of an attempt did
+    vanished: bool = False  # whether the noise of an attempt did
+    _made: list[tuple[float, Trained, list[str]]] = field(default_factory=list)
 
     def attempt(self, train: Callable[..., Trained], *start: Any) -> None:
         """Train from a start."""
@@ -51,23 +51,18 @@ class Attempts:
             try:
                 trained = train(*start)
                 evidence = trained.la.log_marginal_likelihood()
-            except np.linalg.LinAlgError as error:
-                self._failed = self._failed or error
-                return
-            except NoNoiseError:
-                self.vanished = True
+            except (np.linalg.LinAlgError, NoNoiseError) as error:
+                self.vanished |= isinstance(error, NoNoiseError)
                 return
         self._made.append((evidence, trained, said))
         self._made.sort(key=lambda each: -each[0])
 
-    def found(self) -> list[Laplace]:
-        """Return the fits, the best one first."""
-        return [trained.la for _, trained, _ in self._made]
+    def found(self) -> list[Trained]:
+        """Return what they led to, the best one first."""
+        return [trained for _, trained, _ in self._made]
 
     def told(self) -> Trained:
-        """Return the best, and say what was said of it; if all attempts failed, raise the first one's error."""
-        if not self._made:
-            raise self._failed or ValueError("no attempt")
+        """Return the best, and say what was said of it."""
         _, best, said = self._made[0]
         for message in said:
             warn(message)

@@ -28,13 +28,10 @@ class Adam:
     shuffle: bool = True
 
     def __post_init__(self) -> None:
-        keep(
-            self,
-            epochs=whole_number("epochs", self.epochs, least=1),
-            batch_size=whole_number("batch_size", self.batch_size, least=1),
-            learning_rate=real_number("learning_rate", self.learning_rate, above=0.0),
-            shuffle=boolean("shuffle", self.shuffle),
-        )
+        keep(self, epochs=whole_number("epochs", self.epochs, least=1))
+        keep(self, batch_size=whole_number("batch_size", self.batch_size, least=1))
+        keep(self, learning_rate=real_number("learning_rate", self.learning_rate, above=0.0))
+        keep(self, shuffle=boolean("shuffle", self.shuffle))
 
     def minimise(
         self,

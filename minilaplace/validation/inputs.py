@@ -70,8 +70,6 @@ def _advice(name: str, array: NDArray[Any], expected: str) -> str:
 def refuse_masked(**arguments: Any) -> None:
     """Raise a ValueError if one of the arguments is a masked array, or a list of some, with masked entries."""
     for name, value in arguments.items():
-        if type(value) is np.ndarray:
-            continue
         if isinstance(value, (list, tuple)):
             for element in value:
                 if isinstance(element, (list, tuple, np.ma.MaskedArray)):
