@@ -178,8 +178,10 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
         if self.likelihood != "gaussian" or self.sigma_noise is not None:
             return self._trained(model, data, theta0)
         starts, kinked = Attempts(), self.activation == "relu"
+        train = partial(self._trained, to_mode=kinked)
         for share, few in KINKED if kinked else STARTS:
-            starts.attempt(partial(self._trained, to_mode=kinked), model.under(sigma_noise=share), data, theta0, few)
+            if not starts.vanished:
+                starts.attempt(train, model.under(sigma_noise=share), data, theta0, few)
         ended = starts if kinked else self._ended(starts, data)
         if ended.vanished:
             ended.attempt(self._assumed, model.under(sigma_noise=LEAST), data, theta0, NONE_SEEN)
