@@ -9,7 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.needs("jupytext", "nbformat")
 FOLDER = Path(__file__).parents[1] / "tutorials"
-TUTORIAL = FOLDER / "02_logistic_regression.py"
+TUTORIAL = FOLDER / "03_forward_and_backward.py"
 
 
 @pytest.fixture(autouse=True)
@@ -45,33 +45,33 @@ def test_a_folder_is_marked_by_the_tutorials_own_checks(tmp_path, capsys):
     def solved(number):
         return lambda code: exercises.answered(code, right[number])
 
-    handed_in(tmp_path / "ada" / "02.ipynb", {number: solved(number) for number in ("2.1", "2.2", "2.3", "2.4", "2.5")})
-    handed_in(tmp_path / "bob" / "02.ipynb", {
-        "2.1": lambda code: right["2.1"] + "\nexercise_2_1 = True\nprint('it agrees')",  # a check of one's own
-        "2.2": lambda code: "def my_gradient(theta):\n    return 1 / 0\n\n" + exercises.gap_and_check(code)[1],
-        "2.3": lambda code: "import sys\nsys.exit()\n\n" + exercises.gap_and_check(code)[1],
-        "2.4": None,
+    handed_in(tmp_path / "ada" / "03.ipynb", {number: solved(number) for number in ("3.1", "3.2", "3.3", "3.4", "3.5")})
+    handed_in(tmp_path / "bob" / "03.ipynb", {
+        "3.1": lambda code: right["3.1"] + "\nexercise_3_1 = True\nprint('it agrees')",  # a check of one's own
+        "3.2": lambda code: "def my_forward(theta, X):\n    return 1 / 0\n\n" + exercises.gap_and_check(code)[1],
+        "3.3": lambda code: "import sys\nsys.exit()\n\n" + exercises.gap_and_check(code)[1],
+        "3.4": None,
     })  # fmt: skip
     (tmp_path / "ada" / ".ipynb_checkpoints").mkdir()
-    (tmp_path / "ada" / ".ipynb_checkpoints" / "02.ipynb").write_text("{}")
+    (tmp_path / "ada" / ".ipynb_checkpoints" / "03.ipynb").write_text("{}")
     assert mark.main([str(tmp_path), str(tmp_path / "marks.csv")]) == 0
-    assert capsys.readouterr().out == "ada/02.ipynb: 5 of 5\nbob/02.ipynb: 1 of 5\n"
+    assert capsys.readouterr().out == "ada/03.ipynb: 5 of 5\nbob/03.ipynb: 1 of 5\n"
     table = rows(tmp_path / "marks.csv")
-    assert [table["ada/02.ipynb", f"2.{k}"][0] for k in range(1, 6)] == ["1"] * 5
-    assert table["bob/02.ipynb", "2.1"][0] == "1"  # the answer is right, whatever the check was changed to
-    assert table["bob/02.ipynb", "2.2"] == ("0", "ZeroDivisionError: division by zero")
-    assert table["bob/02.ipynb", "2.3"] == ("0", "SystemExit: ")
-    assert table["bob/02.ipynb", "2.4"] == ("0", "its cell is missing")
-    assert table["bob/02.ipynb", "2.5"] == ("0", "Laplace's log evidence: the gap `...` is still open")
-    in_words = [says for (notebook, _), (given, says) in table.items() if notebook == "ada/02.ipynb" and not given]
+    assert [table["ada/03.ipynb", f"3.{k}"][0] for k in range(1, 6)] == ["1"] * 5
+    assert table["bob/03.ipynb", "3.1"][0] == "1"  # the answer is right, whatever the check was changed to
+    assert table["bob/03.ipynb", "3.2"] == ("0", "ZeroDivisionError: division by zero")
+    assert table["bob/03.ipynb", "3.3"] == ("0", "SystemExit: ")
+    assert table["bob/03.ipynb", "3.4"] == ("0", "its cell is missing")
+    assert table["bob/03.ipynb", "3.5"] == ("0", "motion of the outputs: the gap `...` is still open")
+    in_words = [says for (notebook, _), (given, says) in table.items() if notebook == "ada/03.ipynb" and not given]
     assert in_words == ["because", "because"]
 
 
 def test_an_answer_that_does_not_end_costs_no_other_exercise(tmp_path, monkeypatch):
     exercises, mark = import_module("exercises"), import_module("mark")
-    handed_in(tmp_path / "02.ipynb", {
-        "2.1": lambda code: "while True: pass\n\n" + exercises.gap_and_check(code)[1],
-        **dict.fromkeys(["2.3", "2.4", "2.5"]),  # each is a run of the tutorial more
+    handed_in(tmp_path / "03.ipynb", {
+        "3.1": lambda code: "while True: pass\n\n" + exercises.gap_and_check(code)[1],
+        **dict.fromkeys(["3.3", "3.4", "3.5"]),  # each is a run of the tutorial more
     })  # fmt: skip
 
     def run(path, folder, apart, timeout):
@@ -80,9 +80,9 @@ def test_an_answer_that_does_not_end_costs_no_other_exercise(tmp_path, monkeypat
         return exercises.run(path, folder, apart, timeout)
 
     monkeypatch.setattr(mark, "run", run)
-    found = {number: (given, says) for number, given, says in mark.marks(tmp_path / "02.ipynb", 600.0)}
-    assert found["2.1"] == (0, "not finished within 600 s")
-    assert found["2.2"] == (0, "gradient: the gap `...` is still open")
+    found = {number: (given, says) for number, given, says in mark.marks(tmp_path / "03.ipynb", 600.0)}
+    assert found["3.1"] == (0, "not finished within 600 s")
+    assert found["3.2"] == (0, "outputs: the gap `...` is still open")
 
 
 def test_what_is_no_tutorial_is_named_and_the_others_are_marked(tmp_path, capsys):
