@@ -69,10 +69,7 @@ def test_a_folder_is_marked_by_the_tutorials_own_checks(tmp_path, capsys):
 
 def test_an_answer_that_does_not_end_costs_no_other_exercise(tmp_path, monkeypatch):
     exercises, mark = import_module("exercises"), import_module("mark")
-    handed_in(tmp_path / "03.ipynb", {
-        "3.1": lambda code: "while True: pass\n\n" + exercises.gap_and_check(code)[1],
-        **dict.fromkeys(["3.3", "3.4", "3.5"]),  # each is a run of the tutorial more
-    })  # fmt: skip
+    handed_in(tmp_path / "03.ipynb", {"3.1": lambda code: "while True: pass\n\n" + exercises.gap_and_check(code)[1]})
 
     def run(path, folder, apart, timeout):
         if any("while True" in code for _, code in apart):

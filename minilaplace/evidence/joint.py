@@ -60,8 +60,8 @@ def marglik_training(
         prior and noise are tuned before theta has fitted what only suits the first of them, which is quicker and can
         end at another, often better mode.
     to_mode
-        Whether rounds of few iterations go on to modes once the numbers have settled; if not, `max_iterations` is asked
-        for. Of several starts, train the one that promises most to a mode: that takes most of the time.
+        Whether rounds of `max_iterations` go on to modes once the numbers have settled. If not, it is cheap to compare
+        several starts by their evidence, and only the best of them need be trained to a mode, the longest part.
     callback
         Called as `callback(round, model, theta)`.
     **options
@@ -121,7 +121,7 @@ class _Rounds:
     tol: float
     max_rounds: int
     few: int | None  # iterations of the training of a round, until the numbers have settled
-    to_mode: bool
+    to_mode: bool  # whether rounds go on to modes then
     callback: Callable[[int, BayesianModel, Array], object] | None
 
     def run(self, model: BayesianModel, noise: bool) -> tuple[BayesianModel, Array, list[str]]:

@@ -56,9 +56,9 @@ class LaplaceRegressor(RegressorMixin, LaplaceMLP):
         `"gaussian"` for real targets, `"poisson"` for counts, whole numbers of at least 0.
     sigma_noise
         The noise's standard deviation in the units of y, one for all outputs or one for each. The tuning starts from
-        it. By default it starts from several noises, as from much noise it can settle at a line, and goes on to a mode
-        where the evidence is largest. Only used with `likelihood="gaussian"`, as are the next two: the noise of a count
-        is its mean.
+        it. By default several noises are tried, since the tuning can settle at a line if it starts from much noise, and
+        the one with the largest evidence is kept. Only used with `likelihood="gaussian"`, as are the next two: the
+        noise of a count is its mean.
     optimize_noise
         Whether `sigma_noise` is tuned along with the prior. If not, it needs a value.
     normalize_y

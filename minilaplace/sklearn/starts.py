@@ -37,9 +37,9 @@ class NoNoiseError(Exception):
 
 @dataclass(eq=False, repr=False)
 class Attempts:
-    """Trainings from several starts, that with the largest evidence first, each with what it said of its convergence.
+    """What trainings from several starts have led to, the largest evidence first, and what each said of convergence.
 
-    Where there is no posterior, as rounding outweighs the prior, an attempt is not among them.
+    An attempt that ends without a posterior, as rounding outweighs the prior, is left out.
     """
 
     vanished: bool = False  # whether the noise of an attempt did
